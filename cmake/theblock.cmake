@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+# The few build functions that every folder uses.
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+
+add_library(tb_flags INTERFACE)
+target_compile_options(tb_flags INTERFACE
+  -Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wvla -Wstrict-prototypes -Wmissing-prototypes
+  -Werror -ffp-contract=off -fno-strict-aliasing -fno-common)
+target_include_directories(tb_flags INTERFACE
+  ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR}/schema ${CMAKE_BINARY_DIR}/gen)
+
+# tb_library(name SOURCES a.c ... LIBS b ...): one static library for one folder.
+function(tb_library name)
+  cmake_parse_arguments(A "" "" "SOURCES;LIBS" ${ARGN})
+  add_library(${name} STATIC ${A_SOURCES})
+  target_link_libraries(${name} PUBLIC tb_flags ${A_LIBS})
+endfunction()
+
+# tb_test(name SOURCES x_test.c ... LIBS lib ... [ARGS ...]): one cmocka program, registered with CTest.
+function(tb_test name)
+  if(NOT TB_TESTS)
+    return()
+  endif()
+  cmake_parse_arguments(A "" "" "SOURCES;LIBS;ARGS" ${ARGN})
+  add_executable(${name} ${A_SOURCES})
+  target_compile_definitions(${name} PRIVATE TB_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  target_link_libraries(${name} PRIVATE tb_flags ${A_LIBS} cmocka)
+  add_test(NAME ${name} COMMAND ${name} ${A_ARGS})
+endfunction()
+
+# tb_fuzz(name SOURCES f.c LIBS lib ...): a libFuzzer target; its seeds lie in fuzz/corpus/<name>.
+function(tb_fuzz name)
+  if(NOT TB_FUZZ)
+    return()
+  endif()
+  cmake_parse_arguments(A "" "" "SOURCES;LIBS" ${ARGN})
+  add_executable(${name} ${A_SOURCES})
+  target_link_libraries(${name} PRIVATE tb_flags ${A_LIBS})
+  target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+endfunction()
+
+# tb_bench(name SOURCES b.c LIBS lib ...): a program that measures ours against a rival in one run.
+function(tb_bench name)
+  if(NOT TB_BENCH)
+    return()
+  endif()
+  cmake_parse_arguments(A "" "" "SOURCES;LIBS" ${ARGN})
+  add_executable(${name} ${A_SOURCES})
+  target_link_libraries(${name} PRIVATE tb_flags ${A_LIBS})
+endfunction()

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The bounds of schema/limits.def as constants: LIMIT_TX_BYTES and so on. */
+#ifndef BASE_LIMITS_H
+#define BASE_LIMITS_H
+
+#include <stdint.h>
+
+#define LIMIT(name, value, unit, why) static const uint64_t LIMIT_##name __attribute__((unused)) = (value);
+#include "limits.def"
+#undef LIMIT
+
+/* The same numbers for array bounds and preprocessor arithmetic. */
+enum {
+    LIMIT_TENSOR_RANK_N = 8,
+    LIMIT_CBOR_DEPTH_N = 16,
+};
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * BLAKE3 (content ids, gradients, traces, key derivation): a thin face over the official C code. */
+#ifndef CRYPTO_BLAKE3_H
+#define CRYPTO_BLAKE3_H
+
+#include "base/bytes.h"
+
+/* Opaque and caller-owned; large enough for the library's state (checked when the library is built). */
+typedef struct cr_blake3 {
+    _Alignas(64) uint8_t opaque[1920];
+} cr_blake3;
+
+void cr_blake3_init(cr_blake3 *h);
+void cr_blake3_init_keyed(cr_blake3 *h, const uint8_t key[32]);
+
+/* Key derivation mode; `context` is a compile-time constant such as "theblock 2026 dither v1". */
+void cr_blake3_init_derive(cr_blake3 *h, const char *context);
+
+void    cr_blake3_update(cr_blake3 *h, bytes in);
+hash256 cr_blake3_final(const cr_blake3 *h);
+
+/* Bytes [at, at + len) of the extendable output. */
+void cr_blake3_final_xof(const cr_blake3 *h, uint64_t at, uint8_t *out, size_t len);
+
+hash256 cr_blake3_hash(bytes in);
+
+/* Domain-separated hash: derive mode with `context` over `in`. */
+hash256 cr_blake3_hash_in(const char *context, bytes in);
+
+#endif
