@@ -37,7 +37,6 @@ err cbor_finish(const cbor_writer *w, bytes *out) MUST_USE;
 typedef struct cbor_reader {
     bytes    in;
     size_t   at;
-    unsigned depth;
     fault    fault;
 } cbor_reader;
 

@@ -17,6 +17,9 @@ void cr_blake3_init_keyed(cr_blake3 *h, const uint8_t key[32]);
 /* Key derivation mode; `context` is a compile-time constant such as "theblock 2026 dither v1". */
 void cr_blake3_init_derive(cr_blake3 *h, const char *context);
 
+/* Back to the state right after its init (same mode, key or context): cheaper than a new init_derive. */
+void cr_blake3_reset(cr_blake3 *h);
+
 void    cr_blake3_update(cr_blake3 *h, bytes in);
 hash256 cr_blake3_final(const cr_blake3 *h);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Ed25519 with the acceptance rule of spec/tx.md: S < L, A canonical, A and R not of small order, R equal byte for byte
+ * Ed25519 with the acceptance rule of spec/ed25519.md: S < L, A canonical, A and R not of small order, R equal byte for byte
  * to the recomputed value. That is what libsodium does; cr_ed25519_self_test checks it against pinned vectors. */
 #ifndef CRYPTO_ED25519_H
 #define CRYPTO_ED25519_H
