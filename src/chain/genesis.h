@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The genesis document: canonical CBOR array
+ *   ["theblock/genesis/v1", chain id, address prefix, [parameter values as [number, value]...],
+ *    [[address, amount]... in ascending order of address], [issuer keys...], [producer keys...]]
+ * Its SHA-256 is the identity of the network. Chain ids that end in "-dev" are local: only they may have allocations. */
+#ifndef CHAIN_GENESIS_H
+#define CHAIN_GENESIS_H
+
+#include "chain/param.h"
+#include "chain/record.h"
+
+typedef struct chain_allocation {
+    cr_address address; /* kind account */
+    uint64_t   amount;  /* nBLOCK, counted as minted; at least 1 */
+} chain_allocation;
+
+typedef struct chain_genesis {
+    chain_name           chain_id;
+    chain_name           address_prefix; /* "tb": 1..8 lower-case letters */
+    chain_params         params;
+    chain_allocation    *allocations; /* at most LIMIT_GENESIS_ACCOUNTS, strictly ascending */
+    size_t               allocation_count;
+    cr_public_key       *issuers;     /* at most LIMIT_GENESIS_KEYS, strictly ascending */
+    size_t               issuer_count;
+    cr_public_key       *producers;   /* 1 to LIMIT_GENESIS_KEYS, strictly ascending */
+    size_t               producer_count;
+} chain_genesis;
+
+/* Sorts the caller's arrays, checks everything that decode checks, writes. ERR_LIMIT if it does not fit. */
+err chain_genesis_encode(bytes *out, uint8_t *buffer, size_t cap, chain_genesis *g, fault *f) MUST_USE;
+
+/* The arrays in *out have the room that the counts in it say on entry; ERR_LIMIT if they are too small. */
+err chain_genesis_decode(chain_genesis *out, bytes in, fault *f) MUST_USE;
+
+hash256 chain_genesis_hash(bytes in);
+
+bool chain_id_is_dev(const chain_name *chain_id);
+
+#endif

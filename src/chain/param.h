@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Parameters: rows of schema/params.def. */
+#ifndef CHAIN_PARAM_H
+#define CHAIN_PARAM_H
+
+#include "base/err.h"
+
+typedef enum chain_param {
+#define PARAM(ID, number, key, unit, def, min, max, class, changer, doc) CHAIN_PARAM_##ID,
+#define PARAM_RULE(text, condition)
+#include "params.def"
+#undef PARAM
+#undef PARAM_RULE
+    CHAIN_PARAM_COUNT
+} chain_param;
+
+typedef enum chain_param_class { CHAIN_CLASS_OPERATIONAL, CHAIN_CLASS_STRUCTURAL, CHAIN_CLASS_CONSTITUTIONAL } chain_param_class;
+typedef enum chain_param_changer { CHAIN_CHANGER_NOBODY, CHAIN_CHANGER_BOTH_HOUSES } chain_param_changer;
+
+typedef struct chain_param_row {
+    uint32_t            number; /* on the wire */
+    const char         *key;
+    const char         *unit;
+    uint64_t            initial, min, max;
+    chain_param_class   class;
+    chain_param_changer changer;
+    const char         *doc;
+} chain_param_row;
+
+extern const chain_param_row chain_param_rows[CHAIN_PARAM_COUNT];
+
+typedef struct chain_params {
+    uint64_t v[CHAIN_PARAM_COUNT];
+} chain_params;
+
+void chain_params_default(chain_params *out);
+
+/* Bounds of every row and the rules between rows: ERR_RANGE naming the key or the rule. */
+err chain_params_check(const chain_params *p, fault *f) MUST_USE;
+
+/* CHAIN_PARAM_COUNT if there is none. */
+chain_param chain_param_by_key(const char *key);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The rows of the state, as C structs, and their keys. The same records are the values in the state tree, in snapshots and in
+ * the engine's checkpoints. */
+#ifndef CHAIN_STATE_H
+#define CHAIN_STATE_H
+
+#include "chain/param.h"
+#include "chain/record.h"
+#include "chain/smt.h"
+
+typedef enum chain_table {
+#define ROW_BEGIN(ID, number, name, module, key_len, doc) CHAIN_TABLE_##ID = (number),
+#define FIELD(record, type, field, max, doc)
+#define ROW_END(ID, name)
+#include "chain/rows.def"
+#undef ROW_BEGIN
+#undef FIELD
+#undef ROW_END
+    CHAIN_TABLE_END
+} chain_table;
+
+/* chain_row_account, chain_row_supply, chain_row_job, ... */
+#define ROW_BEGIN(ID, number, name, module, key_len, doc) typedef struct chain_row_##name {
+#define FIELD(record, type, field, max, doc) CHAIN_C_##type field;
+#define ROW_END(ID, name) } chain_row_##name;
+#include "chain/rows.def"
+#undef ROW_BEGIN
+#undef FIELD
+#undef ROW_END
+
+typedef enum chain_job_status { CHAIN_JOB_OPEN = 1, CHAIN_JOB_COMPLETE = 2, CHAIN_JOB_REFUNDED = 3 } chain_job_status;
+typedef enum chain_bid_status { CHAIN_BID_OPEN = 0, CHAIN_BID_ACCEPTED = 1 } chain_bid_status;
+typedef enum chain_worker_status { CHAIN_WORKER_ACTIVE = 0, CHAIN_WORKER_LEAVING = 1, CHAIN_WORKER_LEFT = 2 } chain_worker_status;
+typedef enum chain_lease_status { CHAIN_LEASE_COMMITTED = 1, CHAIN_LEASE_PAID = 2, CHAIN_LEASE_SPOILED = 3 } chain_lease_status;
+
+enum { CHAIN_KEY_MAX = 72 };
+
+/* A state key: the bytes after the table number. */
+typedef struct chain_key {
+    uint8_t len;
+    uint8_t b[CHAIN_KEY_MAX];
+} chain_key;
+
+static inline bytes chain_key_bytes(const chain_key *k)
+{
+    return (bytes){ k->b, k->len };
+}
+
+chain_key chain_key_address(const cr_address *a);                          /* ACCOUNT, WORKER, ISSUER, IDENTITY */
+chain_key chain_key_supply(void);                                          /* SUPPLY */
+chain_key chain_key_param(chain_param p);                                  /* PARAM */
+chain_key chain_key_job(const hash256 *job);                               /* JOB */
+chain_key chain_key_bid(const hash256 *job, const cr_address *worker);     /* BID */
+chain_key chain_key_numbered(const hash256 *job, uint64_t number);         /* COVERAGE (block of 256), LEASE (lease id) */
+chain_key chain_key_height(uint64_t height);                               /* BEACON */
+
+/* What a table is: NULL for an unknown number. */
+typedef struct chain_table_info {
+    chain_table         table;
+    chain_module        module;
+    uint8_t             key_len;
+    const chain_record *record;
+} chain_table_info;
+const chain_table_info *chain_table_describe(uint64_t table);
+
+/* The treasury's address (kind chain); it is credited in the supply record and has no account row. */
+cr_address chain_treasury_address(void);
+
+#endif
