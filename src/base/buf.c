@@ -30,7 +30,7 @@ err buf_reserve(buf *b, size_t extra)
         return OK;
     size_t cap = b->cap > b->max / 2 ? b->max : b->cap * 2;
     if (cap < 256)
-        cap = 256;
+        cap = b->max < 256 ? b->max : 256;
     if (cap < need)
         cap = need;
     uint8_t *data = realloc(b->data, cap);

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/port/file.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char folder[] = "/tmp/file_test.XXXXXX";
+static char path[64];
+
+static int start(void **state)
+{
+    (void)state;
+    if (!mkdtemp(folder))
+        return 1;
+    snprintf(path, sizeof path, "%s/a", folder);
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    return unlink(path) | rmdir(folder); /* also shows that no temporary file was left */
+}
+
+static void assert_content(const char *want)
+{
+    buf b;
+    buf_init(&b, 100);
+    assert_int_equal(base_file_read(&b, path, NULL), OK);
+    assert_true(bytes_equal(buf_bytes(&b), bytes_of_str(want)));
+    buf_deinit(&b);
+}
+
+static void new_replace_and_mode(void **state)
+{
+    (void)state;
+    struct stat st;
+    fault f = { 0 };
+    assert_int_equal(base_file_write_atomic(path, bytes_of_str("one"), 0600, BASE_FILE_NEW, &f), OK);
+    assert_content("one");
+    assert_int_equal(base_file_write_atomic(path, bytes_of_str("two"), 0600, BASE_FILE_NEW, &f), ERR_EXISTS);
+    assert_int_equal(f.at, EEXIST);
+    assert_content("one");
+    assert_int_equal(base_file_write_atomic(path, bytes_of_str("three"), 0640, BASE_FILE_REPLACE, &f), OK);
+    assert_content("three");
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0640);
+}
+
+static void refusals(void **state)
+{
+    (void)state;
+    buf b;
+    fault f = { 0 };
+    buf_init(&b, 4);
+    assert_int_equal(buf_put_str(&b, "k"), OK);
+    assert_int_equal(base_file_write_atomic(path, bytes_of_str("12345"), 0600, BASE_FILE_REPLACE, NULL), OK);
+    assert_int_equal(base_file_read(&b, path, &f), ERR_LIMIT);
+    assert_int_equal(base_file_read(&b, folder, &f), ERR_IO);
+    assert_int_equal(base_file_read(&b, "/nonexistent/x", &f), ERR_NOT_FOUND);
+    assert_int_equal(f.at, ENOENT);
+    assert_true(bytes_equal(buf_bytes(&b), bytes_of_str("k")));
+    buf_deinit(&b);
+    assert_int_equal(base_file_write_atomic("/nonexistent/x", bytes_of_str("1"), 0600, BASE_FILE_REPLACE, &f), ERR_NOT_FOUND);
+    char *long_path = calloc(1, 6000);
+    assert_non_null(long_path);
+    memset(long_path, 'a', 5999);
+    assert_int_equal(base_file_write_atomic(long_path, bytes_of_str("1"), 0600, BASE_FILE_NEW, &f), ERR_LIMIT);
+    free(long_path);
+    assert_int_equal(base_errno_err(ENOSPC), ERR_DISK_FULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(new_replace_and_mode),
+        cmocka_unit_test(refusals),
+    };
+    return cmocka_run_group_tests(tests, start, stop);
+}
