@@ -15,7 +15,8 @@ enum {
     RUN_MAX = 512,                 /* k of one run: two panels of it stay close to the core */
     SPLIT_BELOW = 32,              /* flush lengths under this cost more than two products with a split operand */
     SPLIT_MAX = 128,               /* largest part of a split operand */
-    B_BYTES = 3 << 19,             /* shared strip of B */
+    STRIP_COLS = 768,              /* of a strip of B, if B_BYTES holds them: A is packed again for each strip */
+    B_BYTES = 6 << 20,             /* shared by all threads */
     A_BYTES = 1 << 19,             /* a thread's rows of A */
     SERIAL_MACS = 1 << 18,         /* below, waking the workers costs more than it saves */
     PARTS_MAX = 2 * BT_GEMM_TERMS_MAX,
@@ -54,7 +55,7 @@ typedef struct job {
     size_t                n_parts, a_k, b_k; /* k of A and of B packed in all */
     size_t                rows;              /* of a row tile, a multiple of mr */
     size_t                j0, panels;        /* the strip at hand: first column, panels of nr columns */
-    size_t                group;             /* panels of one work item */
+    size_t                pack_panels, group; /* panels of one packing item, of one multiplying item */
     size_t                row_tiles;
 } job;
 
@@ -69,15 +70,22 @@ static size_t round_up(size_t x, size_t to)
     return (x + to - 1) / to * to;
 }
 
+/* Room for k x `lanes` operands, less if that is over `bytes_max`, but at least for k x lanes_min. */
+static size_t scratch_bytes(size_t k, size_t lanes_min, size_t lanes, size_t bytes_max)
+{
+    size_t want = k * lanes * sizeof(int16_t), least = k * lanes_min * sizeof(int16_t);
+    want = want < bytes_max ? want : bytes_max;
+    return round_up(want > least ? want : least, ALIGN);
+}
+
 err bt_gemm_ws_new(bt_gemm_ws **out, base_pool *pool, size_t k_max)
 {
-    if (k_max > SIZE_MAX / 1024)
+    if (k_max > SIZE_MAX / (4 * STRIP_COLS))
         return ERR_MEMORY;
     unsigned    threads = base_pool_threads(pool);
     size_t      k_all = k_max + BT_GEMM_TERMS_MAX; /* an odd k is padded */
-    size_t      b_min = k_all * BT_GEMM_NR_MAX * sizeof(int16_t), a_min = 2 * k_all * BT_GEMM_MR_MAX * sizeof(int16_t);
-    size_t      b_bytes = round_up(b_min > B_BYTES ? b_min : B_BYTES, ALIGN);
-    size_t      a_bytes = round_up(a_min > A_BYTES ? a_min : A_BYTES, ALIGN);
+    size_t      b_bytes = scratch_bytes(k_all, BT_GEMM_NR_MAX, STRIP_COLS, B_BYTES);
+    size_t      a_bytes = scratch_bytes(k_all, 2 * BT_GEMM_MR_MAX, 2 * BT_GEMM_TILE_ROWS, A_BYTES); /* 2: a split operand */
     size_t      tile_bytes = sizeof(int64_t) * BT_GEMM_TILE_ROWS * BT_GEMM_TILE_COLS;
     size_t      edge_bytes = sizeof(int64_t) * BT_GEMM_MR_MAX * BT_GEMM_NR_MAX;
     size_t      bytes = b_bytes + threads * (a_bytes + tile_bytes + edge_bytes);
@@ -164,20 +172,21 @@ static void make_parts(job *j)
     }
 }
 
-/* Pool body: packs one panel of B, all terms. */
-static void pack_b_item(void *ctx, size_t panel, unsigned thread)
+/* Pool body: packs a few panels of B, all terms. */
+static void pack_b_item(void *ctx, size_t item, unsigned thread)
 {
     (void)thread;
     const job *j = ctx;
-    size_t     nr = j->kernel->nr, col = j->j0 + panel * nr, left = j->plan->n - col;
+    size_t     nr = j->kernel->nr, panel = item * j->pack_panels, end = panel + j->pack_panels;
+    size_t     col = j->j0 + panel * nr, cols = (end < j->panels ? end : j->panels) * nr + j->j0 - col;
+    if (cols > j->plan->n - col)
+        cols = j->plan->n - col;
     for (size_t i = 0; i < j->n_parts; i++) {
-        const part *p = &j->parts[i];
-        if (p->which == BT_GEMM_HIGH)
-            continue; /* shares the low part's B */
+        const part         *p = &j->parts[i];
         const bt_gemm_view *b = &p->term->b;
-        int16_t            *dst = j->ws->b + (p->b_at * j->panels + panel * p->k_pad) * nr;
-        j->kernel->pack_b(dst, b->p + (ptrdiff_t)col * b->col, b->col, b->row, left < nr ? left : nr,
-                          p->term->k, BT_GEMM_WHOLE);
+        if (p->which != BT_GEMM_HIGH) /* that shares the low part's B */
+            j->kernel->pack_b(j->ws->b + (p->b_at * j->panels + panel * p->k_pad) * nr, p->k_pad * nr, b->p + (ptrdiff_t)col * b->col,
+                              b->col, b->row, cols, p->term->k, BT_GEMM_WHOLE);
     }
 }
 
@@ -187,11 +196,8 @@ static void pack_a_rows(const job *j, int16_t *dst, size_t i0, size_t ni)
     for (size_t i = 0; i < j->n_parts; i++) {
         const part         *p = &j->parts[i];
         const bt_gemm_view *a = &p->term->a;
-        for (size_t r = 0; r < panels; r++) {
-            size_t left = ni - r * mr;
-            j->kernel->pack_a(dst + (p->a_at * panels + r * p->k_pad) * mr, a->p + (ptrdiff_t)(i0 + r * mr) * a->row, a->row, a->col,
-                              left < mr ? left : mr, p->term->k, p->which);
-        }
+        j->kernel->pack_a(dst + p->a_at * panels * mr, p->k_pad * mr, a->p + (ptrdiff_t)i0 * a->row, a->row, a->col, ni, p->term->k,
+                          p->which);
     }
 }
 
@@ -199,7 +205,7 @@ static void pack_a_rows(const job *j, int16_t *dst, size_t i0, size_t ni)
 static void micro_edge(const bt_gemm_kernel *kernel, int64_t *edge, int64_t *c, size_t ldc, size_t ni, size_t nj, const int16_t *a,
                        const int16_t *b, size_t k, unsigned shift, bool add)
 {
-    kernel->micro(edge, kernel->nr, a, b, k / 2, shift, false);
+    kernel->micro(edge, kernel->nr, a, b, k / 2, nj, shift, false);
     for (size_t i = 0; i < ni; i++)
         for (size_t l = 0; l < nj; l++) {
             uint64_t old = add ? (uint64_t)c[i * ldc + l] : 0;
@@ -226,11 +232,11 @@ static void tile_run(const job *j, const lane_scratch *s, const target *t, const
             const int16_t *a = s->a + (p->a_at * a_panels + r * p->k_pad + k0) * mr;
             const int16_t *b = j->ws->b + (p->b_at * j->panels + (panel0 + q) * p->k_pad + k0) * nr;
             int64_t       *c = t->c + r * mr * t->ld + q * nr;
-            size_t         i = t->ni - r * mr, l = t->nj - q * nr;
+            size_t         rows = t->ni - r * mr < mr ? t->ni - r * mr : mr, cols = t->nj - q * nr < nr ? t->nj - q * nr : nr;
             if ((r + 1) * mr <= t->ni_room && (q + 1) * nr <= t->nj_room)
-                kernel->micro(c, t->ld, a, b, k / 2, p->shift, add);
+                kernel->micro(c, t->ld, a, b, k / 2, cols, p->shift, add);
             else
-                micro_edge(kernel, s->edge, c, t->ld, i < mr ? i : mr, l < nr ? l : nr, a, b, k, p->shift, add);
+                micro_edge(kernel, s->edge, c, t->ld, rows, cols, a, b, k, p->shift, add);
         }
 }
 
@@ -281,7 +287,7 @@ static void rows_item(void *ctx, size_t item, unsigned thread)
         tile_compute(j, s, i0, ni, p, last - p < tile_panels ? last - p : tile_panels);
 }
 
-/* Row tiles as high as the thread's scratch allows; as many column groups as it takes to keep all threads busy. */
+/* Row tiles as high as the thread's scratch allows. */
 static void shape_rows(job *j)
 {
     size_t mr = j->kernel->mr, rows = BT_GEMM_TILE_ROWS / mr * mr;
@@ -289,6 +295,17 @@ static void shape_rows(job *j)
         rows = j->ws->a_len / j->a_k / mr * mr;
     j->rows = rows;
     j->row_tiles = (j->plan->m + rows - 1) / rows;
+}
+
+/* Few items while there are enough for all threads: each multiplying item packs its rows of A itself. */
+static void shape_items(job *j, unsigned threads)
+{
+    size_t tile = BT_GEMM_TILE_COLS / j->kernel->nr, tiles = (j->panels + tile - 1) / tile;
+    size_t groups = threads == 1 ? 1 : (3 * (size_t)threads + j->row_tiles - 1) / j->row_tiles;
+    j->group = groups >= tiles ? tile : (tiles + groups - 1) / groups * tile;
+    j->pack_panels = (j->panels + 2 * (size_t)threads - 1) / (2 * (size_t)threads);
+    if (j->pack_panels > tile)
+        j->pack_panels = tile;
 }
 
 /* Panels of one strip: what the shared scratch holds, in whole tiles where it can, the strips about equal. */
@@ -312,18 +329,14 @@ err bt_gemm_run(bt_gemm_ws *ws, const bt_gemm_plan *plan)
     job j = {.ws = ws, .plan = plan, .kernel = bt_cpu_kernels()->gemm};
     make_parts(&j);
     shape_rows(&j);
-    size_t     nr = j.kernel->nr, panels = (plan->n + nr - 1) / nr, strip = strip_panels(&j, panels);
     bool       serial = (u128)plan->m * plan->n * j.b_k < SERIAL_MACS;
     base_pool *pool = serial ? NULL : ws->pool;
-    size_t     tile = BT_GEMM_TILE_COLS / nr, wanted = 3 * (size_t)base_pool_threads(pool);
+    size_t     nr = j.kernel->nr, panels = (plan->n + nr - 1) / nr, strip = strip_panels(&j, panels);
     for (size_t p0 = 0; p0 < panels; p0 += strip) {
         j.j0 = p0 * nr;
         j.panels = panels - p0 < strip ? panels - p0 : strip;
-        size_t tiles = (j.panels + tile - 1) / tile, groups = (wanted + j.row_tiles - 1) / j.row_tiles;
-        if (!pool)
-            groups = 1;
-        j.group = groups >= tiles ? tile : (tiles + groups - 1) / groups * tile;
-        base_pool_for(pool, j.panels, pack_b_item, &j);
+        shape_items(&j, base_pool_threads(pool));
+        base_pool_for(pool, (j.panels + j.pack_panels - 1) / j.pack_panels, pack_b_item, &j);
         base_pool_for(pool, j.row_tiles * ((j.panels + j.group - 1) / j.group), rows_item, &j);
     }
     return OK;

@@ -61,7 +61,7 @@ typedef struct bt_gemm_plan {
 typedef struct bt_gemm_ws bt_gemm_ws;
 err    bt_gemm_ws_new(bt_gemm_ws **out, base_pool *pool, size_t k_max) MUST_USE;
 void   bt_gemm_ws_free(bt_gemm_ws *ws);
-size_t bt_gemm_ws_bytes(const bt_gemm_ws *ws); /* all it holds; about 1.5 MiB + 0.8 MiB per thread for k_max <= 4096 */
+size_t bt_gemm_ws_bytes(const bt_gemm_ws *ws); /* all it holds: B, min(1.5 KiB * k_max, 6 MiB), and at most 0.7 MiB per thread up to k_max = 16384 */
 
 /* Runs the plan. Allocates nothing. On error nothing was written and no epilogue called:
  * ERR_LIMIT  sum of k > k_max, or too many terms

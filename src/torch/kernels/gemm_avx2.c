@@ -25,9 +25,13 @@ static inline __m256i v_pair(const int16_t *p)
 
 static inline void v_flush(int64_t *c, __m256i acc, unsigned shift, bool add)
 {
-    __m128i n = _mm_cvtsi32_si128((int)shift);
-    __m256i lo = _mm256_sll_epi64(_mm256_cvtepi32_epi64(_mm256_castsi256_si128(acc)), n);
-    __m256i hi = _mm256_sll_epi64(_mm256_cvtepi32_epi64(_mm256_extracti128_si256(acc, 1)), n);
+    __m256i lo = _mm256_cvtepi32_epi64(_mm256_castsi256_si128(acc));
+    __m256i hi = _mm256_cvtepi32_epi64(_mm256_extracti128_si256(acc, 1));
+    if (shift > 0) {
+        __m128i n = _mm_cvtsi32_si128((int)shift);
+        lo = _mm256_sll_epi64(lo, n);
+        hi = _mm256_sll_epi64(hi, n);
+    }
     if (add) {
         lo = _mm256_add_epi64(lo, _mm256_loadu_si256((const void *)c));
         hi = _mm256_add_epi64(hi, _mm256_loadu_si256((const void *)(c + 4)));
@@ -36,7 +40,7 @@ static inline void v_flush(int64_t *c, __m256i acc, unsigned shift, bool add)
     _mm256_storeu_si256((void *)(c + 4), hi);
 }
 
-#include "gemm_transpose.inc"
+#include "gemm_x86.inc"
 #include "gemm_pack.inc"
 #include "gemm_micro.inc"
 

@@ -27,8 +27,9 @@ static inline void flush(int64_t *c, int32x4_t acc, int64x2_t shift, bool add)
     vst1q_s64(c + 2, hi);
 }
 
-static void micro(int64_t *c, size_t ldc, const int16_t *a, const int16_t *b, size_t k_pairs, unsigned shift, bool add)
+static void micro(int64_t *c, size_t ldc, const int16_t *a, const int16_t *b, size_t k_pairs, size_t cols, unsigned shift, bool add)
 {
+    (void)cols; /* computes them all */
     int32x4_t acc[MR][2];
 #pragma GCC unroll 8
     for (int r = 0; r < MR; r++)

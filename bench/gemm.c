@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The exact integer product against sgemm of OpenBLAS: same shapes, same number of threads, alternating rounds in one process. Prints, per
+ * shape, sgemm time / our time: the median and the spread (first and third quartile). Above 1 we are faster. "store" writes the int64
+ * accumulators; "round" runs the rounding epilogue to int16. */
+#include "base/err.h"
+#include "torch/cpu.h"
+#include "torch/kernels/gemm.h"
+#include "torch/kernels/round.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { ROUNDS = 15, ROW_MAJOR = 101, NO_TRANS = 111, TRANS = 112, WIDTH = 12 };
+
+typedef void sgemm_fn(int order, int trans_a, int trans_b, int m, int n, int k, float alpha, const float *a, int lda, const float *b,
+                      int ldb, float beta, float *c, int ldc);
+
+typedef struct rival {
+    sgemm_fn *sgemm;
+    void (*set_threads)(int);
+    char *(*corename)(void);
+} rival;
+
+typedef struct shape {
+    const char *name;
+    size_t      m, n, k;
+    bool        a_transposed, b_transposed; /* stored k x m; stored n x k */
+} shape;
+
+static double now_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* The library is loaded at run time: the product does not depend on it. A forced kernel in the environment would be an unfair rival. */
+static bool rival_load(rival *r)
+{
+    unsetenv("OPENBLAS_CORETYPE");
+    void *lib = dlopen("libopenblas.so.0", RTLD_NOW);
+    if (!lib)
+        return false;
+    *(void **)&r->sgemm = dlsym(lib, "cblas_sgemm");
+    *(void **)&r->set_threads = dlsym(lib, "openblas_set_num_threads");
+    *(void **)&r->corename = dlsym(lib, "openblas_get_corename");
+    return r->sgemm && r->set_threads && r->corename;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+typedef struct buffers {
+    int16_t *a, *b, *q;
+    int64_t *c;
+    float   *fa, *fb, *fc;
+} buffers;
+
+static void *take(size_t bytes)
+{
+    void *p = aligned_alloc(64, (bytes + 63) / 64 * 64);
+    CHECK(p);
+    return p;
+}
+
+static buffers make_buffers(const shape *s)
+{
+    buffers  x = {.a = take(2 * s->m * s->k), .b = take(2 * s->k * s->n), .q = take(2 * s->m * s->n), .c = take(8 * s->m * s->n),
+                  .fa = take(4 * s->m * s->k), .fb = take(4 * s->k * s->n), .fc = take(4 * s->m * s->n)};
+    uint32_t z = 1;
+    for (size_t i = 0; i < s->m * s->k; i++) {
+        z = z * 1664525u + 1013904223u;
+        x.fa[i] = x.a[i] = (int16_t)((int)(z >> 20) % 4095 - 2047);
+    }
+    for (size_t i = 0; i < s->k * s->n; i++) {
+        z = z * 1664525u + 1013904223u;
+        x.fb[i] = x.b[i] = (int16_t)((int)(z >> 20) % 4095 - 2047);
+    }
+    return x;
+}
+
+static void drop_buffers(buffers *x)
+{
+    void *all[] = {x->a, x->b, x->q, x->c, x->fa, x->fb, x->fc};
+    for (size_t i = 0; i < COUNT_OF(all); i++)
+        free(all[i]);
+}
+
+static double time_ours(bt_gemm_ws *ws, const shape *s, const buffers *x, bool rounded)
+{
+    bt_gemm_term term = {.k = s->k, .a_max = BT_WIDTH_MAX(WIDTH), .b_max = BT_WIDTH_MAX(WIDTH)};
+    term.a = s->a_transposed ? (bt_gemm_view){x->a, 1, (ptrdiff_t)s->m} : (bt_gemm_view){x->a, (ptrdiff_t)s->k, 1};
+    term.b = s->b_transposed ? (bt_gemm_view){x->b, 1, (ptrdiff_t)s->k} : (bt_gemm_view){x->b, (ptrdiff_t)s->n, 1};
+    bt_round     round = {.mul = 1, .shift = 18, .limit = 32767, .clamp = 2047, .out16 = x->q, .out_ld = s->n, .n = s->n,
+                          .bad = BT_ROUND_NONE};
+    bt_gemm_plan plan = {.m = s->m, .n = s->n, .terms = &term, .n_terms = 1, .c = x->c, .ldc = s->n};
+    if (rounded) {
+        plan.epilogue = bt_round_tile;
+        plan.ctx = &round;
+    }
+    double start = now_s();
+    CHECK(bt_gemm_run(ws, &plan) == OK);
+    return now_s() - start;
+}
+
+static double time_rival(const rival *r, const shape *s, const buffers *x)
+{
+    double start = now_s();
+    r->sgemm(ROW_MAJOR, s->a_transposed ? TRANS : NO_TRANS, s->b_transposed ? TRANS : NO_TRANS, (int)s->m, (int)s->n, (int)s->k, 1.0f,
+             x->fa, (int)(s->a_transposed ? s->m : s->k), x->fb, (int)(s->b_transposed ? s->k : s->n), 0.0f, x->fc, (int)s->n);
+    return now_s() - start;
+}
+
+static void report(const char *what, double *ratio)
+{
+    qsort(ratio, ROUNDS, sizeof *ratio, by_value);
+    printf("  %s %.2f (%.2f..%.2f)", what, ratio[ROUNDS / 2], ratio[ROUNDS / 4], ratio[ROUNDS * 3 / 4]);
+}
+
+static void compare(const rival *r, bt_gemm_ws *ws, unsigned threads, const shape *s)
+{
+    buffers x = make_buffers(s);
+    double  stored[ROUNDS], rounded[ROUNDS];
+    r->set_threads((int)threads);
+    for (int i = -2; i < ROUNDS; i++) { /* two rounds to warm up */
+        double rival_s = time_rival(r, s, &x), store_s = time_ours(ws, s, &x, false), round_s = time_ours(ws, s, &x, true);
+        if (i >= 0) {
+            stored[i] = rival_s / store_s;
+            rounded[i] = rival_s / round_s;
+        }
+        if (getenv("GEMM_GMACS") && i == ROUNDS - 1)
+            printf("[%.0f %.0f %.0f]", 1e-9*(double)(s->m*s->n*s->k)/rival_s, 1e-9*(double)(s->m*s->n*s->k)/store_s, 1e-9*(double)(s->m*s->n*s->k)/round_s);
+    }
+    printf("%u thread%s  %-22s", threads, threads == 1 ? " " : "s", s->name);
+    report("store", stored);
+    report("round", rounded);
+    printf("\n");
+    drop_buffers(&x);
+}
+
+int main(void)
+{
+    static const shape shapes[] = {
+        {"1024x768x768 y=xW", 1024, 768, 768, false, false},    {"1024x3072x768 h=xW", 1024, 3072, 768, false, false},
+        {"1024x768x3072 y=hW", 1024, 768, 3072, false, false},  {"1024x768x768 dx=dyW'", 1024, 768, 768, false, true},
+        {"1024x3072x768 dh=dyW'", 1024, 3072, 768, false, true}, {"768x768x1024 dW=x'dy", 768, 768, 1024, true, false},
+        {"3072x768x2048 dW=h'dy", 3072, 768, 2048, true, false}, {"2048x128x128 small", 2048, 128, 128, false, false},
+        {"256x256x64 scores", 256, 256, 64, false, true},
+    };
+    rival r;
+    char  line[200];
+    bt_cpu_describe(line, sizeof line);
+    printf("ours: %s\n", line);
+    if (!rival_load(&r)) {
+        printf("SKIP gemm: OpenBLAS (libopenblas.so.0) is not on this machine\n");
+        return 0;
+    }
+    printf("OpenBLAS kernel: %s\nsgemm time / ours, median (quartiles) of %d alternating rounds\n", r.corename(), ROUNDS);
+    for (unsigned threads = 1; threads <= 2; threads++) {
+        base_pool  *pool;
+        bt_gemm_ws *ws;
+        CHECK(base_pool_new(&pool, threads) == OK && bt_gemm_ws_new(&ws, pool, 3072) == OK);
+        for (size_t i = 0; i < COUNT_OF(shapes); i++)
+            compare(&r, ws, threads, &shapes[i]);
+        bt_gemm_ws_free(ws);
+        base_pool_free(pool);
+    }
+    return 0;
+}
