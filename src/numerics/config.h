@@ -24,6 +24,7 @@ typedef struct num_shape {
 typedef struct num_const {
     int32_t  q_max;  /* Q = 2^(w-1) - 1 */
     int64_t  d_t;    /* domain of tables and of operands before saturation */
+    int64_t  d_b;    /* domain of one contribution to the residual stream */
     int64_t  d_g;    /* domain of one contribution to the gradient stream */
     int      f_res, f_r, f_R, b_C, x_2, f_z, f_l, f_h_max, f_gd, n_l, f_dl;
     int64_t  q_l;    /* exp(0) in the loss table */
