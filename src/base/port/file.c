@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,7 +17,7 @@ err base_errno_err(int number)
     case ENOENT: case ENOTDIR: return ERR_NOT_FOUND;
     case EEXIST: return ERR_EXISTS;
     case EACCES: case EPERM: case EROFS: return ERR_PERMISSION;
-    case ENOSPC: case EDQUOT: return ERR_DISK_FULL;
+    case ENOSPC: case EDQUOT: case EFBIG: return ERR_DISK_FULL;
     case ENOMEM: return ERR_MEMORY;
     default: return ERR_IO;
     }
@@ -127,4 +128,115 @@ err base_file_write_atomic(const char *path, bytes content, unsigned mode, base_
         return e;
     }
     return sync_directory(path, f);
+}
+
+err base_file_open(int *fd, const char *path, base_file_mode mode, fault *f)
+{
+    int flags = O_CLOEXEC | (mode == BASE_FILE_READ ? O_RDONLY : O_RDWR) | (mode == BASE_FILE_CREATE ? O_CREAT | O_EXCL : 0);
+    int n = open(path, flags, 0600);
+    if (n < 0)
+        return fail_errno(f, "file: open");
+    *fd = n;
+    return OK;
+}
+
+void base_file_close(int fd)
+{
+    if (fd >= 0)
+        close(fd);
+}
+
+err base_file_size(uint64_t *out, int fd, fault *f)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return fail_errno(f, "file: stat");
+    if (!S_ISREG(st.st_mode))
+        return fail(f, ERR_IO, "file: not a regular file", 0);
+    *out = (uint64_t)st.st_size;
+    return OK;
+}
+
+err base_file_read_at(int fd, void *out, size_t len, uint64_t at, fault *f)
+{
+    uint8_t *to = out;
+    for (size_t done = 0; done < len;) {
+        ssize_t n = pread(fd, to + done, len - done, (off_t)(at + done));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return fail_errno(f, "file: read");
+        if (n == 0)
+            return fail(f, ERR_TRUNCATED, "file: ends early", at + done);
+        done += (size_t)n;
+    }
+    return OK;
+}
+
+err base_file_write_at(int fd, bytes content, uint64_t at, fault *f)
+{
+    for (size_t done = 0; done < content.len;) {
+        ssize_t n = pwrite(fd, content.data + done, content.len - done, (off_t)(at + done));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return fail_errno(f, "file: write");
+        if (n == 0)
+            return fail(f, ERR_IO, "file: write made no progress", 0);
+        done += (size_t)n;
+    }
+    return OK;
+}
+
+err base_file_allocate(int fd, uint64_t len, fault *f)
+{
+    int number;
+    do {
+        number = posix_fallocate(fd, 0, (off_t)len);
+    } while (number == EINTR);
+    return number == 0 ? OK : fail(f, base_errno_err(number), "file: allocate", (uint64_t)number);
+}
+
+err base_file_sync(int fd, fault *f)
+{
+    while (fdatasync(fd) != 0) {
+        if (errno != EINTR)
+            return fail_errno(f, "file: sync");
+    }
+    return OK;
+}
+
+err base_file_rename(const char *from, const char *to, base_file_clobber how, fault *f)
+{
+    TRY(move(from, to, how, f));
+    return sync_directory(to, f);
+}
+
+err base_dir_make(const char *path, fault *f)
+{
+    struct stat st;
+    if (mkdir(path, 0700) == 0)
+        return sync_directory(path, f);
+    if (errno != EEXIST)
+        return fail_errno(f, "directory: make");
+    if (stat(path, &st) != 0)
+        return fail_errno(f, "directory: stat");
+    return S_ISDIR(st.st_mode) ? OK : fail(f, ERR_IO, "directory: something else stands there", ENOTDIR);
+}
+
+err base_file_lock(int *fd, const char *path, fault *f)
+{
+    int n = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (n < 0)
+        return fail_errno(f, "lock: open");
+    while (flock(n, LOCK_EX | LOCK_NB) != 0) {
+        if (errno == EINTR)
+            continue;
+        err e = errno == EWOULDBLOCK ? fail(f, ERR_BUSY, "lock: held by another process", EWOULDBLOCK)
+                                     : fail_errno(f, "lock: take");
+        close(n);
+        return e;
+    }
+    *fd = n;
+    return OK;
 }

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Small whole files: read with a bound, written so that a crash leaves the old file or the new one, never a mixture. Every
- * fault's `at` is the system's error number. Codes: ERR_NOT_FOUND, ERR_EXISTS, ERR_PERMISSION, ERR_DISK_FULL, ERR_LIMIT,
- * ERR_MEMORY, ERR_IO. */
+ * Small whole files: read with a bound, written so that a crash leaves the old file or the new one, never a mixture. Files
+ * written in place: positioned reads and writes that finish or fail (interruptions and short transfers are gone through),
+ * preallocation, data sync. Directories: make, lock, sync. Every fault's `at` is the system's error number unless a call says
+ * otherwise. Codes: ERR_NOT_FOUND, ERR_EXISTS, ERR_PERMISSION, ERR_DISK_FULL (no space, quota, file size limit), ERR_LIMIT,
+ * ERR_BUSY, ERR_MEMORY, ERR_IO.
+ * A process that runs under a file size limit ignores SIGXFSZ, else the system kills it before the error is seen. */
 #ifndef BASE_PORT_FILE_H
 #define BASE_PORT_FILE_H
 
@@ -20,6 +23,40 @@ typedef enum base_file_clobber {
  * failure the temporary file is gone and `path` is untouched. After ERR_IO from the last fsync the new file stands, but it
  * may not survive a power cut. */
 err base_file_write_atomic(const char *path, bytes content, unsigned mode, base_file_clobber how, fault *f) MUST_USE;
+
+typedef enum base_file_mode {
+    BASE_FILE_READ,
+    BASE_FILE_WRITE,  /* read and write; the file exists */
+    BASE_FILE_CREATE, /* read and write; a new file, 0600; ERR_EXISTS */
+} base_file_mode;
+
+/* `fd` is the caller's; base_file_close ignores -1. */
+err  base_file_open(int *fd, const char *path, base_file_mode mode, fault *f) MUST_USE;
+void base_file_close(int fd);
+
+err base_file_size(uint64_t *out, int fd, fault *f) MUST_USE;
+
+/* Exactly `len` bytes from `at`; ERR_TRUNCATED if the file ends before them (the fault's `at` is the file offset). */
+err base_file_read_at(int fd, void *out, size_t len, uint64_t at, fault *f) MUST_USE;
+
+/* All of `content` at `at`. On failure a part of it may have been written. */
+err base_file_write_at(int fd, bytes content, uint64_t at, fault *f) MUST_USE;
+
+/* Reserves blocks so that bytes [0, len) exist and can be written without running out of space; new bytes read as zero. */
+err base_file_allocate(int fd, uint64_t len, fault *f) MUST_USE;
+
+/* fdatasync. After a failure nothing is known about what reached the disk: the caller must not carry on with this file. */
+err base_file_sync(int fd, fault *f) MUST_USE;
+
+/* Renames and syncs the directory: the name is durable when this returns. */
+err base_file_rename(const char *from, const char *to, base_file_clobber how, fault *f) MUST_USE;
+
+/* Makes `path` with mode 0700, or finds it there; ERR_IO if something else stands there. */
+err base_dir_make(const char *path, fault *f) MUST_USE;
+
+/* Takes the exclusive advisory lock of the file `path` (made if absent); ERR_BUSY if another process or handle holds it.
+ * Closing `fd`, or the end of the process however it comes, gives it back. */
+err base_file_lock(int *fd, const char *path, fault *f) MUST_USE;
 
 /* The `err` for a system error number. */
 err base_errno_err(int number) MUST_USE;
