@@ -59,6 +59,35 @@ def fraction_array(c, fractions):
     return out + [fractions[n, None] for n in MODEL_FRACTIONS]
 
 
+def shifts(c, fractions):
+    """Every shift s of sections 4 and 5 under the given fractions; all must lie in [0, 62]."""
+    f, w1 = fractions, c.w - 1
+    top = {n: f[n, None] for n in MODEL_FRACTIONS}
+    out = [c.f_res + c.f_r - top["yF"], top["yF"] + top["Wh"] + c.x_2 - c.f_l, c.n_l - w1, w1 + top["Wh"] - top["dnF"],
+           c.f_r + top["dnF"] - top["gx"], 28 - top["E"], 28 - top["P"], 28 - top["Wh"]]
+    for layer in range(c.L):
+        g = {n: f[n, layer] for n in LAYER_FRACTIONS}
+        qkv, highest = g["y1"] + g["Wqkv"], max(g["dq"], g["dk"], g["dv"])
+        out += [28 - g[n] for n in ("Wqkv", "Wo", "W1", "W2")]
+        out += [c.f_res + c.f_r - g["y1"], c.f_res + c.f_r - g["y2"], qkv - g["q"], qkv - g["k"], qkv - g["v"],
+                g["q"] + g["k"] + c.x_C - c.f_z, g["v"] + c.f_R + w1 - g["o"], g["o"] + g["Wo"] - c.f_res, g["y2"] + g["W1"] - g["h"],
+                g["g"] + g["W2"] - c.f_res, top["gx"] - g["dm"], g["dm"] + g["W2"] + c.f_gd - g["dh"], g["dh"] + g["W1"] - g["dn2"],
+                c.f_r + g["dn2"] - top["gx"], top["gx"] - g["da"], g["da"] + g["Wo"] + c.f_R - g["dp"], g["dp"] + w1 - g["dv"],
+                g["dp"] + g["o"] + w1 - g["ds"], g["ds"] + g["k"] + c.x_Cb - g["dq"], g["ds"] + g["q"] + c.x_Cb - g["dk"],
+                g["Wqkv"] + highest - g["dn1"], c.f_r + g["dn1"] - top["gx"]]
+    return out
+
+
+def admitted(c, fractions):
+    """What a reader accepts: section 10, last paragraph."""
+    f = fractions
+    aligned = all(c.f_res - 4 <= f[n, None] <= c.f_res for n in ("E", "P"))
+    for layer in range(c.L):
+        three = [f[n, layer] for n in ("dq", "dk", "dv")]
+        aligned = aligned and f["v", layer] <= f["o", layer] <= f["v", layer] + 2 and max(three) - min(three) <= 8
+    return aligned and all(0 <= s <= 62 for s in shifts(c, f)) and all(-32 <= v <= 62 for v in fraction_array(c, f))
+
+
 def gradient_fraction(c, fractions, name):
     f = fractions
     f_dl = c.w - 1

@@ -49,7 +49,7 @@ class Constants:
             setattr(self, key, value)
         wide = w > 12
         self.D_t = (1 << 18) - 1 if wide else (1 << 15) - 1
-        self.D_g = (1 << 25) - 1 if wide else (1 << 23) - 1
+        self.D_g = (1 << 24) - 1 if wide else (1 << 23) - 1
         n = math.isqrt((1 << 60) // self.hd)
         self.Cb, self.x_Cb = scaled_constant(n, self.b_C)
         self.C, self.x_C = scaled_constant(rhu(n * K_LOG2E, 30), self.b_C)
