@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "train/gradient.h"
+
+#include "base/cbor.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+enum { N = 3 * TR_CHUNK_ELEMENTS + 777 };
+
+static int64_t values[N], got[N];
+static buf     file;
+static tr_gradient_head head = { .model = { { 1 } }, .lease = { { 2 } }, .tensors = 9, .elements = N };
+
+static uint64_t mix(uint64_t *s)
+{
+    uint64_t z = (*s += 0x9e3779b97f4a7c15u);
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    uint64_t s = 7;
+    for (size_t i = 0; i < N; i++) {
+        int64_t v = (int64_t)(mix(&s) >> (16 + i / 997 % 40)) - (int64_t)(mix(&s) >> (16 + i / 997 % 40));
+        values[i] = i % 5000 < 600 ? 0 : v;
+    }
+    values[5] = TR_GRADIENT_ABS_MAX;
+    values[6] = -TR_GRADIENT_ABS_MAX;
+    buf_init(&file, tr_gradient_bytes_max(N));
+    assert_int_equal(tr_gradient_encode(&file, &head, values, NULL), OK);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    buf_deinit(&file);
+    return 0;
+}
+
+static void round_trip_in_any_split(void **state)
+{
+    (void)state;
+    hash256 raw;
+    assert_int_equal(tr_gradient_decode(got, &raw, &head, buf_bytes(&file), NULL), OK);
+    assert_memory_equal(got, values, sizeof values);
+    hash256 plain = cr_blake3_hash(bytes_of(values, sizeof values)); /* little-endian hosts: the raw bytes are the memory */
+    assert_memory_equal(raw.b, plain.b, 32);
+    assert_true(file.len < sizeof values);
+
+    for (size_t step = 1; step < 70000; step = step * 7 + 1) {
+        tr_gradient_reader *r;
+        assert_int_equal(tr_gradient_reader_new(&r, &head, NULL, NULL), OK);
+        for (size_t at = 0; at < file.len; at += step) {
+            size_t n = file.len - at < step ? file.len - at : step;
+            assert_int_equal(tr_gradient_reader_feed(r, bytes_of(file.data + at, n), NULL), OK);
+        }
+        assert_int_equal(tr_gradient_reader_at(r), file.len);
+        assert_int_equal(tr_gradient_reader_finish(r, &raw, NULL), OK);
+        tr_gradient_reader_free(r);
+    }
+}
+
+static void encoding_is_deterministic(void **state)
+{
+    (void)state;
+    buf again;
+    tr_gradient_head h = head;
+    buf_init(&again, tr_gradient_bytes_max(N));
+    assert_int_equal(tr_gradient_encode(&again, &h, values, NULL), OK);
+    assert_true(bytes_equal(buf_bytes(&file), buf_bytes(&again)));
+    buf_deinit(&again);
+}
+
+static err decode_copy(uint8_t *copy, size_t len, fault *f)
+{
+    hash256 raw;
+    *f = (fault){ 0 };
+    return tr_gradient_decode(got, &raw, &head, bytes_of(copy, len), f);
+}
+
+static void every_altered_byte_is_refused(void **state)
+{
+    (void)state;
+    uint8_t *copy = malloc(file.len);
+    memcpy(copy, file.data, file.len);
+    fault f;
+    uint64_t s = 3;
+    for (size_t round = 0; round < 300; round++) {
+        size_t at = round < 180 ? round : mix(&s) % file.len;
+        uint8_t bit = (uint8_t)(1u << (mix(&s) & 7));
+        copy[at] ^= bit;
+        assert_int_not_equal(decode_copy(copy, file.len, &f), OK);
+        assert_non_null(f.what);
+        copy[at] ^= bit;
+    }
+    assert_int_equal(decode_copy(copy, file.len, &f), OK);
+    free(copy);
+}
+
+static void truncated_and_trailing(void **state)
+{
+    (void)state;
+    fault f;
+    for (size_t len = 0; len < file.len; len += len < 600 ? 1 : 20011) {
+        assert_int_equal(decode_copy(file.data, len, &f), ERR_TRUNCATED);
+        assert_true(f.at < file.len);
+    }
+    assert_int_equal(decode_copy(file.data, file.len - 1, &f), ERR_TRUNCATED);
+    assert_string_equal(f.what, "gradient.chunk");
+    assert_int_equal(f.at, 3);
+    uint8_t *longer = malloc(file.len + 1);
+    memcpy(longer, file.data, file.len);
+    longer[file.len] = 0;
+    assert_int_equal(decode_copy(longer, file.len + 1, &f), ERR_TRAILING);
+    free(longer);
+}
+
+static size_t chunk_offset(uint64_t chunk)
+{
+    size_t at = 4 + load_le32(file.data) + 4 * 32;
+    for (uint64_t c = 0; c < chunk; c++)
+        at += 4 + load_le32(file.data + at);
+    return at;
+}
+
+static void chunk_faults_name_the_chunk(void **state)
+{
+    (void)state;
+    uint8_t *copy = malloc(file.len);
+    memcpy(copy, file.data, file.len);
+    fault f;
+    size_t at = chunk_offset(2);
+    store_le32(copy + at, TR_CHUNK_PACKED_MAX + 1);
+    assert_int_equal(decode_copy(copy, file.len, &f), ERR_LIMIT);
+    assert_string_equal(f.what, "gradient.chunk");
+    assert_int_equal(f.at, 2);
+    memcpy(copy, file.data, file.len);
+    copy[at + 4 + 300] ^= 1;
+    err e = decode_copy(copy, file.len, &f);
+    assert_true(e == ERR_HASH || e == ERR_CANONICAL);
+    assert_int_equal(f.at, 2);
+    copy[at + 4] = 65;
+    assert_int_equal(decode_copy(copy, file.len, &f), ERR_CANONICAL);
+    assert_int_equal(f.at, 2);
+    free(copy);
+}
+
+static void header_must_be_what_was_leased(void **state)
+{
+    (void)state;
+    hash256 raw;
+    fault f;
+    tr_gradient_head h = head;
+    h.model.b[3] ^= 1;
+    assert_int_equal(tr_gradient_decode(got, &raw, &h, buf_bytes(&file), &f), ERR_STALE);
+    h = head;
+    h.lease.b[3] ^= 1;
+    assert_int_equal(tr_gradient_decode(got, &raw, &h, buf_bytes(&file), &f), ERR_HASH);
+    h = head;
+    h.tensors++;
+    assert_int_equal(tr_gradient_decode(got, &raw, &h, buf_bytes(&file), &f), ERR_SHAPE);
+    h = head;
+    h.elements--;
+    assert_int_equal(tr_gradient_decode(got, &raw, &h, buf_bytes(&file), &f), ERR_SHAPE);
+    uint8_t junk[64] = { 40 };
+    memset(junk + 4, 0x41, 60);
+    assert_int_equal(tr_gradient_decode(got, &raw, &head, bytes_of(junk, sizeof junk), &f), ERR_TYPE);
+}
+
+static void packing_is_canonical(void **state)
+{
+    (void)state;
+    static uint8_t packed[TR_CHUNK_PACKED_MAX];
+    int64_t v[300] = { 0 }, back[300];
+    assert_int_equal(tr_chunk_pack(packed, v, 300), 2); /* all zero: two bytes of width */
+    v[0] = -1; /* zigzag 1: width 1 */
+    assert_int_equal(tr_chunk_pack(packed, v, 300), 2 + 32);
+    packed[0] = 2; /* wider than needed */
+    memset(packed + 1, 0, 64);
+    packed[1] = 1;
+    packed[65] = 0;
+    assert_int_equal(tr_chunk_unpack(back, 300, bytes_of(packed, 66)), ERR_CANONICAL);
+    v[0] = 0;
+    v[299] = 3; /* zigzag 6: width 3, 44 elements = 132 bits in 17 bytes: 4 bits unused */
+    size_t len = tr_chunk_pack(packed, v, 300);
+    assert_int_equal(len, 1 + 1 + 17);
+    assert_int_equal(tr_chunk_unpack(back, 300, bytes_of(packed, len)), OK);
+    packed[len - 1] |= 0x80;
+    assert_int_equal(tr_chunk_unpack(back, 300, bytes_of(packed, len)), ERR_CANONICAL);
+    for (size_t i = 0; i < 300; i++)
+        v[i] = i % 2 ? INT64_MIN : INT64_MAX;
+    len = tr_chunk_pack(packed, v, 300);
+    assert_int_equal(len, 2 + 8 * 300);
+    assert_int_equal(tr_chunk_unpack(back, 300, bytes_of(packed, len)), OK);
+    assert_memory_equal(back, v, sizeof v);
+    assert_int_equal(tr_chunk_unpack(back, 300, bytes_of(packed, len - 1)), ERR_TRUNCATED);
+    assert_int_equal(tr_chunk_unpack(back, 300, bytes_of(packed, len + 1)), ERR_TRAILING);
+}
+
+static void sums_are_exact_and_order_free(void **state)
+{
+    (void)state;
+    enum { LEASES = 5, M = 1000 };
+    static int64_t part[LEASES][M], sum[M], other[M];
+    uint64_t s = 11;
+    for (size_t l = 0; l < LEASES; l++)
+        for (size_t i = 0; i < M; i++)
+            part[l][i] = (int64_t)(mix(&s) % (2 * (uint64_t)TR_GRADIENT_ABS_MAX + 1)) - TR_GRADIENT_ABS_MAX;
+    for (size_t l = 0; l < LEASES; l++) {
+        assert_int_equal(tr_gradient_add(sum, part[l], M, NULL), OK);
+        assert_int_equal(tr_gradient_add(other, part[(3 * l + 2) % LEASES], M, NULL), OK);
+    }
+    assert_memory_equal(sum, other, sizeof sum);
+    fault f;
+    sum[700] = INT64_MAX;
+    part[0][700] = 1;
+    memcpy(other, sum, sizeof sum);
+    assert_int_equal(tr_gradient_add(sum, part[0], M, &f), ERR_OVERFLOW);
+    assert_int_equal(f.at, 700);
+    assert_memory_equal(other, sum, sizeof sum);
+}
+
+static void out_of_range_is_not_written(void **state)
+{
+    (void)state;
+    int64_t v[3] = { 0, TR_GRADIENT_ABS_MAX + 1, 0 };
+    tr_gradient_head h = head;
+    h.elements = 3;
+    buf b;
+    buf_init(&b, 4096);
+    fault f;
+    assert_int_equal(tr_gradient_encode(&b, &h, v, &f), ERR_RANGE);
+    assert_int_equal(f.at, 1);
+    assert_int_equal(b.len, 0);
+    h.elements = 0;
+    assert_int_equal(tr_gradient_encode(&b, &h, v, &f), ERR_SHAPE);
+    buf_deinit(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(round_trip_in_any_split),        cmocka_unit_test(encoding_is_deterministic),
+        cmocka_unit_test(every_altered_byte_is_refused),  cmocka_unit_test(truncated_and_trailing),
+        cmocka_unit_test(chunk_faults_name_the_chunk),    cmocka_unit_test(header_must_be_what_was_leased),
+        cmocka_unit_test(packing_is_canonical),           cmocka_unit_test(sums_are_exact_and_order_free),
+        cmocka_unit_test(out_of_range_is_not_written),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
