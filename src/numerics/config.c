@@ -53,7 +53,7 @@ err num_const_of(num_const *out, const num_shape *s, fault *f)
     bool wide = s->helper == NUM_WIDE;
     num_const c = {
         .q_max = (1 << (s->bits - 1)) - 1,
-        .d_t = wide ? (1 << 18) - 1 : (1 << 15) - 1,
+        .d_t = s->bits > 12 ? (1 << 18) - 1 : (1 << 15) - 1,
         .d_b = wide ? (1 << 20) - 1 : (1 << 17) - 1,
         .d_g = wide ? (1 << 24) - 1 : (1 << 23) - 1,
         .f_res = wide ? 12 : 10,

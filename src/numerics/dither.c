@@ -5,71 +5,64 @@
 
 hash256 num_dither_seed(const hash256 *job_id, const hash256 *model_id, uint64_t step)
 {
-    uint8_t le_step[8];
-    store_le64(le_step, step);
-    cr_blake3 h;
-    cr_blake3_init_derive(&h, "theblock 2026 dither seed v1");
-    cr_blake3_update(&h, BYTES_OF(*job_id));
-    cr_blake3_update(&h, BYTES_OF(*model_id));
-    cr_blake3_update(&h, bytes_of(le_step, sizeof le_step));
-    return cr_blake3_final(&h);
+    uint8_t in[32 + 32 + 8];
+    memcpy(in, job_id->b, 32);
+    memcpy(in + 32, model_id->b, 32);
+    store_le64(in + 64, step);
+    return cr_blake3_hash_in("theblock 2026 dither seed v1", bytes_of(in, sizeof in));
 }
 
-static void start_rows(cr_blake3 *h, const hash256 *seed, uint32_t tensor, uint64_t sequence)
+/* Words [first, first + n) of the keyed output for one message. */
+static void words(uint64_t *out, uint64_t first, size_t n, const hash256 *seed, bytes message)
 {
-    uint8_t message[1 + 4 + 8] = { 'a' };
+    cr_blake3 h;
+    uint8_t chunk[512];
+    cr_blake3_init_keyed(&h, seed->b);
+    cr_blake3_update(&h, message);
+    for (size_t done = 0; done < n;) {
+        size_t take = n - done < sizeof chunk / 8 ? n - done : sizeof chunk / 8;
+        cr_blake3_final_xof(&h, 8 * (first + done), chunk, 8 * take);
+        for (size_t i = 0; i < take; i++)
+            out[done + i] = load_le64(chunk + 8 * i);
+        done += take;
+    }
+}
+
+static void row_words(uint64_t *out, uint64_t first, size_t n, const hash256 *seed, uint32_t tensor, uint64_t sequence)
+{
+    uint8_t message[13] = { 'a' };
     store_le32(message + 1, tensor);
     store_le64(message + 5, sequence);
-    cr_blake3_init_keyed(h, seed->b);
-    cr_blake3_update(h, bytes_of(message, sizeof message));
+    words(out, first, n, seed, bytes_of(message, sizeof message));
 }
 
-static void start_cols(cr_blake3 *h, const hash256 *seed, uint32_t tensor)
+static void col_words(uint64_t *out, uint64_t first, size_t n, const hash256 *seed, uint32_t tensor)
 {
-    uint8_t message[1 + 4] = { 'b' };
+    uint8_t message[5] = { 'b' };
     store_le32(message + 1, tensor);
-    cr_blake3_init_keyed(h, seed->b);
-    cr_blake3_update(h, bytes_of(message, sizeof message));
-}
-
-static void words(const cr_blake3 *h, uint64_t *out, size_t n)
-{
-    cr_blake3_final_xof(h, 0, (uint8_t *)out, n * sizeof *out);
-    for (size_t i = 0; i < n; i++) /* in place: a no-op on little-endian machines */
-        out[i] = load_le64((const uint8_t *)&out[i]);
-}
-
-static uint64_t word_at(const cr_blake3 *h, uint64_t index)
-{
-    uint8_t word[8];
-    cr_blake3_final_xof(h, index * sizeof word, word, sizeof word);
-    return load_le64(word);
+    words(out, first, n, seed, bytes_of(message, sizeof message));
 }
 
 void num_dither_rows(uint64_t *out, size_t n, const hash256 *seed, uint32_t tensor, uint64_t sequence)
 {
-    cr_blake3 h;
-    start_rows(&h, seed, tensor, sequence);
-    words(&h, out, n);
+    row_words(out, 0, n, seed, tensor, sequence);
 }
 
 void num_dither_cols(uint64_t *out, size_t n, const hash256 *seed, uint32_t tensor)
 {
-    cr_blake3 h;
-    start_cols(&h, seed, tensor);
-    words(&h, out, n);
+    col_words(out, 0, n, seed, tensor);
 }
 
-uint64_t num_dither_row_at(const hash256 *seed, uint32_t tensor, uint64_t sequence, uint64_t index)
+uint64_t num_dither_row(const hash256 *seed, uint32_t tensor, uint64_t sequence, uint64_t index)
 {
-    cr_blake3 h;
-    start_rows(&h, seed, tensor, sequence);
-    return word_at(&h, index);
+    uint64_t word;
+    row_words(&word, index, 1, seed, tensor, sequence);
+    return word;
 }
 
-uint64_t num_dither_col_at(const hash256 *seed, uint32_t tensor, uint64_t index)
+uint64_t num_dither_col(const hash256 *seed, uint32_t tensor, uint64_t index)
 {
-    cr_blake3 h;
-    start_cols(&h, seed, tensor);
-    return word_at(&h, index);
+    uint64_t word;
+    col_words(&word, index, 1, seed, tensor);
+    return word;
 }
