@@ -57,4 +57,4 @@ class Dataset:
 
 
 def calibrates(step):
-    return step < 8 or step % 32 == 0
+    return step % min(32, 1 << max(0, step.bit_length() - 4)) == 0

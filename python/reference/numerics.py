@@ -15,7 +15,6 @@ SLOT = dict(x=0, y1=1, q=2, k=3, v=4, z=5, Z=6, R=7, e=8, o=9, b1=10, y2=11, h=1
             dp=21, c=22, m1=23, dv=24, ds=25, dq=26, dk=27, dn1=28, dx1=29, gx=30, r2=31, lg=32, el=33, ZL=34, RL=35, dl=36, m2=37, loss=38,
             xb=39)
 DITHERED = "dm dh dn2 dx2 da dp dv ds dq dk dn1 dx1".split()
-FORWARD_FRACTIONS = set("y1 Wqkv q k v o Wo y2 W1 h g W2 E P yF Wh".split())
 M_MAX = 1 << 34
 
 
@@ -177,13 +176,18 @@ class Dither:
         return (rows[..., None] ^ columns).astype(np.int64)
 
 
-class Pass:
-    """One forward and backward pass over a batch. With `dither` None all roundings are half up and missing fractions
-    are chosen (calibration); otherwise `fractions` is complete."""
+class LowerGx(Exception):
+    """During calibration: the gradient stream is too fine for this batch."""
 
-    def __init__(self, c, weights, fractions, dither=None, trace=None, calibrating=False, counts=None):
+
+class Pass:
+    """One forward and backward pass over a batch. Without `dither` all roundings are half up. With `repetition` not None
+    the pass calibrates: it chooses each missing fraction when it meets its tensor, coarser the more often a step was repeated."""
+
+    def __init__(self, c, weights, fractions, dither=None, trace=None, repetition=None, counts=None):
         self.c, self.w, self.f, self.dither, self.trace = c, weights, fractions, dither, trace
-        self.calibrating, self.counts = calibrating, counts
+        self.calibrating, self.counts = repetition is not None, counts
+        self.coarser, self.gx_room = min(repetition or 0, 4), min(3 * (repetition or 0), 9)
         self.saved = {}
 
     def note(self, name, layer, value):
@@ -197,9 +201,14 @@ class Pass:
             size = t.size // t.shape[0]
             raise StepRange(64 * layer + SLOT[name], flat // size, flat % size)
 
-    def choose(self, key, acc, f_acc, s):
+    def fitting(self, acc):
+        """Shift that leaves one bit of an operand free on this batch."""
+        return max(0, bitlen(peak(acc)) - (self.c.w - 2)) + self.coarser
+
+    def choose(self, key, f_acc, shift):
+        """The shift of a tensor that is no operand; `shift()` is asked while calibrating, if the fraction is still open."""
         if self.calibrating and key not in self.f:
-            self.f[key] = f_acc - s
+            self.f[key] = f_acc - shift()
         return f_acc - self.f[key]
 
     def round(self, name, layer, acc, s, dithered):
@@ -213,7 +222,7 @@ class Pass:
         c = self.c
         key = key or (name, layer)
         if self.calibrating and key not in self.f:
-            f = f_acc - max(0, bitlen(peak(acc)) - (c.w - 2))
+            f = f_acc - self.fitting(acc)
             f = max(f, low) if low is not None else f
             self.f[key] = min(f, high) if high is not None else f
         t = self.round(name, layer, acc, f_acc - self.f[key], dithered)
@@ -287,7 +296,7 @@ class Pass:
         acc = self.unheads(matmul(e, vh) * R[..., None])
         f_v = f["v", layer]
         o = self.operand("o", layer, acc, f_v + c.f_R + c.w - 1, low=f_v, high=f_v + 2)
-        b1 = self.unsaturated("b1", layer, matmul(o, w[f"Wo{layer}"]), f["o", layer] + f["Wo", layer] - c.f_res)
+        b1 = self.unsaturated("b1", layer, matmul(o, w[f"Wo{layer}"]), f["o", layer] + f["Wo", layer] - c.f_res, bound=c.D_b)
         self.saved["attention", layer] = (y1, r1, qh, kh, vh, e, R, o)
         return x + b1
 
@@ -295,13 +304,13 @@ class Pass:
         c, w, f = self.c, self.w, self.f
         y2, r2 = self.norm(x, layer, "y2", "r2")
         acc, f_acc = matmul(y2, w[f"W1{layer}"]), f["y2", layer] + f["W1", layer]
-        s = self.choose(("h", layer), acc, f_acc, max(0, bitlen(peak(acc)) - c.h_bits, f_acc - c.f_hmax) if self.calibrating else None)
+        s = self.choose(("h", layer), f_acc, lambda: max(0, bitlen(peak(acc)) - c.h_bits, f_acc - c.f_hmax) + self.coarser)
         h = self.unsaturated("h", layer, acc, s)
         if self.calibrating:
             a = peak(tables.gelu_table(f["h", layer], 20, c.D_t)[h + c.D_t])
-            f.setdefault(("g", layer), 20 - max(0, bitlen(a) - (c.w - 2)))
+            f.setdefault(("g", layer), 20 - max(0, bitlen(a) - (c.w - 2)) - self.coarser)
         g = self.note("g", layer, tables.gelu_operand_table(c, f["h", layer], f["g", layer])[h + c.D_t])
-        b2 = self.unsaturated("b2", layer, matmul(g, w[f"W2{layer}"]), f["g", layer] + f["W2", layer] - c.f_res)
+        b2 = self.unsaturated("b2", layer, matmul(g, w[f"W2{layer}"]), f["g", layer] + f["W2", layer] - c.f_res, bound=c.D_b)
         self.saved["mlp", layer] = (y2, r2, h, g)
         return x + b2
 
@@ -318,14 +327,14 @@ class Pass:
         self.check(m_name, layer, m, M_MAX)
         self.note(m_name, layer, m)
         acc = r[..., None] * dn - y * m[..., None]
-        s = self.choose(("gx", None), acc, c.f_r + f_dn, max(0, bitlen(peak(acc)) - 16) if self.calibrating else None)
-        if s < 0:
-            raise StepRange(64 * layer + SLOT[dx_name], 0, 0)
+        s = self.choose(("gx", None), c.f_r + f_dn, lambda: max(0, bitlen(peak(acc)) - (16 - self.gx_room)))
+        if self.calibrating and (s < 0 or bitlen(rhu(peak(acc), s)) > c.gx_bits - self.gx_room):
+            raise LowerGx
         return self.unsaturated(dx_name, layer, acc, s, True, c.D_g)
 
     def dn(self, name, layer, acc, f_acc, key=None):
         key = key or (name, layer)
-        s = self.choose(key, acc, f_acc, max(0, bitlen(peak(acc)) - self.c.h_bits) if self.calibrating else None)
+        s = self.choose(key, f_acc, lambda: max(0, bitlen(peak(acc)) - self.c.dn_bits) + self.coarser)
         return self.unsaturated(name, layer, acc, s, True), self.f[key]
 
     def rows(self, left, right):
@@ -397,7 +406,7 @@ class Pass:
 
     def settle_qkv(self, layer, parts):
         for name, (acc, f_acc) in parts.items():
-            self.f[name, layer] = f_acc - max(0, bitlen(peak(acc)) - (self.c.w - 2))
+            self.f[name, layer] = f_acc - self.fitting(acc)
         lowest = min(self.f[name, layer] for name in parts)
         for name in parts:
             self.f[name, layer] = min(self.f[name, layer], lowest + 8)
@@ -417,20 +426,17 @@ def weight_fractions(c, master):
     return f
 
 
-def calibrate(c, master, tokens, targets):
+def calibrate(c, master, tokens, targets, repetition=0):
     """All fractions of a step from its masters and the calibration batch (B, T). StepRange means ERR_STEP_RANGE."""
     fractions = weight_fractions(c, master)
-    run = Pass(c, weight_operands(c, fractions, master), fractions, calibrating=True)
+    run = Pass(c, weight_operands(c, fractions, master), fractions, repetition=repetition)
     run.forward(tokens, targets)
     forward = dict(fractions)
     while True:
         try:
             run.backward()
             return fractions
-        except StepRange as failed:
-            layer, slot = divmod(failed.tensor, 64)
-            if layer == c.L or slot not in (SLOT["dx1"], SLOT["dx2"]) or fractions["gx", None] < -32:
-                raise
+        except LowerGx:
             lowered = fractions["gx", None] - 3
             fractions.clear()
             fractions.update(forward)

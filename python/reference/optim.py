@@ -29,7 +29,7 @@ def learning_rate(t, total, warm, lr_max):
     lr_min = lr_max // 10
     if t < warm:
         return lr_max * (t + 1) // warm
-    cosine = (1 << 30) + cos30(((t - warm) << 30) // max(1, total - warm))
+    cosine = (1 << 30) + cos30(min(1 << 30, ((t - warm) << 30) // max(1, total - warm)))
     return lr_min + (((lr_max - lr_min) * cosine) >> 31)
 
 

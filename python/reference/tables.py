@@ -17,8 +17,8 @@ K_LOG2E = 1549082005
 NEAR_TIE = 1e-6
 
 HELPERS = {
-    "narrow": dict(f_res=10, f_r=12, f_R=12, b_C=10, x_2=10, f_z=7, f_l=8, f_hmax=8, f_gd=10, Q_l=2**16 - 1, n_l=40, h_bits=12),
-    "wide": dict(f_res=12, f_r=16, f_R=16, b_C=14, x_2=14, f_z=10, f_l=11, f_hmax=12, f_gd=14, Q_l=2**20 - 1, n_l=48, h_bits=15),
+    "narrow": dict(f_res=10, f_r=12, f_R=12, b_C=10, x_2=10, f_z=6, f_l=8, f_hmax=8, f_gd=10, Q_l=2**16 - 1, n_l=40, h_bits=12, dn_bits=11, gx_bits=18),
+    "wide": dict(f_res=12, f_r=16, f_R=16, b_C=14, x_2=14, f_z=9, f_l=11, f_hmax=12, f_gd=14, Q_l=2**20 - 1, n_l=48, h_bits=15, dn_bits=14, gx_bits=20),
 }
 HELPER_CODE = {"narrow": 0, "wide": 1}
 
@@ -47,8 +47,9 @@ class Constants:
             raise ValueError("heads do not divide the width")
         for key, value in HELPERS[self.helper].items():
             setattr(self, key, value)
-        wide = w > 12
-        self.D_t = (1 << 18) - 1 if wide else (1 << 15) - 1
+        self.D_t = (1 << 18) - 1 if w > 12 else (1 << 15) - 1
+        wide = self.helper == "wide"
+        self.D_b = (1 << 20) - 1 if wide else (1 << 17) - 1
         self.D_g = (1 << 24) - 1 if wide else (1 << 23) - 1
         n = math.isqrt((1 << 60) // self.hd)
         self.Cb, self.x_Cb = scaled_constant(n, self.b_C)
@@ -137,8 +138,13 @@ def tables_hash(c, fractions):
     return blake3(b"".join(parts))
 
 
-@functools.lru_cache(maxsize=None)
 def cos30(x):
-    """round(2^30 cos(pi x / 2^30)), correctly rounded."""
-    exact = mpmath.cos(mpmath.pi * x / 2**30) * 2**30 if x not in (2**29,) else mpmath.mpf(0)
-    return int(mpmath.floor(exact + mpmath.mpf(1) / 2))
+    """2^30 cos(pi x / 2^30), 0 <= x <= 2^30, by the alternating series of section 12."""
+    if x > 1 << 29:
+        return -cos30((1 << 30) - x)
+    y = (14488038916154245685 * x) >> 30
+    term, total = 1 << 62, 1 << 62
+    for k in range(1, 15):
+        term = ((((term * y) >> 62) * y) >> 62) // (2 * k * (2 * k - 1))
+        total += -term if k & 1 else term
+    return rhu(total, 32)

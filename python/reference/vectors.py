@@ -74,7 +74,7 @@ class Job:
 
     def calibrate(self, step, repetition=0):
         batch = self.data.batch(self.data.calibration_sequences(step, repetition))
-        self.fractions = numerics.calibrate(self.c, self.master, *batch)
+        self.fractions = numerics.calibrate(self.c, self.master, *batch, repetition=repetition)
 
     def model(self):
         return ids.model_id(self.c, self.fractions, self.master)
@@ -111,6 +111,11 @@ def case(c, determinism_seed):
            "constants": dict(C=c.C, x_C=c.x_C, C_prime=c.Cb, x_C_prime=c.x_Cb, C2=c.C2),
            "init": {n: blake3(job.master[n].astype("<i4").tobytes()).hex() for n in names},
            "calibration_sequences": job.data.calibration_sequences(0), "windows": job.data.windows}
+    row["repeated"] = []
+    for n in (1, 2, 5):
+        job.calibrate(0, n)
+        row["repeated"].append({"repetition": n, "calibration_sequences": job.data.calibration_sequences(0, n),
+                                "fractions": numerics.fraction_array(c, job.fractions)})
     job.calibrate(0)
     f = job.fractions
     row.update(fractions=numerics.fraction_array(c, f), tables=tables.tables_hash(c, f).hex(),

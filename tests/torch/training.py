@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Training runs that the convergence test compares: the Python reference and PyTorch fp32, same init, same batches."""
+import json
 import math
 import pathlib
 import subprocess
@@ -32,10 +33,10 @@ def held_out_windows(tokens, T, count):
 
 
 class Plan:
-    def __init__(self, c, train, held_out, steps, batch=16, lr=4e-3, warm=100, seed=1, validation=128, every=50):
+    def __init__(self, c, train, held_out, steps, batch=16, lr=4e-3, warm=100, seed=1, validation=128, every=50, job=JOB):
         self.c, self.steps, self.batch, self.warm, self.seed, self.every = c, steps, batch, warm, seed, every
         self.lr_max = round(lr * 2**28)
-        self.data = data.Dataset(JOB, train, c.T)
+        self.data = data.Dataset(job, train, c.T)
         self.held_out = held_out_windows(held_out, c.T, validation)
 
     def sequences(self, step):
@@ -43,6 +44,16 @@ class Plan:
 
     def rate(self, step):
         return optim.learning_rate(step, self.steps, self.warm, self.lr_max)
+
+    def write(self, folder):
+        """The plan as files for a program that trains: what tests/torch/convergence.py documents."""
+        c = self.c
+        plan = {"shape": c.shape_list(), "job": self.data.job.hex(), "determinism_seed": self.seed, "steps": self.steps, "warm": self.warm,
+                "lr_max": self.lr_max, "batch": self.batch}
+        (folder / "plan.json").write_text(json.dumps(plan))
+        (folder / "train").write_bytes(self.data.tokens.astype("u1").tobytes())
+        windows, targets = self.held_out
+        (folder / "held").write_bytes(np.concatenate([windows, targets[:, -1:]], axis=1).astype("u1").tobytes())
 
     def validates(self, step):
         return (step + 1) % self.every == 0 or step + 1 == self.steps
@@ -61,9 +72,9 @@ def reference_run(plan, log, observe=None):
         repetition = 0
         while True:
             if data.calibrates(step) or repetition:
-                fractions = numerics.calibrate(c, master, *plan.data.batch(plan.data.calibration_sequences(step, repetition)))
+                fractions = numerics.calibrate(c, master, *plan.data.batch(plan.data.calibration_sequences(step, repetition)), repetition)
             model = ids.model_id(c, fractions, master)
-            seed = numerics.dither_seed(JOB, model, step)
+            seed = numerics.dither_seed(plan.data.job, model, step)
             sequences = plan.sequences(step)
             try:
                 grads, loss = numerics.gradient(c, master, fractions, seed, sequences, *plan.data.batch(sequences), counts=counts)
