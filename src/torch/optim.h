@@ -25,11 +25,14 @@ err  bt_state_init(bt_state *s, const num_shape *shape, uint64_t determinism_see
 void bt_state_deinit(bt_state *s);
 
 /* Quantises master weights with the given fractions into `model` and seals it. */
-err bt_state_publish(const bt_state *s, const num_fractions *fractions, bt_model *model, bt_pool *pool, fault *f) MUST_USE;
+err bt_state_publish(const bt_state *s, const num_fractions *fractions, bt_model *model, bt_tables *tables, fault *f) MUST_USE;
+
+/* Operand weights of all tensors: sat(rhu(master, 28 - f_W)) (section 3). */
+void bt_quantise(int16_t *out, const int32_t *master, const num_fractions *fractions, const num_shape *shape);
 
 /* One Adam update from the exact gradient sum of a step over `tokens` tokens. */
 err bt_state_update(bt_state *s, const num_fractions *fractions, const int64_t *gradient, uint64_t tokens,
-                    const bt_schedule *schedule, bt_pool *pool) MUST_USE;
+                    const bt_schedule *schedule) MUST_USE;
 
 int32_t bt_schedule_rate(const bt_schedule *schedule, uint64_t step);
 

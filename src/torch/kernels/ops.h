@@ -6,37 +6,11 @@
 #define TORCH_KERNELS_OPS_H
 
 #include "numerics/config.h"
+#include "torch/kernels/round.h"
 #include "torch/tensor.h"
 
-#include <stdatomic.h>
-
-/* The smallest flat index that failed a domain check, or UINT64_MAX; several threads lower it. */
-typedef struct bt_first {
-    _Atomic uint64_t index;
-} bt_first;
-
-/* Dither words of one tensor; rows == NULL: round half up. Row word of row i (and head h): rows[i * groups + h]... for attention
- * scores rows[(sequence * H + h) * T + i], columns cols[h * T + j]. */
-typedef struct bt_dither {
-    const uint64_t *rows, *cols;
-} bt_dither;
-
-/* One rounding: t = round(acc * mul, shift), |t| <= domain or RANGE, then q = sat(t) if q_max != 0.
- * With `max`: nothing is written; *max becomes the largest |acc * mul| (calibration). */
-typedef struct bt_round {
-    unsigned         shift;
-    int64_t          mul;      /* a constant, when none of the next two is given */
-    const int64_t   *row_mul;  /* N x groups: one multiplier per row and group of n / groups columns */
-    uint32_t         groups;
-    const int32_t   *mul_index; /* N x n: multiplier = mul_table[mul_index] (table centred: indices may be negative) */
-    const int32_t   *mul_table;
-    int64_t          domain;
-    int32_t          q_max;
-    bt_dither        dither;
-    bt_first        *first;
-    _Atomic int64_t *max;
-} bt_round;
-
+/* Roundings are bt_round (round.h). Its `bad` and `max` are merged over threads: the caller sets them before and reads them after.
+ * With `measure` an operation only takes the maxima of |acc * mul| (calibration) and writes no rounded output. */
 enum { BT_TERMS_MAX = 4 };
 
 /* One matrix product a (N x k) * b (k x n); both int16, any strides, |a|, |b| <= bound. */
@@ -70,8 +44,9 @@ typedef struct bt_norm_args { /* NORM */
     const num_const *c;
     bt_tensor        x;       /* N x d int32 */
     bt_tensor        y;       /* out: N x d int16 */
-    bt_tensor        r;       /* out: N int64 */
-    bt_round         round;   /* multiplier is r; `mul` unused */
+    bt_tensor        r;       /* out: N int64; the row multiplier of the rounding */
+    bt_round        *round;
+    bool             measure;
 } bt_norm_args;
 
 typedef struct bt_norm_grad_args { /* NORM_GRAD: gx += dx */
@@ -82,17 +57,21 @@ typedef struct bt_norm_grad_args { /* NORM_GRAD: gx += dx */
     bt_tensor        gx;    /* added to: N x d int32; no storage: not touched */
     bt_tensor        dx;    /* out: N x d int32; no storage: not wanted */
     bt_tensor        m;     /* out: N int64; no storage: not wanted */
-    bt_first        *first_m;
-    bt_round         round; /* of dx */
+    uint64_t        *bad_m;  /* lowered to the first row with |m| > 2^34 */
+    bt_round        *round;  /* of dx */
+    bool             measure;
 } bt_norm_grad_args;
 
 typedef struct bt_linear_args { /* LINEAR */
     bt_term   terms[BT_TERMS_MAX];
     uint32_t  n_terms;
     int32_t   bound;
-    bt_tensor out; /* N x n int16 or int32 */
-    bt_round  round;
-    bt_tensor acc; /* instead of out and round: N x n int64, added to */
+    bt_tensor acc;     /* with storage: N x n int64, added to, and nothing is rounded */
+    bt_tensor out;     /* else: N x n int16 or int32 */
+    bt_round *round;
+    const int64_t *group_mul; /* groups x N or NULL: a row multiplier for each of `groups` equal ranges of columns */
+    uint32_t  groups;
+    bool      measure;
 } bt_linear_args;
 
 typedef struct bt_outer_args { /* OUTER: dw += x^T dy */
@@ -104,13 +83,17 @@ typedef struct bt_outer_args { /* OUTER: dw += x^T dy */
 typedef struct bt_round_args { /* ROUND */
     bt_tensor in;  /* N x n int32 or int64 */
     bt_tensor out; /* N x n int16 or int32 */
-    bt_round  round;
+    bt_round *round;
+    const int64_t *group_mul; /* as in LINEAR */
+    uint32_t  groups;
+    bool      measure;
 } bt_round_args;
 
 typedef struct bt_lookup_args { /* LOOKUP */
-    bt_tensor      index; /* int32 in [-domain, domain] */
-    const int32_t *table; /* centred */
-    bt_tensor      out;   /* int16 */
+    bt_tensor      index;        /* int32 in [-D_t, D_t] */
+    const int32_t *value, *slope; /* tables, centred */
+    bt_tensor      out;          /* int16 */
+    bt_tensor      out_slope;    /* int16; no storage: not wanted */
 } bt_lookup_args;
 
 typedef struct bt_attn_args { /* ATTN */
@@ -120,12 +103,16 @@ typedef struct bt_attn_args { /* ATTN */
     bt_tensor        q, k, v;   /* N x d int16 */
     unsigned         shift_z;
     bt_tensor        e;         /* out: (N H) x T int16: row (sequence * H + h) * T + i */
-    bt_tensor        r;         /* out: N x H int64 */
+    bt_tensor        r;         /* out: H x N int64 */
     bt_tensor        o;         /* out: N x d int16 */
-    bt_tensor        z, zsum;   /* out when traced: (N H) x T int32, N x H int64 */
-    bt_first        *first_z;   /* flat in (N H) x T */
-    bt_round         round;     /* of o; multiplier R */
+    bt_tensor        z, zsum;   /* out when traced: (N H) x T int32, H x N int64 */
+    uint64_t        *bad_z;     /* lowered to the first flat index in (N H) x T */
+    bt_round        *round_o;   /* shift, limit, clamp, bad and max count; the row multiplier is r */
+    bool             measure;
 } bt_attn_args;
+
+/* What an attention backward computes; each stage needs the one before. */
+typedef enum bt_attn_stage { BT_ATTN_MEASURE_DV_DS, BT_ATTN_MEASURE_DQ_DK, BT_ATTN_RUN } bt_attn_stage;
 
 typedef struct bt_attn_grad_args { /* ATTN_GRAD */
     const num_const *c;
@@ -133,10 +120,9 @@ typedef struct bt_attn_grad_args { /* ATTN_GRAD */
     bt_tensor        q, k, v, e, o, dp; /* as forward; dp N x d int16 */
     unsigned         align;             /* f_o - f_v */
     bt_tensor        dv, dq, dk;        /* out: N x d int16 */
-    bt_tensor        ds, row_c;         /* out when traced: (N H) x T int16, N x H int64 */
-    bt_round         round_dv, round_ds, round_dq, round_dk; /* a calibration computes what has no `max` exactly and takes the
-                                                              * maxima of the rest; ds has to be final before dq, dk can be */
-    bool             only_dv_ds;        /* calibration: stop after ds */
+    bt_tensor        ds, row_c;         /* out when traced: (N H) x T int16, H x N int64 */
+    bt_round        *round_dv, *round_ds, *round_dq, *round_dk; /* dither rows: dv, dq, dk N words; ds (N H) T words, columns H T */
+    bt_attn_stage    stage;
 } bt_attn_grad_args;
 
 typedef struct bt_loss_args { /* LOSS */
@@ -147,7 +133,7 @@ typedef struct bt_loss_args { /* LOSS */
     size_t           target_stride;
     uint32_t         context;
     bt_tensor        dl;         /* out: N x V int16; no storage: loss only */
-    bt_round         round;
+    bt_round        *round;
     _Atomic int64_t *loss_q16;   /* added to */
     bt_tensor        el, zl, rl, loss; /* out when traced: N x V int32, N int64 each */
 } bt_loss_args;

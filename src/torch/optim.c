@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Training state and its update; the arithmetic of one element is numerics/data.h. */
+#include "torch/optim.h"
+
+#include "crypto/blake3.h"
+#include "numerics/data.h"
+#include "numerics/round.h"
+
+#include <stdlib.h>
+
+err bt_state_init(bt_state *s, const num_shape *shape, uint64_t determinism_seed, fault *f)
+{
+    num_const c;
+    TRY(num_const_of(&c, shape, f));
+    uint64_t n = num_parameter_count(shape);
+    *s = (bt_state){ .shape = *shape, .p1 = (uint64_t)1 << 32, .p2 = (uint64_t)1 << 32 };
+    s->master = malloc(n * sizeof *s->master);
+    s->m = calloc(n, sizeof *s->m);
+    s->v = calloc(n, sizeof *s->v);
+    if (!s->master || !s->m || !s->v) {
+        bt_state_deinit(s);
+        return fail(f, ERR_MEMORY, "training state", n);
+    }
+    for (uint32_t i = 0; i < num_tensor_count(shape); i++)
+        num_init_tensor(s->master + num_tensor_describe(shape, i).offset, shape, i, determinism_seed);
+    return OK;
+}
+
+void bt_state_deinit(bt_state *s)
+{
+    free(s->master);
+    free(s->m);
+    free(s->v);
+    *s = (bt_state){ 0 };
+}
+
+err bt_state_publish(const bt_state *s, const num_fractions *fractions, bt_model *model, bt_tables *tables, fault *f)
+{
+    CHECK(memcmp(&s->shape, &model->shape, sizeof s->shape) == 0);
+    TRY(num_fractions_check(fractions, &s->shape, f));
+    model->fractions = *fractions;
+    bt_quantise(model->weights, s->master, fractions, &s->shape);
+    return bt_model_seal(model, tables, f);
+}
+
+err bt_state_update(bt_state *s, const num_fractions *fractions, const int64_t *gradient, uint64_t tokens, const bt_schedule *schedule)
+{
+    if (tokens == 0 || tokens >= (uint64_t)1 << 40)
+        return ERR_RANGE;
+    int32_t rate = bt_schedule_rate(schedule, s->step);
+    num_adam_powers(&s->p1, &s->p2);
+    uint64_t c1 = ((uint64_t)1 << 32) - s->p1, c2 = ((uint64_t)1 << 32) - s->p2;
+    for (uint32_t i = 0; i < num_tensor_count(&s->shape); i++) {
+        num_tensor_info info = num_tensor_describe(&s->shape, i);
+        int fraction = num_gradient_fraction(fractions, &s->shape, i);
+        uint64_t end = info.offset + (uint64_t)info.rows * info.cols;
+        for (uint64_t n = info.offset; n < end; n++) {
+            num_adam a = { s->master[n], s->m[n], s->v[n] };
+            num_adam_step(&a, num_adam_gradient(gradient[n], fraction, tokens), rate, c1, c2);
+            s->master[n] = a.w;
+            s->m[n] = a.m;
+            s->v[n] = a.v;
+        }
+    }
+    s->step++;
+    s->retries = 0;
+    return OK;
+}
+
+int32_t bt_schedule_rate(const bt_schedule *schedule, uint64_t step)
+{
+    return num_learning_rate(schedule->lr_max, schedule->warm_steps, schedule->total_steps, step);
+}
+
+bool bt_state_calibrates(const bt_state *s)
+{
+    return s->retries != 0 || num_calibrates(s->step);
+}
+
+/* BLAKE3 of an array as little-endian bytes. */
+static hash256 array_hash(const void *data, uint64_t count, size_t size)
+{
+    enum { BATCH = 4096 };
+    uint8_t le[BATCH * 8];
+    cr_blake3 h;
+    cr_blake3_init(&h);
+    for (uint64_t n0 = 0; n0 < count; n0 += BATCH) {
+        size_t n = count - n0 < BATCH ? (size_t)(count - n0) : BATCH;
+        for (size_t i = 0; i < n; i++) {
+            if (size == 4)
+                store_le32(le + 4 * i, (uint32_t)((const int32_t *)data)[n0 + i]);
+            else
+                store_le64(le + 8 * i, (uint64_t)((const int64_t *)data)[n0 + i]);
+        }
+        cr_blake3_update(&h, bytes_of(le, n * size));
+    }
+    return cr_blake3_final(&h);
+}
+
+hash256 bt_state_id(const bt_state *s, const bt_model *model)
+{
+    uint64_t n = num_parameter_count(&s->shape);
+    uint8_t step[8];
+    store_le64(step, s->step);
+    hash256 master = array_hash(s->master, n, 4), m = array_hash(s->m, n, 8), v = array_hash(s->v, n, 8);
+    cr_blake3 h;
+    cr_blake3_init_derive(&h, "theblock 2026 state id v1");
+    cr_blake3_update(&h, BYTES_OF(model->id));
+    cr_blake3_update(&h, bytes_of(step, sizeof step));
+    cr_blake3_update(&h, BYTES_OF(master));
+    cr_blake3_update(&h, BYTES_OF(m));
+    cr_blake3_update(&h, BYTES_OF(v));
+    return cr_blake3_final(&h);
+}
