@@ -34,11 +34,6 @@ void cr_ed25519_keypair(cr_secret_key *secret, cr_public_key *public_key, const 
     CHECK(crypto_sign_seed_keypair(public_key->b, secret->b, seed) == 0);
 }
 
-void cr_ed25519_sign(cr_signature *out, const cr_secret_key *secret, bytes message)
-{
-    CHECK(crypto_sign_detached(out->b, NULL, message.data, message.len, secret->b) == 0);
-}
-
 void cr_wipe(void *data, size_t len)
 {
     sodium_memzero(data, len);
