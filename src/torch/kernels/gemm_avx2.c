@@ -14,7 +14,13 @@
 #define GROUP 2
 #define v_zero _mm256_setzero_si256
 #define v_load(p) _mm256_load_si256((const void *)(p))
-#define v_dot(acc, a, b) _mm256_add_epi32(acc, _mm256_madd_epi16(a, b))
+
+/* The addition by hand: for the intrinsic, gcc 12 copies accumulators around and spills them. */
+static inline __m256i v_dot(__m256i acc, __m256i a, __m256i b)
+{
+    __asm__("vpaddd %1, %0, %0" : "+x"(acc) : "x"(_mm256_madd_epi16(a, b)));
+    return acc;
+}
 
 static inline __m256i v_pair(const int16_t *p)
 {
