@@ -50,6 +50,8 @@ static inline int64_t num_adam_gradient(int64_t G, int f_G, uint64_t tokens)
 {
     const int64_t most = ((int64_t)1 << 35) - 1;
     i128 top, bottom;
+    if (G == 0)
+        return 0;
     if (f_G <= 34) {
         int up = 34 - f_G;
         if (num_bitlen(G) + up > num_bitlen((int64_t)tokens) + 36) /* |G| 2^up >= 2^36 tokens */

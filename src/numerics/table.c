@@ -7,6 +7,8 @@
  * a tie of the positive side rounds down. */
 #include "numerics/table.h"
 
+#include "numerics/fixed_int.h"
+
 enum {
     NORMAL_END = 11,  /* |x| from which the tail formulas hold */
     GRID_BITS = 126,  /* fraction of cdf and pdf */
@@ -14,11 +16,6 @@ enum {
     /* Error of a cdf, of x pdf and of their sums: below 2^-98 (normal_step), times |x| < 2^4: below 2^-94. */
     VALUE_ERROR_BITS = 94,
 };
-
-static u128 literal(uint64_t high, uint64_t low)
-{
-    return (u128)high << 64 | low;
-}
 
 /* floor(v 2^-s + 1/2), 1 <= s <= 127, for a v known up to +-error. The result must not depend on the error. */
 static u128 round_near(u128 v, int s, u128 error)
@@ -30,22 +27,12 @@ static u128 round_near(u128 v, int s, u128 error)
 
 /* ---- EXP and EXPL ---- */
 
-/* floor(a b 2^-127). */
-static u128 mul_127(u128 a, u128 b)
-{
-    uint64_t a1 = (uint64_t)(a >> 64), a0 = (uint64_t)a, b1 = (uint64_t)(b >> 64), b0 = (uint64_t)b;
-    u128 low = (u128)a0 * b0, mid1 = (u128)a1 * b0, mid2 = (u128)a0 * b1;
-    u128 carry = (low >> 64) + (uint64_t)mid1 + (uint64_t)mid2;
-    u128 high = (u128)a1 * b1 + (mid1 >> 64) + (mid2 >> 64) + (carry >> 64);
-    return high << 1 | (carry >> 63 & 1);
-}
-
 /* 2^(-1/2^f) at fraction 127, f <= 11, off by less than 2^6 units. */
 static u128 exp_base(int f)
 {
-    u128 base = literal(0x7ff4e9597bed93aa, 0xeef8e9451bc521c6);
+    u128 base = num_u128(0x7ff4e9597bed93aa, 0xeef8e9451bc521c6);
     for (int i = f; i < 11; i++)
-        base = mul_127(base, base);
+        base = num_mul_127(base, base);
     return base;
 }
 
@@ -67,7 +54,7 @@ static void exp_fill(int32_t *out, size_t len, int64_t top, int f)
     for (size_t j = 0; j < period; j++) {
         for (size_t n = 0; j + n * period < len; n++)
             out[j + n * period] = exp_entry(top, power, (int64_t)n);
-        power = mul_127(power, base);
+        power = num_mul_127(power, base);
     }
 }
 
@@ -77,7 +64,7 @@ static int32_t exp_at(int64_t D, int64_t top, int f)
     u128 power = (u128)1 << 127;
     CHECK(D >= 0);
     for (int64_t j = D & (((int64_t)1 << f) - 1); j > 0; j--)
-        power = mul_127(power, base);
+        power = num_mul_127(power, base);
     return exp_entry(top, power, D >> f);
 }
 
@@ -131,7 +118,7 @@ static void normal_step(num_normal *at, uint64_t i, int f)
 
 static num_normal normal_start(void)
 {
-    return (num_normal){ .cdf = (u128)1 << (GRID_BITS - 1), .pdf = literal(0x19884533d436508d, 0x0fcb3c500bab8e2f) };
+    return (num_normal){ .cdf = (u128)1 << (GRID_BITS - 1), .pdf = num_u128(0x19884533d436508d, 0x0fcb3c500bab8e2f) };
 }
 
 void num_normal_fill(num_normal *grid, const num_const *c)
