@@ -13,6 +13,7 @@
 enum {
     LIMIT_TENSOR_RANK_N = 8,
     LIMIT_CBOR_DEPTH_N = 16,
+    LIMIT_MODEL_CONTEXT_N = 4096,
 };
 
 #endif

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "apps/cli.h"
+
+#include "base/bytes.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <popt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct command {
+    const char *noun, *verb;
+    tb_command *run;
+    const char *args, *help;
+} command;
+
+typedef struct option {
+    const char *noun, *verb, *name;
+    tb_opt_type type;
+    const char *standard, *help;
+} option;
+
+static const command commands[] = {
+#define CMD(noun, verb, function, args, help) { noun, verb, function, args, help },
+#define OPT(noun, verb, name, type, standard, help)
+#include "cli.def"
+#undef CMD
+#undef OPT
+};
+
+static const option options[] = {
+#define CMD(noun, verb, function, args, help)
+#define OPT(noun, verb, name, type, standard, help) { noun, verb, name, TB_##type, standard, help },
+#include "cli.def"
+#undef CMD
+#undef OPT
+};
+
+static bool option_belongs(const option *o, const command *c)
+{
+    return strcmp(o->noun, "*") == 0 || (strcmp(o->noun, c->noun) == 0 && strcmp(o->verb, c->verb) == 0);
+}
+
+static size_t find(const tb_cli *cli, const char *name)
+{
+    size_t i = 0;
+    while (i < cli->n_options && strcmp(cli->options[i].name, name) != 0)
+        i++;
+    CHECK(i < cli->n_options);
+    return i;
+}
+
+bool tb_flag(const tb_cli *cli, const char *name)
+{
+    return cli->options[find(cli, name)].given;
+}
+
+const char *tb_text(const tb_cli *cli, const char *name)
+{
+    return cli->options[find(cli, name)].text;
+}
+
+bool tb_given(const tb_cli *cli, const char *name)
+{
+    return cli->options[find(cli, name)].given;
+}
+
+static bool parse_uint(const char *text, uint64_t *out)
+{
+    if (*text < '0' || *text > '9')
+        return false;
+    char *end;
+    errno = 0;
+    *out = strtoull(text, &end, 10);
+    return errno == 0 && *end == 0;
+}
+
+uint64_t tb_uint(const tb_cli *cli, const char *name)
+{
+    uint64_t v = 0;
+    CHECK(parse_uint(tb_text(cli, name), &v));
+    return v;
+}
+
+void tb_print_json(json_t *document)
+{
+    json_dumpf(document, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+    putchar('\n');
+    json_decref(document);
+}
+
+int tb_report(const tb_cli *cli, err code, const char *subject, const fault *f)
+{
+    const err_row *row = err_describe(code);
+    const char *what = f && f->what ? f->what : NULL;
+    if (cli && cli->json) {
+        json_t *e = json_pack("{s:s, s:i, s:s, s:b}", "name", row->name, "code", (int)row->code, "text", row->text, "retryable", (int)row->retryable);
+        if (subject)
+            json_object_set_new(e, "subject", json_string(subject));
+        if (what) {
+            json_object_set_new(e, "what", json_string(what));
+            char at[24];
+            snprintf(at, sizeof at, "%" PRIu64, f->at);
+            json_object_set_new(e, "at", json_string(at));
+        }
+        tb_print_json(json_pack("{s:s, s:o}", "schema", "tb-error-1", "error", e));
+    } else {
+        fprintf(stderr, "tb: %s%s%s", subject ? subject : "", subject ? ": " : "", row->text);
+        if (what)
+            fprintf(stderr, " (%s, at %" PRIu64 ")", what, f->at);
+        fprintf(stderr, " [%s]\n", row->name);
+    }
+    return row->exit_code;
+}
+
+static void print_command(const command *c)
+{
+    fprintf(stderr, "usage: tb %s%s%s%s%s [options]\n  %s\n", c->noun, *c->verb ? " " : "", c->verb, *c->args ? " " : "", c->args, c->help);
+    for (size_t i = 0; i < COUNT_OF(options); i++)
+        if (option_belongs(&options[i], c)) {
+            char left[48];
+            static const char *const value[] = { [TB_FLAG] = "", [TB_TEXT] = " TEXT", [TB_UINT] = " N", [TB_FILE] = " FILE" };
+            snprintf(left, sizeof left, "--%s%s", options[i].name, value[options[i].type]);
+            fprintf(stderr, "  %-18s %s%s%s%s\n", left, options[i].help, *options[i].standard ? " (default: " : "", options[i].standard,
+                    *options[i].standard ? ")" : "");
+        }
+}
+
+static void print_commands(FILE *to)
+{
+    fprintf(to, "The Block: an economic network that pays for proved work.\n\nusage: tb NOUN [VERB] [arguments] [options]\n\n");
+    for (size_t i = 0; i < COUNT_OF(commands); i++) {
+        char left[64];
+        snprintf(left, sizeof left, "tb %s%s%s%s%s", commands[i].noun, *commands[i].verb ? " " : "", commands[i].verb, *commands[i].args ? " " : "",
+                 commands[i].args);
+        fprintf(to, "  %-34s %s\n", left, commands[i].help);
+    }
+    fprintf(to, "\n`tb NOUN VERB --help` lists the options of a command. --json works everywhere.\n");
+}
+
+/* Edit distance, for "did you mean". */
+static size_t distance(const char *a, const char *b)
+{
+    size_t n = strlen(b), row[64];
+    if (n >= COUNT_OF(row))
+        return SIZE_MAX;
+    for (size_t j = 0; j <= n; j++)
+        row[j] = j;
+    for (size_t i = 1; a[i - 1]; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= n; j++) {
+            size_t best = diagonal + (a[i - 1] != b[j - 1]);
+            diagonal = row[j];
+            best = row[j] + 1 < best ? row[j] + 1 : best;
+            row[j] = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
+        }
+    }
+    return row[n];
+}
+
+static int unknown(const tb_cli *cli, const char *noun, const char *verb)
+{
+    const command *nearest = NULL;
+    size_t least = 4;
+    char typed[64], name[64];
+    snprintf(typed, sizeof typed, "%s %s", noun, verb ? verb : "");
+    for (size_t i = 0; i < COUNT_OF(commands); i++) {
+        snprintf(name, sizeof name, "%s %s", commands[i].noun, commands[i].verb);
+        size_t d = distance(typed, name);
+        if (d < least) {
+            least = d;
+            nearest = &commands[i];
+        }
+    }
+    fault f = { .code = ERR_USAGE, .what = "unknown command" };
+    int code = tb_report(cli, ERR_USAGE, typed, &f);
+    if (nearest && !cli->json)
+        fprintf(stderr, "did you mean: tb %s %s\n", nearest->noun, nearest->verb);
+    return code;
+}
+
+static const command *find_command(int argc, char **argv, int *consumed)
+{
+    for (size_t i = 0; i < COUNT_OF(commands); i++) {
+        const command *c = &commands[i];
+        if (strcmp(argv[1], c->noun) != 0)
+            continue;
+        if (!*c->verb) {
+            *consumed = 2;
+            return c;
+        }
+        if (argc > 2 && strcmp(argv[2], c->verb) == 0) {
+            *consumed = 3;
+            return c;
+        }
+    }
+    return NULL;
+}
+
+static int parse(tb_cli *cli, const command *c, int argc, const char **argv)
+{
+    struct poptOption table[TB_OPTIONS_MAX + 1] = { 0 };
+    for (size_t i = 0; i < COUNT_OF(options); i++)
+        if (option_belongs(&options[i], c)) {
+            CHECK(cli->n_options < TB_OPTIONS_MAX);
+            size_t at = cli->n_options++;
+            cli->options[at].name = options[i].name;
+            cli->options[at].type = options[i].type;
+            cli->options[at].text = options[i].standard;
+            table[at] = (struct poptOption){ .longName = options[i].name, .val = (int)at + 1,
+                                             .argInfo = options[i].type == TB_FLAG ? POPT_ARG_NONE : POPT_ARG_STRING };
+        }
+    poptContext context = poptGetContext("tb", argc, argv, table, 0);
+    int code = 0, got;
+    while ((got = poptGetNextOpt(context)) > 0) {
+        size_t at = (size_t)got - 1;
+        cli->options[at].given = true;
+        if (cli->options[at].type != TB_FLAG)
+            cli->options[at].text = poptGetOptArg(context); /* kept for the life of the process */
+        uint64_t ignored;
+        fault f = { .code = ERR_USAGE, .what = cli->options[at].name };
+        if (cli->options[at].type == TB_UINT && !parse_uint(cli->options[at].text, &ignored))
+            code = tb_report(cli, ERR_USAGE, cli->options[at].text, &f);
+    }
+    if (got < -1) {
+        fault f = { .code = ERR_USAGE, .what = poptStrerror(got) };
+        code = tb_report(cli, ERR_USAGE, poptBadOption(context, 0), &f);
+    }
+    const char *word;
+    while ((word = poptGetArg(context)) != NULL) {
+        if (cli->n_args == TB_ARGS_MAX) {
+            code = tb_report(cli, ERR_USAGE, "too many arguments", NULL);
+            break;
+        }
+        cli->args[cli->n_args++] = strdup(word);
+    }
+    poptFreeContext(context);
+    return code;
+}
+
+static bool wants_color(const char *mode, int fd)
+{
+    const char *no_color = getenv("NO_COLOR");
+    if (strcmp(mode, "always") == 0)
+        return true;
+    return strcmp(mode, "never") != 0 && !(no_color && *no_color) && isatty(fd);
+}
+
+/* Required arguments are the words of the table's argument text; [X] may be left out. */
+static bool arguments_fit(const command *c, size_t have)
+{
+    size_t least = 0, most = 0;
+    for (const char *p = c->args; *p;) {
+        size_t len = strcspn(p, " ");
+        most++;
+        least += *p != '[';
+        p += len + (p[len] == ' ');
+    }
+    return have >= least && have <= most;
+}
+
+int tb_main(int argc, char **argv)
+{
+    tb_cli cli = { 0 };
+    for (int i = 1; i < argc; i++)
+        cli.json |= strcmp(argv[i], "--json") == 0; /* known early, so that every error has the right form */
+    if (argc < 2 || strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0) {
+        print_commands(argc < 2 ? stderr : stdout);
+        return argc < 2 ? 2 : 0;
+    }
+    int consumed = 0;
+    const command *c = find_command(argc, argv, &consumed);
+    if (!c)
+        return unknown(&cli, argv[1], argc > 2 && argv[2][0] != '-' ? argv[2] : NULL);
+    cli.noun = c->noun;
+    cli.verb = c->verb;
+    int code = parse(&cli, c, argc - consumed + 1, (const char **)(uintptr_t)(argv + consumed - 1));
+    if (code)
+        return code;
+    if (tb_flag(&cli, "help")) {
+        print_command(c);
+        return 0;
+    }
+    if (!arguments_fit(c, cli.n_args)) {
+        fault f = { .code = ERR_USAGE, .what = *c->args ? c->args : "this command takes no arguments", .at = cli.n_args };
+        return tb_report(&cli, ERR_USAGE, "arguments", &f);
+    }
+    cli.no_input = tb_flag(&cli, "no-input") || cli.json || !isatty(STDIN_FILENO);
+    cli.color_out = wants_color(tb_text(&cli, "color"), STDOUT_FILENO);
+    cli.color_err = wants_color(tb_text(&cli, "color"), STDERR_FILENO);
+    return c->run(&cli);
+}
