@@ -2,7 +2,6 @@
 #include "numerics/data.h"
 
 #include "crypto/blake3.h"
-#include "numerics/fixed_int.h"
 
 /* ---- sequence numbers (sections 10 and 13) ---- */
 
@@ -94,30 +93,20 @@ void num_init_tensor(int32_t *out, const num_shape *shape, uint32_t tensor, uint
 
 /* ---- learning rate (section 12) ---- */
 
-/* Taylor series at fraction 127: fewer than 25 terms of 3 units of error each, below 2^-120. No cosine of another multiple of
- * pi / 2^30 than the exact 0, 1 and -1 is rational, so ties do not exist, and 2^30 values in 2^-30 steps come no closer to a
- * boundary than about 2^-91 with any likelihood. */
-static u128 series(u128 angle, bool cosine)
-{
-    u128 square = num_mul_127(angle, angle), term = cosine ? (u128)1 << 127 : angle, sum = 0;
-    for (unsigned k = cosine ? 1 : 2, sign = 0; term != 0; k += 2, sign ^= 1) {
-        sum = sign ? sum - term : sum + term;
-        term = num_mul_127(term, square) / (k * (k + 1));
-    }
-    return sum;
-}
-
 int64_t num_cos30(uint64_t x)
 {
-    const u128 pi_125 = num_u128(0x6487ed5110b4611a, 0x62633145c06e0e68);
-    const uint64_t right_angle = (uint64_t)1 << 29;
+    const uint64_t pi_62 = 14488038916154245685u, right_angle = (uint64_t)1 << 29;
     CHECK(x <= 2 * right_angle);
     if (x > right_angle)
         return -num_cos30(2 * right_angle - x);
-    bool cosine = x <= right_angle / 2;
-    uint64_t part = cosine ? x : right_angle - x; /* at most pi / 4 */
-    u128 angle = ((pi_125 >> 64) * part << 36) + ((u128)(uint64_t)pi_125 * part >> 28); /* pi part 2^-30 at fraction 127 */
-    return (int64_t)((series(angle, cosine) + ((u128)1 << 96)) >> 97);
+    uint64_t y = (uint64_t)((u128)pi_62 * x >> 30), term = (uint64_t)1 << 62;
+    int64_t sum = (int64_t)term;
+    for (unsigned k = 1; k <= 14; k++) {
+        term = (uint64_t)((u128)term * y >> 62);
+        term = (uint64_t)((u128)term * y >> 62) / (2 * k * (2 * k - 1));
+        sum += k & 1 ? -(int64_t)term : (int64_t)term;
+    }
+    return num_rhu(sum, 32);
 }
 
 int32_t num_learning_rate(int32_t lr_max, uint64_t warm, uint64_t total, uint64_t step)

@@ -30,7 +30,7 @@ uint32_t num_calibration_sequences(uint64_t out[NUM_CALIBRATION_SEQUENCES], cons
 /* Initial master weights (fraction 28) of weight tensor `tensor`: rows x cols elements. */
 void num_init_tensor(int32_t *out, const num_shape *shape, uint32_t tensor, uint64_t determinism_seed);
 
-/* round(2^30 cos(pi x / 2^30)), 0 <= x <= 2^30. */
+/* 2^30 cos(pi x / 2^30), 0 <= x <= 2^30, by the series of section 12. */
 int64_t num_cos30(uint64_t x);
 
 /* Learning rate of a step at fraction 28; lr_max >= 0. From `total` steps on it is lr_min. */

@@ -27,9 +27,16 @@ def any_bits(most, signed=False):
 
 
 def cos30(x):
-    if x == 1 << 29:
-        return 0
-    return int(mpmath.floor(mpmath.cos(mpmath.pi * x / 2**30) * 2**30 + mpmath.mpf(1) / 2))
+    """Section 12, and never more than one unit from the cosine."""
+    if x > 1 << 29:
+        return -cos30((1 << 30) - x)
+    y, a, total = (14488038916154245685 * x) >> 30, 1 << 62, 1 << 62
+    for k in range(1, 15):
+        a = ((((a * y) >> 62) * y) >> 62) // (2 * k * (2 * k - 1))
+        total += -a if k % 2 else a
+    value = (total + (1 << 31)) >> 32
+    assert abs(value - mpmath.cos(mpmath.pi * x / 2**30) * 2**30) < 1
+    return value
 
 
 def ilog2(n):
