@@ -16,6 +16,9 @@
 
 enum { ROUNDS = 15, ROW_MAJOR = 101, NO_TRANS = 111, TRANS = 112, WIDTH = 12 };
 
+/* OpenBLAS's threads spin for about 2^26 clock ticks after a call; ours must not have to share the cores with them. */
+enum { REST_NS = 60 * 1000 * 1000 };
+
 typedef void sgemm_fn(int order, int trans_a, int trans_b, int m, int n, int k, float alpha, const float *a, int lda, const float *b,
                       int ldb, float beta, float *c, int ldc);
 
@@ -133,7 +136,10 @@ static void compare(const rival *r, bt_gemm_ws *ws, unsigned threads, const shap
     double  stored[ROUNDS], rounded[ROUNDS];
     r->set_threads((int)threads);
     for (int i = -2; i < ROUNDS; i++) { /* two rounds to warm up */
-        double rival_s = time_rival(r, s, &x), store_s = time_ours(ws, s, &x, false), round_s = time_ours(ws, s, &x, true);
+        double rival_s = time_rival(r, s, &x);
+        if (threads > 1)
+            nanosleep(&(struct timespec){.tv_nsec = REST_NS}, NULL);
+        double store_s = time_ours(ws, s, &x, false), round_s = time_ours(ws, s, &x, true);
         if (i >= 0) {
             stored[i] = rival_s / store_s;
             rounded[i] = rival_s / round_s;

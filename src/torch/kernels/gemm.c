@@ -18,8 +18,6 @@ enum {
     STRIP_COLS = 768,              /* of a strip of B, if B_BYTES holds them: A is packed again for each strip */
     B_BYTES = 6 << 20,             /* shared by all threads */
     A_BYTES = 1 << 19,             /* a thread's rows of A */
-    LOW_TILE_ROWS = 16,            /* so low that the tile stays in the first-level cache from flush to epilogue, */
-    LOW_TILE_K_MAX = 1024,         /* while B, read again for each tile, stays in the second */
     SERIAL_MACS = 1 << 18,         /* below, waking the workers costs more than it saves */
     PARTS_MAX = 2 * BT_GEMM_TERMS_MAX,
     ALIGN = 64,
@@ -59,7 +57,6 @@ typedef struct job {
     size_t                j0, panels;        /* the strip at hand: first column, panels of nr columns */
     size_t                pack_panels, group; /* panels of one packing item, of one multiplying item */
     size_t                row_tiles;
-    size_t                tile_rows; /* rows computed at once of these, a multiple of mr */
 } job;
 
 size_t bt_gemm_flush_length(int32_t a_max, int32_t b_max)
@@ -220,22 +217,20 @@ static void micro_edge(const bt_gemm_kernel *kernel, int64_t *edge, int64_t *c, 
 typedef struct target {
     int64_t *c;
     size_t   ld;
-    size_t   ni, nj;              /* valid elements */
-    size_t   ni_room, nj_room;    /* elements that may be overwritten */
-    size_t   a_panel0, a_packed;  /* first panel of A, of those that the thread has packed */
-    size_t   b_panel0;            /* first panel of B in the strip */
+    size_t   ni, nj;         /* valid elements */
+    size_t   ni_room, nj_room; /* elements that may be overwritten */
 } target;
 
 /* Adds one run of k of one part to the tile. */
-static void tile_run(const job *j, const lane_scratch *s, const target *t, const part *p, size_t k0, bool add)
+static void tile_run(const job *j, const lane_scratch *s, const target *t, const part *p, size_t panel0, size_t k0, bool add)
 {
     const bt_gemm_kernel *kernel = j->kernel;
     size_t mr = kernel->mr, nr = kernel->nr, a_panels = (t->ni + mr - 1) / mr, b_panels = (t->nj + nr - 1) / nr;
     size_t k = p->k_pad - k0 < p->run ? p->k_pad - k0 : p->run;
     for (size_t r = 0; r < a_panels; r++)
         for (size_t q = 0; q < b_panels; q++) {
-            const int16_t *a = s->a + (p->a_at * t->a_packed + (t->a_panel0 + r) * p->k_pad + k0) * mr;
-            const int16_t *b = j->ws->b + (p->b_at * j->panels + (t->b_panel0 + q) * p->k_pad + k0) * nr;
+            const int16_t *a = s->a + (p->a_at * a_panels + r * p->k_pad + k0) * mr;
+            const int16_t *b = j->ws->b + (p->b_at * j->panels + (panel0 + q) * p->k_pad + k0) * nr;
             int64_t       *c = t->c + r * mr * t->ld + q * nr;
             size_t         rows = t->ni - r * mr < mr ? t->ni - r * mr : mr, cols = t->nj - q * nr < nr ? t->nj - q * nr : nr;
             if ((r + 1) * mr <= t->ni_room && (q + 1) * nr <= t->nj_room)
@@ -251,54 +246,45 @@ static void tile_zero(const target *t)
         memset(t->c + i * t->ld, 0, t->nj * sizeof *t->c);
 }
 
-/* All of k for one tile, rows from i0 on, then the epilogue. `t` says which panels and how many rows. */
-static void tile_compute(const job *j, const lane_scratch *s, target t, size_t i0)
+static void tile_compute(const job *j, const lane_scratch *s, size_t i0, size_t ni, size_t panel0, size_t panels)
 {
     const bt_gemm_plan *plan = j->plan;
-    size_t              col = j->j0 + t.b_panel0 * j->kernel->nr;
-    bool                add = !plan->epilogue && plan->accumulate;
-    if (plan->epilogue) {
-        t.c = s->tile;
-        t.ld = BT_GEMM_TILE_COLS;
-        t.ni_room = BT_GEMM_TILE_ROWS;
-        t.nj_room = BT_GEMM_TILE_COLS;
-    } else {
+    size_t col = j->j0 + panel0 * j->kernel->nr, nj = panels * j->kernel->nr;
+    if (nj > plan->n - col)
+        nj = plan->n - col;
+    target t = {.c = s->tile, .ld = BT_GEMM_TILE_COLS, .ni = ni, .nj = nj, .ni_room = BT_GEMM_TILE_ROWS, .nj_room = BT_GEMM_TILE_COLS};
+    bool   add = false;
+    if (!plan->epilogue) {
         t.c = plan->c + i0 * plan->ldc + col;
         t.ld = plan->ldc;
-        t.ni_room = t.ni;
-        t.nj_room = t.nj;
+        t.ni_room = ni;
+        t.nj_room = nj;
+        add = plan->accumulate;
     }
     if (j->n_parts == 0 && !add)
         tile_zero(&t);
     for (size_t i = 0; i < j->n_parts; i++)
         for (size_t k0 = 0; k0 < j->parts[i].k_pad; k0 += j->parts[i].run) {
-            tile_run(j, s, &t, &j->parts[i], k0, add);
+            tile_run(j, s, &t, &j->parts[i], panel0, k0, add);
             add = true;
         }
     if (plan->epilogue)
-        plan->epilogue(plan->ctx, t.c, t.ld, i0, t.ni, col, t.nj);
+        plan->epilogue(plan->ctx, t.c, t.ld, i0, ni, col, nj);
 }
 
-/* Pool body: rows of A, packed once, times a group of tiles of the strip. */
+/* Pool body: a row tile times a group of tiles of the strip. */
 static void rows_item(void *ctx, size_t item, unsigned thread)
 {
     const job          *j = ctx;
     const lane_scratch *s = &j->ws->lanes[thread];
-    size_t              mr = j->kernel->mr, nr = j->kernel->nr, tile_panels = BT_GEMM_TILE_COLS / nr;
+    size_t              tile_panels = BT_GEMM_TILE_COLS / j->kernel->nr;
     size_t              i0 = item % j->row_tiles * j->rows, first = item / j->row_tiles * j->group, last = first + j->group;
     size_t              ni = j->plan->m - i0 < j->rows ? j->plan->m - i0 : j->rows;
     if (last > j->panels)
         last = j->panels;
     pack_a_rows(j, s->a, i0, ni);
-    for (size_t p = first; p < last; p += tile_panels) {
-        size_t cols = (last - p < tile_panels ? last - p : tile_panels) * nr, left = j->plan->n - j->j0 - p * nr;
-        target t = {.nj = cols < left ? cols : left, .a_packed = (ni + mr - 1) / mr, .b_panel0 = p};
-        for (size_t i = 0; i < ni; i += j->tile_rows) {
-            t.ni = ni - i < j->tile_rows ? ni - i : j->tile_rows;
-            t.a_panel0 = i / mr;
-            tile_compute(j, s, t, i0 + i);
-        }
-    }
+    for (size_t p = first; p < last; p += tile_panels)
+        tile_compute(j, s, i0, ni, p, last - p < tile_panels ? last - p : tile_panels);
 }
 
 /* Row tiles as high as the thread's scratch allows. */
@@ -309,7 +295,6 @@ static void shape_rows(job *j)
         rows = j->ws->a_len / j->a_k / mr * mr;
     j->rows = rows;
     j->row_tiles = (j->plan->m + rows - 1) / rows;
-    j->tile_rows = j->b_k <= LOW_TILE_K_MAX && rows > LOW_TILE_ROWS ? LOW_TILE_ROWS / mr * mr : rows;
 }
 
 /* Few items while there are enough for all threads: each multiplying item packs its rows of A itself. */

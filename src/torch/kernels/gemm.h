@@ -35,7 +35,7 @@ typedef struct bt_gemm_term {
     bt_gemm_view a; /* m x k */
     bt_gemm_view b; /* k x n */
     size_t       k;
-    int32_t      a_max, b_max; /* bounds on |q|, 1 .. BT_GEMM_OPERAND_MAX. An operand past its bound makes acc undefined (not the program). */
+    int32_t      a_max, b_max; /* bounds on |q|, 1 .. BT_GEMM_OPERAND_MAX; an operand past its bound makes acc meaningless, no more */
     unsigned     shift;        /* left shift of this term, 0 .. BT_GEMM_SHIFT_MAX */
 } bt_gemm_term;
 
@@ -61,7 +61,9 @@ typedef struct bt_gemm_plan {
 typedef struct bt_gemm_ws bt_gemm_ws;
 err    bt_gemm_ws_new(bt_gemm_ws **out, base_pool *pool, size_t k_max) MUST_USE;
 void   bt_gemm_ws_free(bt_gemm_ws *ws);
-size_t bt_gemm_ws_bytes(const bt_gemm_ws *ws); /* all it holds: B, min(1.5 KiB * k_max, 6 MiB), and at most 0.7 MiB per thread up to k_max = 16384 */
+
+/* All it holds: min(1.5 KiB * k_max, 6 MiB) for B and at most 0.7 MiB per thread, up to k_max = 16384; then in proportion to k_max. */
+size_t bt_gemm_ws_bytes(const bt_gemm_ws *ws);
 
 /* Runs the plan. Allocates nothing. On error nothing was written and no epilogue called:
  * ERR_LIMIT  sum of k > k_max, or too many terms

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Which part of an operand is packed. A product whose flush length would be tiny has its A split as q = 256 high + low with |high|, |low| <= 128. */
+/* Which part of an operand is packed. A product whose flush length would be tiny has its A split as q = 256 high + low, both <= 128. */
 typedef enum bt_gemm_part { BT_GEMM_WHOLE, BT_GEMM_LOW, BT_GEMM_HIGH } bt_gemm_part;
 
 /* Packs lanes x k elements src[lane * lane_step + k * k_step] into ceil(lanes / width) panels, panel_len elements apart. */

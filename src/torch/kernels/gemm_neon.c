@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * 128-bit lanes. NEON has no pairwise int16 dot product, so panels are planes: one k at a time, 8 x 8 products by smlal and smlal2 by element. */
+ * 128-bit lanes. NEON has no pairwise int16 dot product, so panels are planes: one k at a time, 8 x 8 products by smlal and smlal2
+ * by element. */
 #include "torch/kernels/gemm_int.h"
 
 #include <arm_neon.h>

@@ -188,10 +188,12 @@ static void ties_body(void)
         int64_t  acc;
         unsigned shift;
         int16_t  want;
-    } cases[] = {{1, 1, 1}, {-1, 1, 0}, {3, 1, 2}, {-3, 1, -1}, {2, 2, 1}, {-2, 2, 0}, {-6, 2, -1}, {5, 0, 5}, {-5, 0, -5}, {4000, 0, 2047}, {-4000, 0, -2047}};
+    } cases[] = {{1, 1, 1}, {-1, 1, 0}, {3, 1, 2}, {-3, 1, -1}, {2, 2, 1}, {-2, 2, 0}, {-6, 2, -1}, {5, 0, 5},
+                 {-5, 0, -5}, {4000, 0, 2047}, {-4000, 0, -2047}};
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         int16_t  q = 99;
-        bt_round r = {.mul = 1, .shift = cases[i].shift, .limit = 32767, .clamp = 2047, .out16 = &q, .out_ld = 1, .n = 1, .bad = BT_ROUND_NONE};
+        bt_round r = {.mul = 1, .shift = cases[i].shift, .limit = 32767, .clamp = 2047, .out16 = &q, .out_ld = 1, .n = 1,
+                      .bad = BT_ROUND_NONE};
         bt_round_tile(&r, &cases[i].acc, 1, 0, 1, 0, 1);
         assert_int_equal(q, cases[i].want);
         assert_true(r.bad == BT_ROUND_NONE);
