@@ -9,6 +9,19 @@
 #include "chain/record.h"
 #include "chain/tx.h"
 
+/* [body, signature] of any tagged record: leases, attestations and headers share it. */
+typedef struct chain_signed {
+    bytes        body; /* a view of what was signed */
+    hash256      hash; /* SHA-256 of it */
+    cr_signature signature;
+} chain_signed;
+
+err chain_signed_write(bytes *out, uint8_t *buffer, size_t cap, const chain_record *r, const void *object,
+                       const cr_secret_key *secret, hash256 *hash, fault *f) MUST_USE;
+err chain_signed_read(chain_signed *s, const chain_record *r, void *object, bytes in, fault *f) MUST_USE;
+/* ERR_SIGNATURE */
+err chain_signed_verify(const chain_signed *s, const cr_public_key *key) MUST_USE;
+
 enum { CHAIN_LEASE_VERSION = 1, CHAIN_ATTESTATION_VERSION = 1, CHAIN_SPEC_VERSION = 1 };
 
 /* Sequences are numbered over the whole job: step s trains [s * batch_size, (s+1) * batch_size). A lease lies inside one step. */
@@ -50,15 +63,7 @@ typedef struct chain_attestation {
 extern const chain_record chain_lease_record;
 extern const chain_record chain_attestation_record;
 
-/* A decoded signed structure: `body` is a view of what was signed, `hash` its SHA-256. */
-typedef struct chain_signed {
-    bytes        body;
-    hash256      hash;
-    cr_signature signature;
-} chain_signed;
-
-/* Encode the fields, sign, and write [body, signature]. ERR_KEY unless `secret` is the lease's coordinator key or the
- * attestation's worker key as far as that can be told here (the caller names the public key it expects). */
+/* Encode the fields, sign, and write [body, signature]. What decode would refuse is refused here. ERR_LIMIT if it does not fit. */
 err chain_lease_sign(bytes *out, uint8_t *buffer, size_t cap, const chain_lease *lease, const cr_secret_key *coordinator,
                      hash256 *hash, fault *f) MUST_USE;
 err chain_attestation_sign(bytes *out, uint8_t *buffer, size_t cap, const chain_attestation *attestation,
@@ -68,9 +73,6 @@ err chain_attestation_sign(bytes *out, uint8_t *buffer, size_t cap, const chain_
  * Signatures are not checked here. */
 err chain_lease_decode(chain_lease *out, chain_signed *s, bytes in, fault *f) MUST_USE;
 err chain_attestation_decode(chain_attestation *out, chain_signed *s, bytes in, fault *f) MUST_USE;
-
-/* ERR_SIGNATURE */
-err chain_signed_verify(const chain_signed *s, const cr_public_key *key) MUST_USE;
 
 /* What an attestation must satisfy against its lease: H(lease), level, spec version. */
 err chain_attestation_matches(const chain_attestation *a, const chain_lease *lease, const hash256 *lease_hash, fault *f) MUST_USE;

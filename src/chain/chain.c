@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Life of a chain: from the genesis, or from stored rows. */
+#include "chain/chain_int.h"
+#include "crypto/sha256.h"
+
+static err genesis_read(chain *c, bytes genesis, fault *f)
+{
+    chain_genesis *g = &c->genesis;
+    g->allocation_count = LIMIT_GENESIS_ACCOUNTS;
+    g->issuer_count = g->producer_count = LIMIT_GENESIS_KEYS;
+    g->allocations = chain_alloc(&c->config, g->allocation_count, sizeof *g->allocations);
+    g->issuers = chain_alloc(&c->config, g->issuer_count, sizeof *g->issuers);
+    g->producers = chain_alloc(&c->config, g->producer_count, sizeof *g->producers);
+    c->genesis_data = chain_alloc(&c->config, genesis.len, 1);
+    c->genesis_len = genesis.len;
+    if (!g->allocations || !g->issuers || !g->producers || !c->genesis_data)
+        return fail(f, ERR_MEMORY, "genesis", genesis.len);
+    memcpy(c->genesis_data, genesis.data, genesis.len);
+    c->network = chain_genesis_hash(genesis);
+    return chain_genesis_decode(g, genesis, f);
+}
+
+/* The tables with the room that the genesis rows need. */
+static err tables_new(chain *c, fault *f)
+{
+    for (unsigned i = 0; i < CHAIN_MODULE_COUNT; i++)
+        tree_init(&c->trees[i]);
+    for (unsigned i = 1; i < CHAIN_TABLE_END; i++) {
+        const chain_table_info *info = chain_table_describe(i);
+        CHECK(info && info->key_len <= CHAIN_KEY_MAX);
+        table_init(&c->tables[i], info, c->config.table_seed);
+    }
+    size_t rows = c->genesis.allocation_count + c->genesis.issuer_count + CHAIN_PARAM_COUNT + 1;
+    for (unsigned i = 1; i < CHAIN_TABLE_END; i++)
+        if (table_room(c, (chain_table)i, rows) != OK)
+            return fail(f, ERR_MEMORY, "state", rows);
+    if (chain_reserve(c, CHAIN_MODULE_COUNT, 1024) != OK)
+        return fail(f, ERR_MEMORY, "state", 0);
+    return OK;
+}
+
+static err genesis_rows(chain *c, fault *f)
+{
+    const chain_genesis *g = &c->genesis;
+    chain_key key = chain_key_supply();
+    (void)row_create(c, CHAIN_TABLE_SUPPLY, &key);
+    for (unsigned i = 0; i < CHAIN_PARAM_COUNT; i++) {
+        key = chain_key_param((chain_param)i);
+        ((chain_row_param *)row_create(c, CHAIN_TABLE_PARAM, &key))->value = g->params.v[i];
+    }
+    for (size_t i = 0; i < g->issuer_count; i++) {
+        cr_address a = cr_address_of_key(&g->issuers[i]);
+        key = chain_key_address(&a);
+        ((chain_row_issuer *)row_create(c, CHAIN_TABLE_ISSUER, &key))->active = 1;
+    }
+    c->journal_len = 0; /* nothing of a genesis is ever undone */
+    for (size_t i = 0; i < g->allocation_count; i++) {
+        if (supply_mint(c, g->allocations[i].amount) != OK ||
+            account_credit(c, &g->allocations[i].address, g->allocations[i].amount) != OK)
+            return fail(f, ERR_CAP, "genesis.allocations", i);
+        c->journal_len = 0;
+    }
+    return supply_check(c, 0, f);
+}
+
+static void genesis_head(chain *c)
+{
+    c->head = (chain_header){ .version = CHAIN_HEADER_VERSION, .chain_id = c->genesis.chain_id, .previous = c->network,
+                              .randomness = c->network };
+    c->head.state_root = trees_root(c, NULL);
+    uint8_t buffer[sizeof c->head_signed];
+    cbor_writer w = cbor_writer_on(buffer, sizeof buffer);
+    chain_record_encode(&w, &chain_header_record, &c->head);
+    bytes body;
+    CHECK(cbor_finish(&w, &body) == OK);
+    c->head_hash = cr_sha256(body);
+}
+
+static err chain_make(chain **out, const chain_config *config, bytes genesis, bool loading, fault *f)
+{
+    _Static_assert(sizeof(((chain *)0)->head_signed) == 1024, "LIMIT_HEADER_BYTES");
+    err e;
+    *out = NULL;
+    if (genesis.len == 0 || genesis.len > LIMIT_GENESIS_BYTES)
+        return fail(f, ERR_LIMIT, "genesis", genesis.len);
+    chain *c = chain_alloc(config, 1, sizeof *c);
+    if (!c)
+        return fail(f, ERR_MEMORY, "chain", sizeof *c);
+    memset(c, 0, sizeof *c);
+    c->config = *config;
+    TRY_OUT(genesis_read(c, genesis, f));
+    TRY_OUT(tables_new(c, f));
+    c->loading = loading;
+    if (!loading) {
+        TRY_OUT(genesis_rows(c, f));
+        trees_sync(c);
+        block_dirty_to_mark(c);
+        genesis_head(c);
+    }
+    *out = c;
+    return OK;
+out:
+    chain_free(c);
+    return e;
+}
+
+err chain_new(chain **out, const chain_config *config, bytes genesis, fault *f)
+{
+    return chain_make(out, config, genesis, false, f);
+}
+
+err chain_load_begin(chain **out, const chain_config *config, bytes genesis, fault *f)
+{
+    return chain_make(out, config, genesis, true, f);
+}
+
+void chain_free(chain *c)
+{
+    if (!c)
+        return;
+    chain_config config = c->config;
+    for (unsigned i = 1; i < CHAIN_TABLE_END; i++) {
+        row_table *t = &c->tables[i];
+        chain_release(&config, t->entries, t->cap, t->stride);
+        chain_release(&config, t->index, (size_t)t->index_mask + 1, sizeof *t->index);
+        chain_release(&config, t->block_dirty, t->cap, sizeof *t->block_dirty);
+        chain_release(&config, t->mark_dirty, t->cap, sizeof *t->mark_dirty);
+    }
+    for (unsigned i = 0; i < CHAIN_MODULE_COUNT; i++) {
+        tree *t = &c->trees[i];
+        chain_release(&config, t->leaves, t->cap, sizeof *t->leaves);
+        chain_release(&config, t->nodes, t->cap, sizeof *t->nodes);
+        chain_release(&config, t->free_leaves, t->cap, sizeof *t->free_leaves);
+        chain_release(&config, t->free_nodes, t->cap, sizeof *t->free_nodes);
+    }
+    chain_release(&config, c->journal, c->journal_cap, 1);
+    chain_release(&config, c->events, c->event_cap, sizeof *c->events);
+    chain_release(&config, c->results, c->result_cap, sizeof *c->results);
+    chain_release(&config, c->hashes, c->result_cap, sizeof *c->hashes);
+    chain_release(&config, c->candidates, c->candidate_cap, sizeof *c->candidates);
+    chain_release(&config, c->candidates_spare, c->candidate_cap, sizeof *c->candidates_spare);
+    chain_release(&config, c->genesis.allocations, LIMIT_GENESIS_ACCOUNTS, sizeof *c->genesis.allocations);
+    chain_release(&config, c->genesis.issuers, LIMIT_GENESIS_KEYS, sizeof *c->genesis.issuers);
+    chain_release(&config, c->genesis.producers, LIMIT_GENESIS_KEYS, sizeof *c->genesis.producers);
+    chain_release(&config, c->genesis_data, c->genesis_len, 1);
+    chain_release(&config, c, 1, sizeof *c);
+}
+
+bytes chain_genesis_bytes(const chain *c)
+{
+    return bytes_of(c->genesis_data, c->genesis_len);
+}
+
+hash256 chain_network(const chain *c)
+{
+    return c->network;
+}
+
+const chain_name *chain_chain_id(const chain *c)
+{
+    return &c->genesis.chain_id;
+}
+
+const chain_name *chain_address_prefix(const chain *c)
+{
+    return &c->genesis.address_prefix;
+}
+
+bool chain_may_produce(const chain *c, const cr_public_key *key)
+{
+    for (size_t i = 0; i < c->genesis.producer_count; i++)
+        if (memcmp(&c->genesis.producers[i], key, sizeof *key) == 0)
+            return true;
+    return false;
+}
+
+const chain_header *chain_head(const chain *c)
+{
+    return &c->head;
+}
+
+hash256 chain_head_hash(const chain *c)
+{
+    return c->head_hash;
+}
+
+bytes chain_head_signed(const chain *c)
+{
+    return bytes_of(c->head_signed, c->head_signed_len);
+}

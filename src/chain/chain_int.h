@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The chain's insides: tables, trees, journal, and the small vocabulary that the transactions are written in. */
+#ifndef CHAIN_CHAIN_INT_H
+#define CHAIN_CHAIN_INT_H
+
+#include "base/int.h"
+#include "chain/chain.h"
+#include "chain/table_int.h"
+#include "chain/tree_int.h"
+
+enum { PPM = 1000000, BPS = 10000 };
+
+/* How to undo one change; the row as it was lies before it in the journal unless the row was created. */
+typedef struct journal_entry {
+    uint32_t number;
+    uint8_t  table;
+    bool     created;
+    bool     first_in_block; /* the row was not in block_dirty before */
+    uint8_t  pad;
+} journal_entry;
+
+/* For chain_propose: what orders a candidate. */
+typedef struct candidate {
+    cr_public_key sender;
+    uint64_t      nonce;
+    uint64_t      rate;  /* tip per 1024 bytes, the least among the sender's nonces up to this one */
+    uint32_t      index; /* in the caller's list */
+    uint32_t      group; /* least index of the sender */
+} candidate;
+
+struct chain {
+    chain_config  config;
+    uint8_t      *genesis_data;
+    size_t        genesis_len;
+    hash256       network;
+    chain_genesis genesis; /* its arrays are owned */
+
+    chain_header head;
+    hash256      head_hash;
+    uint8_t      head_signed[1024]; /* LIMIT_HEADER_BYTES */
+    size_t       head_signed_len;
+    bool         loading;
+
+    row_table tables[CHAIN_TABLE_END];
+    tree  trees[CHAIN_MODULE_COUNT];
+
+    uint8_t *journal;
+    size_t   journal_len, journal_cap;
+
+    chain_event     *events;
+    size_t           event_count, event_cap;
+    chain_tx_result *results;
+    size_t           result_count, result_cap;
+    hash256         *hashes; /* scratch: result_cap of them */
+    candidate       *candidates, *candidates_spare;
+    size_t           candidate_cap;
+
+    bool         pending;
+    bool         trees_ahead; /* the trees contain the pending block */
+    chain_header pending_header;
+    uint64_t     block_fees; /* nBLOCK taken from senders in this block, not yet credited */
+    uint64_t     block_burn; /* of it, to be burned */
+};
+
+/* One transaction while it executes. */
+typedef struct exec {
+    chain      *c;
+    uint64_t    height;
+    cr_address  sender;
+    cr_public_key sender_key;
+    hash256     tx_id;
+    uint32_t    tx_index;
+} exec;
+
+/* --- rows --- */
+
+/* NULL if absent. */
+const void *row_get(const chain *c, chain_table table, const chain_key *key);
+/* A row that exists, for writing; its old value goes to the journal. */
+void *row_edit(chain *c, chain_table table, const chain_key *key);
+/* A new zeroed row. */
+void *row_create(chain *c, chain_table table, const chain_key *key);
+void *row_edit_or_create(chain *c, chain_table table, const chain_key *key);
+
+size_t journal_mark(const chain *c);
+void   journal_undo(chain *c, size_t mark);
+
+/* The row's canonical encoding in `buffer` (LIMIT_STATE_VALUE_BYTES). */
+bytes row_encode(const row_table *t, uint32_t number, uint8_t *buffer);
+
+/* --- money: every movement is one of these, so that the supply record cannot drift --- */
+
+typedef enum purse { PURSE_ESCROW, PURSE_BONDS, PURSE_TREASURY } purse;
+
+err account_credit(chain *c, const cr_address *a, uint64_t amount) MUST_USE;
+err account_debit(chain *c, const cr_address *a, uint64_t amount) MUST_USE; /* ERR_FUNDS */
+err purse_add(chain *c, purse p, uint64_t amount) MUST_USE;
+err purse_take(chain *c, purse p, uint64_t amount) MUST_USE;
+err supply_mint(chain *c, uint64_t amount) MUST_USE; /* ERR_CAP */
+err supply_burn(chain *c, uint64_t amount) MUST_USE;
+/* ERR_INVARIANT unless balances + escrow + bonds + treasury + `floating` = minted - burned and minted <= cap. */
+err supply_check(const chain *c, uint64_t floating, fault *f) MUST_USE;
+
+/* --- the rest --- */
+
+static inline uint64_t param(const chain *c, chain_param p)
+{
+    return c->genesis.params.v[p];
+}
+bool kyc_valid_at(const chain *c, const cr_address *a, uint64_t height);
+
+/* The next event of the transaction (or block); zeroed, type and index set. */
+chain_event *event_add(chain *c, chain_event_type type, uint32_t tx_index);
+
+/* memory.c */
+void *chain_alloc(const chain_config *config, size_t count, size_t size);
+void  chain_release(const chain_config *config, void *block, size_t count, size_t size);
+err   table_room(chain *c, chain_table table, size_t extra) MUST_USE;
+err   tree_room(chain *c, tree *t, size_t extra) MUST_USE;
+bool  chain_has_room(const chain *c, size_t tx_count, size_t tx_bytes);
+
+/* Brings the trees up to the rows of block_dirty. */
+void trees_sync(chain *c);
+/* Root over the module roots; `top` (may be NULL) gets them. */
+hash256 trees_root(chain *c, hash256 module_roots[CHAIN_MODULE_COUNT]);
+/* The rows of block_dirty join mark_dirty. */
+void block_dirty_to_mark(chain *c);
+
+/* exec.c: one transaction. An error of `admit` means that it has no place in a block. */
+err exec_admit(const chain *c, const chain_tx *tx, size_t len, uint64_t height, uint64_t nonce_window, bool signature_known,
+               uint64_t *base, uint64_t *total, fault *f) MUST_USE;
+err exec_tx(chain *c, const chain_tx *tx, size_t len, uint64_t height, uint32_t index, bool signature_known,
+            chain_tx_result *result, fault *f) MUST_USE;
+
+/* exec_account.c */
+err exec_transfer(exec *x, const chain_tx_transfer *p, fault *f) MUST_USE;
+err exec_kyc_attest(exec *x, const chain_tx_kyc_attest *p, fault *f) MUST_USE;
+err exec_kyc_revoke(exec *x, const chain_tx_kyc_revoke *p, fault *f) MUST_USE;
+
+/* exec_worker.c */
+err exec_worker_register(exec *x, const chain_tx_worker_register *p, fault *f) MUST_USE;
+err exec_worker_unregister(exec *x, const chain_tx_worker_unregister *p, fault *f) MUST_USE;
+err exec_worker_withdraw(exec *x, const chain_tx_worker_withdraw *p, fault *f) MUST_USE;
+/* Registered, active, bonded: ERR_NOT_FOUND, ERR_STATE, ERR_BOND. */
+err worker_may_take_work(const chain *c, const cr_address *worker, fault *f) MUST_USE;
+
+/* exec_job.c */
+err exec_job_post(exec *x, const chain_tx_job_post *p, fault *f) MUST_USE;
+err exec_job_bid(exec *x, const chain_tx_job_bid *p, fault *f) MUST_USE;
+err exec_job_match(exec *x, const chain_tx_job_match *p, fault *f) MUST_USE;
+err exec_job_close(exec *x, const chain_tx_job_close *p, fault *f) MUST_USE;
+/* The sender is the job's buyer or coordinator. */
+bool job_sender_leads(const exec *x, const chain_row_job *job);
+
+/* exec_receipt.c */
+err exec_trace_commit(exec *x, const chain_tx_trace_commit *p, fault *f) MUST_USE;
+err exec_receipt_pay(exec *x, const chain_tx_receipt_pay *p, fault *f) MUST_USE;
+err exec_slash(exec *x, const chain_tx_slash *p, fault *f) MUST_USE;
+
+#endif

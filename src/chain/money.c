@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Every movement of BLOCK. The supply record changes in the same breath as the account or purse. */
+#include "chain/chain_int.h"
+
+static chain_row_supply *supply_edit(chain *c)
+{
+    chain_key key = chain_key_supply();
+    return row_edit(c, CHAIN_TABLE_SUPPLY, &key);
+}
+
+err account_credit(chain *c, const cr_address *a, uint64_t amount)
+{
+    chain_key key = chain_key_address(a);
+    chain_row_account *account = row_edit_or_create(c, CHAIN_TABLE_ACCOUNT, &key);
+    chain_row_supply *supply = supply_edit(c);
+    TRY(checked_add_u64(&account->balance, account->balance, amount));
+    return checked_add_u64(&supply->balances, supply->balances, amount);
+}
+
+err account_debit(chain *c, const cr_address *a, uint64_t amount)
+{
+    chain_key key = chain_key_address(a);
+    const chain_row_account *now = row_get(c, CHAIN_TABLE_ACCOUNT, &key);
+    if (!now || now->balance < amount)
+        return ERR_FUNDS;
+    chain_row_account *account = row_edit(c, CHAIN_TABLE_ACCOUNT, &key);
+    chain_row_supply *supply = supply_edit(c);
+    TRY(checked_sub_u64(&account->balance, account->balance, amount));
+    return checked_sub_u64(&supply->balances, supply->balances, amount);
+}
+
+static uint64_t *purse_of(chain_row_supply *supply, purse p)
+{
+    switch (p) {
+    case PURSE_ESCROW:
+        return &supply->escrow;
+    case PURSE_BONDS:
+        return &supply->bonds;
+    case PURSE_TREASURY:
+        return &supply->treasury;
+    }
+    CHECK(!"a purse");
+    return NULL;
+}
+
+err purse_add(chain *c, purse p, uint64_t amount)
+{
+    uint64_t *at = purse_of(supply_edit(c), p);
+    return checked_add_u64(at, *at, amount);
+}
+
+err purse_take(chain *c, purse p, uint64_t amount)
+{
+    uint64_t *at = purse_of(supply_edit(c), p);
+    return checked_sub_u64(at, *at, amount);
+}
+
+err supply_mint(chain *c, uint64_t amount)
+{
+    chain_row_supply *supply = supply_edit(c);
+    if (amount > param(c, CHAIN_PARAM_SUPPLY_CAP) - supply->minted)
+        return ERR_CAP;
+    return checked_add_u64(&supply->minted, supply->minted, amount);
+}
+
+err supply_burn(chain *c, uint64_t amount)
+{
+    chain_row_supply *supply = supply_edit(c);
+    return checked_add_u64(&supply->burned, supply->burned, amount);
+}
+
+err supply_check(const chain *c, uint64_t floating, fault *f)
+{
+    chain_key key = chain_key_supply();
+    const chain_row_supply *s = row_get(c, CHAIN_TABLE_SUPPLY, &key);
+    if (!s)
+        return fail(f, ERR_INVARIANT, "supply record", 0);
+    if (s->minted > param(c, CHAIN_PARAM_SUPPLY_CAP))
+        return fail(f, ERR_INVARIANT, "minted <= cap", s->minted);
+    if (s->burned > s->minted)
+        return fail(f, ERR_INVARIANT, "burned <= minted", s->burned);
+    u128 held = (u128)s->balances + s->escrow + s->bonds + s->treasury + floating;
+    if (held != s->minted - s->burned)
+        return fail(f, ERR_INVARIANT, "balances + escrow + bonds + treasury = minted - burned", 0);
+    return OK;
+}

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "chain/chain_int.h"
+#include "chain/field_int.h"
+#include "crypto/sha256.h"
+
+/* --- what the tables are --- */
+
+#define ROW_BEGIN(ID, number, name, module, key_len, doc) static const chain_field fields_##name[] = {
+#define FIELD(record, type, field, max, doc) CHAIN_FIELD(chain_row_##record, record, type, field, max, doc)
+#define ROW_END(ID, name) };
+#include "chain/rows.def"
+#undef ROW_BEGIN
+#undef FIELD
+#undef ROW_END
+
+#define ROW_BEGIN(ID, number, title, module, key_len, text)                                                             \
+    static const chain_record record_##title = { .name = #title, .doc = (text), .fields = fields_##title,               \
+                                                 .count = COUNT_OF(fields_##title), .size = sizeof(chain_row_##title) };
+#define FIELD(record, type, field, max, doc)
+#define ROW_END(ID, name)
+#include "chain/rows.def"
+#undef ROW_BEGIN
+#undef FIELD
+#undef ROW_END
+
+static const chain_table_info tables[CHAIN_TABLE_END] = {
+#define ROW_BEGIN(ID, number, name, mod, length, doc)                                                                   \
+    [number] = { .table = CHAIN_TABLE_##ID, .module = CHAIN_MODULE_##mod, .key_len = (length), .record = &record_##name },
+#define FIELD(record, type, field, max, doc)
+#define ROW_END(ID, name)
+#include "chain/rows.def"
+#undef ROW_BEGIN
+#undef FIELD
+#undef ROW_END
+};
+
+const chain_table_info *chain_table_describe(uint64_t table)
+{
+    return table < CHAIN_TABLE_END && tables[table].record ? &tables[table] : NULL;
+}
+
+/* --- keys --- */
+
+chain_key chain_key_address(const cr_address *a)
+{
+    chain_key k = { .len = 33 };
+    chain_address_pack(k.b, a);
+    return k;
+}
+
+chain_key chain_key_supply(void)
+{
+    return (chain_key){ .len = 1 };
+}
+
+chain_key chain_key_param(chain_param p)
+{
+    chain_key k = { .len = 4 };
+    uint32_t number = chain_param_rows[p].number;
+    for (int i = 0; i < 4; i++)
+        k.b[i] = (uint8_t)(number >> (24 - 8 * i));
+    return k;
+}
+
+chain_key chain_key_job(const hash256 *job)
+{
+    chain_key k = { .len = 32 };
+    memcpy(k.b, job->b, 32);
+    return k;
+}
+
+chain_key chain_key_bid(const hash256 *job, const cr_address *worker)
+{
+    chain_key k = { .len = 65 };
+    memcpy(k.b, job->b, 32);
+    chain_address_pack(k.b + 32, worker);
+    return k;
+}
+
+chain_key chain_key_numbered(const hash256 *job, uint64_t number)
+{
+    chain_key k = { .len = 40 };
+    memcpy(k.b, job->b, 32);
+    store_be64(k.b + 32, number);
+    return k;
+}
+
+chain_key chain_key_height(uint64_t height)
+{
+    chain_key k = { .len = 8 };
+    store_be64(k.b, height);
+    return k;
+}
+
+cr_address chain_treasury_address(void)
+{
+    return cr_address_of_chain("treasury");
+}
+
+/* --- rows and the journal --- */
+
+const void *row_get(const chain *c, chain_table table, const chain_key *key)
+{
+    uint32_t number = table_find(&c->tables[table], key);
+    return number == TABLE_NONE ? NULL : table_row_at(&c->tables[table], number);
+}
+
+static bool list_in_block(row_table *t, uint32_t number)
+{
+    table_entry *entry = table_entry_at(t, number);
+    if (entry->in_block)
+        return false;
+    entry->in_block = true;
+    t->block_dirty[t->block_dirty_count++] = number;
+    return true;
+}
+
+/* The worst case was reserved before the block: no room here means that the reserve is computed wrongly. */
+static uint8_t *journal_take(chain *c, size_t len)
+{
+    CHECK(len <= c->journal_cap - c->journal_len);
+    uint8_t *at = c->journal + c->journal_len;
+    c->journal_len += len;
+    return at;
+}
+
+static void *edit_number(chain *c, chain_table table, uint32_t number)
+{
+    row_table *t = &c->tables[table];
+    void *row = table_row_at(t, number);
+    memcpy(journal_take(c, t->row_size), row, t->row_size);
+    journal_entry j = { .number = number, .table = (uint8_t)table, .first_in_block = list_in_block(t, number) };
+    memcpy(journal_take(c, sizeof j), &j, sizeof j);
+    return row;
+}
+
+void *row_edit(chain *c, chain_table table, const chain_key *key)
+{
+    uint32_t number = table_find(&c->tables[table], key);
+    CHECK(number != TABLE_NONE);
+    return edit_number(c, table, number);
+}
+
+void *row_create(chain *c, chain_table table, const chain_key *key)
+{
+    row_table *t = &c->tables[table];
+    CHECK(table_find(t, key) == TABLE_NONE);
+    uint32_t number = table_append(t, key);
+    journal_entry j = { .number = number, .table = (uint8_t)table, .created = true,
+                        .first_in_block = list_in_block(t, number) };
+    memcpy(journal_take(c, sizeof j), &j, sizeof j);
+    return table_row_at(t, number);
+}
+
+void *row_edit_or_create(chain *c, chain_table table, const chain_key *key)
+{
+    uint32_t number = table_find(&c->tables[table], key);
+    return number == TABLE_NONE ? row_create(c, table, key) : edit_number(c, table, number);
+}
+
+size_t journal_mark(const chain *c)
+{
+    return c->journal_len;
+}
+
+static void undo_one(chain *c, const journal_entry *j)
+{
+    row_table *t = &c->tables[j->table];
+    tree *tr = &c->trees[t->info->module];
+    table_entry *entry = table_entry_at(t, j->number);
+    if (!j->created) {
+        c->journal_len -= t->row_size;
+        memcpy(table_row_at(t, j->number), c->journal + c->journal_len, t->row_size);
+    }
+    if (j->first_in_block) {
+        /* Undo runs backwards, so the row is the newest in the list, and has its old value now. */
+        CHECK(t->block_dirty_count && t->block_dirty[t->block_dirty_count - 1] == j->number);
+        t->block_dirty_count--;
+        entry->in_block = false;
+        if (c->trees_ahead && !j->created) {
+            uint8_t buffer[1024];
+            hash256 value_hash = smt_value_hash(row_encode(t, j->number, buffer));
+            tree_update(tr, entry->leaf, &value_hash);
+        }
+    }
+    if (j->created) {
+        CHECK(j->number == t->count - 1);
+        if (entry->leaf != TREE_NONE)
+            tree_remove(tr, entry->leaf);
+        table_pop(t);
+    }
+}
+
+void journal_undo(chain *c, size_t mark)
+{
+    while (c->journal_len > mark) {
+        journal_entry j;
+        c->journal_len -= sizeof j;
+        memcpy(&j, c->journal + c->journal_len, sizeof j);
+        undo_one(c, &j);
+    }
+    CHECK(c->journal_len == mark);
+}
+
+bytes row_encode(const row_table *t, uint32_t number, uint8_t *buffer)
+{
+    cbor_writer w = cbor_writer_on(buffer, LIMIT_STATE_VALUE_BYTES);
+    chain_record_encode(&w, t->info->record, table_row_at(t, number));
+    bytes out;
+    CHECK(cbor_finish(&w, &out) == OK);
+    return out;
+}
+
+/* --- the authenticated side --- */
+
+void trees_sync(chain *c)
+{
+    uint8_t buffer[1024];
+    _Static_assert(sizeof buffer == 1024, "LIMIT_STATE_VALUE_BYTES");
+    for (unsigned i = 1; i < CHAIN_TABLE_END; i++) {
+        row_table *t = &c->tables[i];
+        tree *tr = &c->trees[t->info->module];
+        for (uint32_t k = 0; k < t->block_dirty_count; k++) {
+            uint32_t number = t->block_dirty[k];
+            table_entry *entry = table_entry_at(t, number);
+            hash256 value_hash = smt_value_hash(row_encode(t, number, buffer));
+            if (entry->leaf != TREE_NONE) {
+                tree_update(tr, entry->leaf, &value_hash);
+                continue;
+            }
+            hash256 path = smt_path((uint8_t)i, bytes_of(table_key_at(t, number), t->info->key_len));
+            entry->leaf = tree_insert(tr, &path, &value_hash);
+        }
+    }
+}
+
+hash256 trees_root(chain *c, hash256 module_roots[CHAIN_MODULE_COUNT])
+{
+    static const uint8_t leaf = 0;
+    hash256 leaves[CHAIN_MODULE_COUNT];
+    for (unsigned i = 0; i < CHAIN_MODULE_COUNT; i++) {
+        hash256 root = tree_root(&c->trees[i]);
+        if (module_roots)
+            module_roots[i] = root;
+        leaves[i] = cr_sha256_concat((const bytes[]){ bytes_of(&leaf, 1), BYTES_OF(root) }, 2);
+    }
+    return chain_rfc6962_root(leaves, CHAIN_MODULE_COUNT);
+}
+
+void block_dirty_to_mark(chain *c)
+{
+    for (unsigned i = 1; i < CHAIN_TABLE_END; i++) {
+        row_table *t = &c->tables[i];
+        for (uint32_t k = 0; k < t->block_dirty_count; k++) {
+            table_entry *entry = table_entry_at(t, t->block_dirty[k]);
+            entry->in_block = false;
+            if (!entry->in_mark) {
+                entry->in_mark = true;
+                t->mark_dirty[t->mark_dirty_count++] = t->block_dirty[k];
+            }
+        }
+        t->block_dirty_count = 0;
+    }
+}
