@@ -18,6 +18,7 @@ enum { ROUNDS = 15, ROW_MAJOR = 101, NO_TRANS = 111, TRANS = 112, WIDTH = 12 };
 
 /* OpenBLAS's threads spin for about 2^26 clock ticks after a call; ours must not have to share the cores with them. */
 enum { REST_NS = 60 * 1000 * 1000 };
+#define WARM_S 0.01
 
 typedef void sgemm_fn(int order, int trans_a, int trans_b, int m, int n, int k, float alpha, const float *a, int lda, const float *b,
                       int ldb, float beta, float *c, int ldc);
@@ -124,6 +125,21 @@ static double time_rival(const rival *r, const shape *s, const buffers *x)
     return now_s() - start;
 }
 
+typedef enum side { RIVAL, STORE, ROUND } side;
+
+static double time_side(side which, const rival *r, bt_gemm_ws *ws, const shape *s, const buffers *x)
+{
+    return which == RIVAL ? time_rival(r, s, x) : time_ours(ws, s, x, which == ROUND);
+}
+
+/* One timed call, after untimed ones for WARM_S: a system that has just woken a thread may take milliseconds to give it a core of its own. */
+static double time_warm(side which, const rival *r, bt_gemm_ws *ws, const shape *s, const buffers *x)
+{
+    for (double spent = 0; spent < WARM_S;)
+        spent += time_side(which, r, ws, s, x);
+    return time_side(which, r, ws, s, x);
+}
+
 static void report(const char *what, double *ratio)
 {
     qsort(ratio, ROUNDS, sizeof *ratio, by_value);
@@ -135,15 +151,13 @@ static void compare(const rival *r, bt_gemm_ws *ws, unsigned threads, const shap
     buffers x = make_buffers(s);
     double  stored[ROUNDS], rounded[ROUNDS];
     r->set_threads((int)threads);
-    for (int i = -2; i < ROUNDS; i++) { /* two rounds to warm up */
-        double rival_s = time_rival(r, s, &x);
+    for (int i = 0; i < ROUNDS; i++) {
+        double rival_s = time_warm(RIVAL, r, ws, s, &x);
         if (threads > 1)
             nanosleep(&(struct timespec){.tv_nsec = REST_NS}, NULL);
-        double store_s = time_ours(ws, s, &x, false), round_s = time_ours(ws, s, &x, true);
-        if (i >= 0) {
-            stored[i] = rival_s / store_s;
-            rounded[i] = rival_s / round_s;
-        }
+        double store_s = time_warm(STORE, r, ws, s, &x), round_s = time_warm(ROUND, r, ws, s, &x);
+        stored[i] = rival_s / store_s;
+        rounded[i] = rival_s / round_s;
     }
     printf("%u thread%s  %-22s", threads, threads == 1 ? " " : "s", s->name);
     report("store", stored);
