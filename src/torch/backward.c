@@ -238,8 +238,8 @@ static void back_norm(bt_graph *g, const node *n)
         trace_emit(g, n->id, &m, g->spec.context, 1);
     if (dx.storage)
         trace_emit(g, n->id2, &dx, g->spec.context, d);
-    /* dx1 is the last contribution of a layer (dxF that of the head): the stream now leaves it downwards */
-    if (n->id2 % 64 == NUM_DX1 && graph_ok(g))
+    /* dx1 is the last contribution of a layer: the stream now leaves it downwards (what leaves the head is dxF itself) */
+    if (n->id2 % 64 == NUM_DX1 && n->id2 / 64 < g->spec.shape->layers && graph_ok(g))
         trace_emit(g, n->id2 - NUM_DX1 + NUM_GX, &a.gx, g->spec.context, d);
     bt_tensor_unref(&dn);
     bt_tensor_unref(&dx);
