@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from .blake3 import derive, keyed, le32, le64
-from .numerics import isqrt, peak, weight_names, weight_shape
+from .numerics import bitlen, isqrt, peak, weight_names, weight_shape
 from .tables import cos30, rhu
 
 SIGMA = 5368709
@@ -36,15 +36,11 @@ def learning_rate(t, total, warm, lr_max):
 def mean_gradient(G, f_G, tokens):
     """Gradient per token at fraction 34, rounded half up, clamped."""
     up, down = max(0, 34 - f_G), max(0, f_G - 34)
-    if bitlength(peak(G)) + up + 1 > 61 or bitlength(tokens) + down + 1 > 61:
+    if bitlen(peak(G)) + up + 1 > 61 or bitlen(tokens) + down + 1 > 61:
         G = G.astype(object)
     g = ((G << (up + 1)) + (tokens << down)) // (tokens << (down + 1)) if G.dtype != object else np.array(
         [((int(v) << (up + 1)) + (tokens << down)) // (tokens << (down + 1)) for v in G.reshape(-1)], object).reshape(G.shape)
     return np.minimum(np.maximum(g, -G_MAX), G_MAX).astype(np.int64)
-
-
-def bitlength(n):
-    return int(n).bit_length()
 
 
 def shifted_quotient(n, c):
@@ -52,6 +48,12 @@ def shifted_quotient(n, c):
     q = n // c
     rest = ((n - q * c).astype(np.uint64) << np.uint64(32)) // np.uint64(c)
     return (q << 32) + rest.astype(np.int64)
+
+
+def scaled_square(g):
+    """(g * g) >> 8 for |g| < 2^35 without leaving 64 bits: the two high partial products are multiples of 256."""
+    high, low = np.abs(g) >> 16, np.abs(g) & 0xFFFF
+    return ((high * high) << 24) + ((high * low) << 9) + ((low * low) >> 8)
 
 
 class Adam:
@@ -69,7 +71,7 @@ class Adam:
             g = mean_gradient(grads[name], fractions[name], tokens)
             m, v = self.m[name], self.v[name]
             m += (g - m) >> 3
-            v += (((g * g) >> 8) - v) >> 7
+            v += (scaled_square(g) - v) >> 7
             mh = shifted_quotient(m, c1)
             s = isqrt(shifted_quotient(v, c2)) + 11
             if peak(mh) * lr >= 1 << 62:

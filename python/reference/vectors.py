@@ -40,7 +40,8 @@ def token_bytes(c, tokens):
     return tokens.astype("u1" if c.V <= 256 else "<u2").tobytes()
 
 
-def first_range(c, master, fractions, seed, sequences, batch):
+def first_range(c, master, fractions, sequences, batch):
+    seed = numerics.dither_seed(JOB, ids.model_id(c, fractions, master), 0)
     try:
         numerics.gradient(c, master, fractions, seed, sequences, *batch)
     except numerics.StepRange as failed:
@@ -48,16 +49,16 @@ def first_range(c, master, fractions, seed, sequences, batch):
     return None
 
 
-def range_cases(c, master, fractions, seed, sequences, batch):
+def range_cases(c, master, fractions, sequences, batch):
     """A published fraction raised too far makes the values of one tensor leave their domain: which check fails first."""
     out = []
-    for name, layer in [("y1", 0), ("q", 0), ("k", 0), ("h", 0), ("dh", 0), ("dp", 0), ("ds", 0), ("dn2", 0), ("dn1", 0), ("dnF", None), ("gx", None)]:
-        for up in (3, 5, 6, 7, 8, 9):
+    for name, layer in [("y1", 0), ("q", 0), ("k", 0), ("dh", 0), ("dp", 0), ("ds", 0), ("dn2", 0), ("dn1", 0), ("dnF", None), ("gx", None)]:
+        for up in (5, 7, 9):
             changed = dict(fractions)
             changed[name, layer] += up
             if not numerics.admitted(c, changed):
                 continue
-            where = first_range(c, master, changed, seed, sequences, batch)
+            where = first_range(c, master, changed, sequences, batch)
             if where:
                 out.append({"fraction": name, "layer": layer, "raised": up, "range": where})
                 break
@@ -126,7 +127,7 @@ def case(c, determinism_seed):
         row.update(dither_seed=seed.hex(), sequences=sequences, loss_sum=int(loss.sum()), loss=loss.tolist(),
                    gradients={n: blake3(grads[n].astype("<i8").tobytes()).hex() for n in names},
                    trace=[{"id": i, "sequences": [blake3(tensor_bytes(i, one)).hex() for one in trace[i]]} for i in sorted(trace)],
-                   range=range_cases(c, job.master, f, seed, sequences, job.data.batch(sequences)))
+                   range=range_cases(c, job.master, f, sequences, job.data.batch(sequences)))
 
     losses = []
     for step in range(STEPS):
