@@ -20,33 +20,33 @@ SHAPES = [(31, 16, 32, 2, 4), (17, 9, 24, 1, 3), (64, 32, 64, 3, 4)]
 MIN_ALL, MIN_TENSOR = 0.99999, 0.9999
 
 
-def from_reference(c, master, fractions, seed, sequences, tokens, targets, _):
-    return numerics.gradient(c, master, fractions, seed, sequences, tokens, targets)
+def from_reference(c, master, fractions, step, sequences, tokens, targets, _):
+    seed = numerics.dither_seed(training.JOB, ids.model_id(c, fractions, master), step)
+    grads, loss = numerics.gradient(c, master, fractions, seed, sequences, tokens, targets)
+    return grads, loss.sum(1)
 
 
 def from_tool(tool):
-    """Raw little-endian files: masters int32, sequences, tokens and targets int64, fractions int32; the tool writes gradients
-    and losses as int64 in the order of section 3."""
+    """Raw little-endian files: shape int32, masters int32 in the order of section 3, fractions int32, job, step and sequences 64 bit,
+    tokens 16 bit as rows of T + 1. The tool answers with gradients and the loss of each sequence, int64."""
 
-    def run(c, master, fractions, seed, sequences, tokens, targets, folder):
+    def run(c, master, fractions, step, sequences, tokens, targets, folder):
         def put(name, array, dtype):
             (folder / name).write_bytes(np.ascontiguousarray(array).astype(dtype).tobytes())
 
+        names = numerics.weight_names(c)
         put("shape", c.shape_list(), "<i4")
         put("fractions", numerics.fraction_array(c, fractions), "<i4")
         put("sequences", sequences, "<i8")
-        put("tokens", tokens, "<i8")
-        put("targets", targets, "<i8")
-        (folder / "seed").write_bytes(seed)
-        (folder / "master").write_bytes(b"".join(master[n].astype("<i4").tobytes() for n in numerics.weight_names(c)))
+        put("step", [step], "<i8")
+        put("tokens", np.concatenate([tokens, targets[:, -1:]], axis=1), "<u2")
+        put("master", np.concatenate([master[n].reshape(-1) for n in names]), "<i4")
+        (folder / "job").write_bytes(training.JOB)
         subprocess.run([tool, "gradient", str(folder)], check=True)
-        flat = np.frombuffer((folder / "gradient").read_bytes(), "<i8")
-        grads, at = {}, 0
-        for n in numerics.weight_names(c):
-            size = master[n].size
-            grads[n] = flat[at:at + size].reshape(master[n].shape)
-            at += size
-        return grads, np.frombuffer((folder / "loss").read_bytes(), "<i8").reshape(tokens.shape)
+        flat = np.fromfile(folder / "gradient", "<i8")
+        ends = np.cumsum([master[n].size for n in names])
+        parts = np.split(flat, ends[:-1])
+        return {n: part.reshape(master[n].shape) for n, part in zip(names, parts)}, np.fromfile(folder / "loss", "<i8")
 
     return run
 
@@ -97,15 +97,14 @@ def test_gradients_match_autograd(shape, steps, source, tmp_path):
     plan = training.Plan(c, text, text, steps=100, batch=8)
     master = trained_masters(c, plan, steps)
     fractions = numerics.calibrate(c, master, *plan.data.batch(plan.data.calibration_sequences(steps)))
-    seed = numerics.dither_seed(training.JOB, ids.model_id(c, fractions, master), steps)
     sequences = plan.sequences(steps)
     tokens, targets = plan.data.batch(sequences)
-    grads, loss = source(c, master, fractions, seed, sequences, tokens, targets, tmp_path)
+    grads, loss = source(c, master, fractions, steps, sequences, tokens, targets, tmp_path)
 
     p = seen_weights(c, fractions, master)
     expected = gpt.loss_sum(c, p, torch.from_numpy(tokens), torch.from_numpy(targets))
     expected.backward()
-    assert abs(training.mean_nats(loss) - float(expected) / loss.size) < 1e-3
+    assert abs(loss.sum() / 65536 * training.LN2 - float(expected)) < 1e-3 * tokens.size
     ours, theirs = [], []
     for n in numerics.weight_names(c):
         a = grads[n].reshape(-1) * 2.0 ** -numerics.gradient_fraction(c, fractions, n)
@@ -116,6 +115,20 @@ def test_gradients_match_autograd(shape, steps, source, tmp_path):
     ours, theirs = np.concatenate(ours), np.concatenate(theirs)
     assert cosine(ours, theirs) >= MIN_ALL
     assert abs(np.linalg.norm(ours) / np.linalg.norm(theirs) - 1) < 1e-3
+
+
+def test_tool_equals_reference(source, tmp_path):
+    """Bit by bit, at a size beyond the golden vectors, at the width that training uses."""
+    c = Constants(73, 48, 128, 2, 4, 12)
+    text = markov_text(c.V, 40 * c.T + 1)
+    plan = training.Plan(c, text, text, steps=10, batch=3)
+    master = trained_masters(c, plan, 3)
+    fractions = numerics.calibrate(c, master, *plan.data.batch(plan.data.calibration_sequences(3)))
+    batch = (c, master, fractions, 3, plan.sequences(3), *plan.data.batch(plan.sequences(3)), tmp_path)
+    ours, loss = source(*batch)
+    expected, expected_loss = from_reference(*batch)
+    assert np.array_equal(loss, expected_loss)
+    assert all(np.array_equal(ours[n], expected[n]) for n in expected)
 
 
 def test_any_split_gives_the_same_integers():

@@ -49,7 +49,7 @@ class Plan:
         """The plan as files for a program that trains: what tests/torch/convergence.py documents."""
         c = self.c
         plan = {"shape": c.shape_list(), "job": self.data.job.hex(), "determinism_seed": self.seed, "steps": self.steps, "warm": self.warm,
-                "lr_max": self.lr_max, "batch": self.batch}
+                "lr_max": self.lr_max, "batch": self.batch, "threads": 1}
         (folder / "plan.json").write_text(json.dumps(plan))
         (folder / "train").write_bytes(self.data.tokens.astype("u1").tobytes())
         windows, targets = self.held_out
