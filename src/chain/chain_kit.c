@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+uint64_t kit_table_seed = 0x1234;
+
 cr_secret_key kit_key(unsigned who)
 {
     uint8_t seed[32] = { 0 };
@@ -69,7 +71,7 @@ void kit_start(kit *k, void (*tweak)(chain_genesis *g))
     fault f = { 0 };
     CHECK(chain_genesis_encode(&encoded, k->genesis, sizeof k->genesis, &g, &f) == OK);
     k->genesis_len = encoded.len;
-    k->config = (chain_config){ .memory = { k, kit_alloc, kit_release }, .table_seed = 0x1234, .referee = kit_referee };
+    k->config = (chain_config){ .memory = { k, kit_alloc, kit_release }, .table_seed = kit_table_seed, .referee = kit_referee };
     CHECK(chain_new(&k->c, &k->config, encoded, &f) == OK);
 }
 

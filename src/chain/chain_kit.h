@@ -19,6 +19,8 @@ typedef struct kit {
     hash256             last_id;
 } kit;
 
+extern uint64_t kit_table_seed; /* of the chains that kit_start makes */
+
 cr_secret_key kit_key(unsigned who);
 cr_public_key kit_public(unsigned who);
 cr_address    kit_address(unsigned who);
