@@ -272,6 +272,11 @@ hash256 eng_log_mark(const eng_log *log)
     return log->mark;
 }
 
+bool eng_log_failed(const eng_log *log)
+{
+    return log->failed;
+}
+
 /* Everything that may fail for want of memory or space, before the first byte is written. */
 static err prepare(eng_log *log, size_t size, fault *f)
 {

@@ -53,6 +53,9 @@ hash256 eng_log_mark(const eng_log *log);
  * reopening tells whether the block made it. */
 err eng_log_append(eng_log *log, bytes block, fault *f) MUST_USE;
 
+/* Whether every later append fails until the log is opened again. */
+bool eng_log_failed(const eng_log *log);
+
 /* Appends the block of `height` to `out`, checked again on the way; ERR_NOT_FOUND past the end or for 0. */
 err eng_log_read(const eng_log *log, buf *out, uint64_t height, fault *f) MUST_USE;
 

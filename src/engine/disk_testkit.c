@@ -7,6 +7,7 @@
 #include <ftw.h>
 #include <limits.h>
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,6 +98,18 @@ static ssize_t refused(int number)
 {
     errno = number;
     return -1;
+}
+
+/* LMDB writes its meta pages through a file that syncs every write. */
+int open(const char *path, int flags, ...)
+{
+    va_list rest;
+    va_start(rest, flags);
+    mode_t mode = flags & O_CREAT ? va_arg(rest, mode_t) : 0;
+    va_end(rest);
+    if (fast && !watching)
+        flags &= ~O_DSYNC;
+    return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
 }
 
 ssize_t pwrite(int fd, const void *data, size_t len, off_t at)
@@ -262,11 +275,37 @@ static void image_resize(image_file *file, size_t len)
     file->len = len;
 }
 
-static bool same_folder(const char *name, const char *folder)
+/* A sync of `folder`: what stands in it keeps its name. A folder below it keeps its own name, so a file in there that was
+ * durable under that folder's old name moves along. */
+static void sync_name(image_file *file, const char *folder)
 {
-    const char *slash = strrchr(name, '/');
-    size_t len = slash ? (size_t)(slash - name) : 0;
-    return strlen(folder) == len && strncmp(name, folder, len) == 0;
+    size_t len = strlen(folder);
+    if (strncmp(file->name, folder, len) != 0 || (len && file->name[len] != '/'))
+        return;
+    const char *rest = file->name + len + (len ? 1 : 0);
+    if (!strchr(rest, '/') || file->durable[0])
+        memcpy(file->durable, file->name, NAME_BYTES);
+}
+
+/* `name` after a rename of it or of a folder above it. */
+static bool renamed(char name[NAME_BYTES], const disk_op *op)
+{
+    size_t len = strlen(op->name);
+    if (strncmp(name, op->name, len) != 0 || (name[len] != 0 && name[len] != '/'))
+        return false;
+    char next[2 * NAME_BYTES];
+    int n = snprintf(next, sizeof next, "%s%s", op->to, name + len);
+    CHECK(n > 0 && n < NAME_BYTES);
+    memcpy(name, next, (size_t)n + 1);
+    return true;
+}
+
+static void image_rename(image_file *file, const disk_op *op)
+{
+    if (strcmp(file->name, op->to) == 0)
+        file->name[0] = 0; /* replaced */
+    else if (file->name[0])
+        renamed(file->name, op);
 }
 
 /* True if a later change before `cut` makes change i durable. */
@@ -276,8 +315,8 @@ static bool synced(size_t i, size_t cut)
     char name[NAME_BYTES];
     memcpy(name, op->name, sizeof name);
     for (size_t j = i + 1; j < cut && !op->durable; j++) {
-        if (ops[j].kind == OP_RENAME && strcmp(ops[j].name, name) == 0)
-            memcpy(name, ops[j].to, sizeof name);
+        if (ops[j].kind == OP_RENAME)
+            renamed(name, &ops[j]);
         if (ops[j].kind == OP_SYNC && strcmp(ops[j].name, name) == 0)
             return true;
     }
@@ -304,13 +343,11 @@ static void apply(image *im, size_t i, size_t cut, disk_cut how)
 {
     const disk_op *op = &ops[i];
     if (op->kind == OP_SYNC_DIR) {
-        for (size_t k = 0; k < im->count; k++) {
-            if (same_folder(im->files[k].name, op->name) && i < cut)
-                memcpy(im->files[k].durable, im->files[k].name, NAME_BYTES);
-        }
+        for (size_t k = 0; k < im->count && i < cut; k++)
+            sync_name(&im->files[k], op->name);
         return;
     }
-    image_file *file = image_find(im, op->name);
+    image_file *file = op->kind == OP_RENAME ? NULL : image_find(im, op->name);
     bool under_way = i == cut;
     bool arrived = synced(i, cut) || (!under_way && (how == DISK_PREFIX || how == DISK_TORN));
     if (op->kind == OP_WRITE && !(under_way && how == DISK_PREFIX))
@@ -318,11 +355,8 @@ static void apply(image *im, size_t i, size_t cut, disk_cut how)
     else if (op->kind == OP_ALLOCATE && (arrived || how != DISK_LOST))
         image_resize(file, op->len);
     else if (op->kind == OP_RENAME && !under_way) {
-        for (size_t k = 0; k < im->count; k++) {
-            if (strcmp(im->files[k].name, op->to) == 0)
-                im->files[k].name[0] = 0; /* replaced */
-        }
-        memcpy(file->name, op->to, NAME_BYTES);
+        for (size_t k = 0; k < im->count; k++)
+            image_rename(&im->files[k], op);
     }
 }
 

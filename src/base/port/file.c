@@ -92,19 +92,25 @@ static err move(const char *from, const char *to, base_file_clobber how, fault *
     return OK;
 }
 
-static err sync_directory(const char *path, fault *f)
+err base_dir_sync(const char *path, fault *f)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return fail_errno(f, "directory: open");
+    err e = fsync(fd) == 0 ? OK : fail_errno(f, "directory: sync");
+    close(fd);
+    return e;
+}
+
+/* The folder that `path` stands in. */
+static err sync_parent(const char *path, fault *f)
 {
     char dir[PATH_MAX];
     const char *slash = strrchr(path, '/');
     size_t len = !slash ? 0 : slash == path ? 1 : (size_t)(slash - path);
     memcpy(dir, path, len);
     dir[len] = 0;
-    int fd = open(len ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return fail_errno(f, "file: open directory");
-    err e = fsync(fd) == 0 ? OK : fail_errno(f, "file: fsync directory");
-    close(fd);
-    return e;
+    return base_dir_sync(len ? dir : ".", f);
 }
 
 err base_file_write_atomic(const char *path, bytes content, unsigned mode, base_file_clobber how, fault *f)
@@ -127,7 +133,7 @@ err base_file_write_atomic(const char *path, bytes content, unsigned mode, base_
         unlink(temp);
         return e;
     }
-    return sync_directory(path, f);
+    return sync_parent(path, f);
 }
 
 err base_file_open(int *fd, const char *path, base_file_mode mode, fault *f)
@@ -209,14 +215,14 @@ err base_file_sync(int fd, fault *f)
 err base_file_rename(const char *from, const char *to, base_file_clobber how, fault *f)
 {
     TRY(move(from, to, how, f));
-    return sync_directory(to, f);
+    return sync_parent(to, f);
 }
 
 err base_dir_make(const char *path, fault *f)
 {
     struct stat st;
     if (mkdir(path, 0700) == 0)
-        return sync_directory(path, f);
+        return sync_parent(path, f);
     if (errno != EEXIST)
         return fail_errno(f, "directory: make");
     if (stat(path, &st) != 0)

@@ -54,6 +54,9 @@ err base_file_rename(const char *from, const char *to, base_file_clobber how, fa
 /* Makes `path` with mode 0700, or finds it there; ERR_IO if something else stands there. */
 err base_dir_make(const char *path, fault *f) MUST_USE;
 
+/* Syncs the folder `path`: the names made in it are durable when this returns. */
+err base_dir_sync(const char *path, fault *f) MUST_USE;
+
 /* Takes the exclusive advisory lock of the file `path` (made if absent); ERR_BUSY if another process or handle holds it.
  * Closing `fd`, or the end of the process however it comes, gives it back. */
 err base_file_lock(int *fd, const char *path, fault *f) MUST_USE;
