@@ -39,7 +39,7 @@ static uint64_t *purse_of(chain_row_supply *supply, purse p)
     case PURSE_TREASURY:
         return &supply->treasury;
     }
-    CHECK(!"a purse");
+    CHECK(false);
     return NULL;
 }
 

@@ -60,7 +60,7 @@ static void put_field(cbor_writer *w, const chain_field *f, const uint8_t *p)
         cbor_put_raw(w, *(const bytes *)(const void *)p);
         return;
     }
-    CHECK(!"a field type of this file");
+    CHECK(false);
 }
 
 void chain_record_encode(cbor_writer *w, const chain_record *r, const void *object)

@@ -34,7 +34,7 @@ hash256 smt_node(uint8_t depth, const hash256 *left, const hash256 *right)
 
 static unsigned bit_at(const hash256 *path, unsigned i)
 {
-    return path->b[i / 8] >> (7 - i % 8) & 1u;
+    return (unsigned)path->b[i / 8] >> (7 - i % 8) & 1u;
 }
 
 /* Wire: ["theblock/proof/v1", module, empty, leaf path, value hash, depths, siblings joined, top joined]. */

@@ -23,7 +23,7 @@ static int by_path(const void *a, const void *b)
 
 static unsigned bit(const hash256 *path, unsigned i)
 {
-    return path->b[i / 8] >> (7 - i % 8) & 1u;
+    return (unsigned)path->b[i / 8] >> (7 - i % 8) & 1u;
 }
 
 static hash256 plain_root(const tree_leaf *sorted, size_t count)

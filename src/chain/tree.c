@@ -13,7 +13,7 @@ static tree_node *node_of(const tree *t, uint32_t ref)
 
 static unsigned bit_at(const hash256 *path, unsigned i)
 {
-    return path->b[i / 8] >> (7 - i % 8) & 1u;
+    return (unsigned)path->b[i / 8] >> (7 - i % 8) & 1u;
 }
 
 /* The first bit at which the paths differ; 256 if they do not. */
