@@ -93,11 +93,11 @@ static inline int64_t num_ilog2(uint64_t n)
     return result;
 }
 
-/* r_i = isqrt(floor(d 2^(2 f_r + 2 f_res) / (S + d 2^(2 f_res - 17)))) for S = sum of squares of the row, S < 2^63. */
-static inline int64_t num_norm_r(uint64_t squares, uint32_t width, int f_r, int f_res)
+/* r_i = isqrt(floor(d 2^(2 f_r + 2 f_res) / (S + d 2^(2 f_res - 17)))) for S = sum of squares of the row. */
+static inline int64_t num_norm_r(u128 squares, uint32_t width, int f_r, int f_res)
 {
     u128 top = (u128)width << (2 * f_r + 2 * f_res);
-    u128 bottom = (u128)squares + ((u128)width << (2 * f_res - 17));
+    u128 bottom = squares + ((u128)width << (2 * f_res - 17));
     return (int64_t)num_isqrt(top / bottom);
 }
 
