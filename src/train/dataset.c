@@ -324,15 +324,9 @@ static void copy_window(uint16_t *out, const uint8_t *from, uint32_t context)
         out[i] = from[i];
 }
 
-void tr_dataset_window(uint16_t *out, const tr_dataset *d, uint64_t k, uint32_t context)
-{
-    CHECK(k < tr_dataset_windows(d, context));
-    copy_window(out, d->tokens + k * context, context);
-}
-
 void tr_dataset_sequence(uint16_t *out, const tr_dataset *d, const hash256 *job, uint64_t sequence, uint32_t context)
 {
-    uint64_t window = num_window_of_sequence(job, sequence, tr_dataset_windows(d, context));
+    uint64_t window = num_window_of_sequence(job, tr_dataset_windows(d, context), sequence);
     copy_window(out, d->tokens + window * context, context);
 }
 

@@ -67,8 +67,6 @@ uint64_t tr_dataset_valid_windows(const tr_dataset *d, uint32_t context);
 
 /* Tokens of a global sequence number of a job (section 13): context + 1 of them. The training shards are here. */
 void tr_dataset_sequence(uint16_t *out, const tr_dataset *d, const hash256 *job, uint64_t sequence, uint32_t context);
-/* Tokens of training window k < tr_dataset_windows. */
-void tr_dataset_window(uint16_t *out, const tr_dataset *d, uint64_t k, uint32_t context);
 /* Tokens of validation window k < tr_dataset_valid_windows. */
 void tr_dataset_valid_window(uint16_t *out, const tr_dataset *d, uint64_t k, uint32_t context);
 

@@ -34,6 +34,7 @@ void tr_trace_reset(tr_trace *t)
 {
     t->missing = (uint64_t)num_trace_count(&t->shape) * t->count;
     memset(t->seen, 0, (size_t)t->missing);
+    memset(t->leaves, 0, (size_t)t->leaf_count * sizeof *t->leaves);
 }
 
 static bool index_of(uint32_t *out, const tr_trace *t, uint64_t sequence)
@@ -94,8 +95,13 @@ err tr_trace_root(const tr_trace *t, hash256 *root, fault *f)
 {
     if (t->missing)
         return fail(f, ERR_TRUNCATED, "trace.tensors", t->missing);
-    *root = cr_merkle_root(&cr_merkle_blake3, t->leaves, (size_t)t->leaf_count);
+    *root = tr_trace_root_partial(t);
     return OK;
+}
+
+hash256 tr_trace_root_partial(const tr_trace *t)
+{
+    return cr_merkle_root(&cr_merkle_blake3, t->leaves, (size_t)t->leaf_count);
 }
 
 err tr_trace_difference(const tr_trace *t, const hash256 *theirs, tr_place *out)

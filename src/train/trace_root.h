@@ -37,6 +37,10 @@ err tr_trace_take(void *ctx, uint32_t tensor_id, uint64_t sequence, const void *
 /* ERR_TRUNCATED with the number of missing tensors if not everything was shown. */
 err tr_trace_root(const tr_trace *t, hash256 *root, fault *f) MUST_USE;
 
+/* The root of a run that ended in RANGE: leaves of tensors that were not reached are 32 zero bytes. What is reached before the first
+ * failing check is defined (spec/numerics.md section 8), so this is a function of the lease, too. */
+hash256 tr_trace_root_partial(const tr_trace *t);
+
 /* Where a leaf lies. */
 typedef struct tr_place {
     num_trace_tensor tensor;

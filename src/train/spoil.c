@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "train/spoil.h"
+
+#include "crypto/blake3.h"
+
+/* Outputs that later operations read. */
+static const num_slot targets[] = { NUM_Y1, NUM_QQ, NUM_KK, NUM_VV, NUM_OO, NUM_B1, NUM_Y2, NUM_HH, NUM_GG, NUM_B2,
+                                    NUM_DM, NUM_DH, NUM_DA, NUM_DP, NUM_DQ, NUM_DK, NUM_DV };
+
+void tr_spoil_choose(tr_spoil *s, const num_shape *shape, uint64_t seed, uint32_t rate_ppm, const hash256 *lease, uint64_t from,
+                     uint64_t to)
+{
+    uint8_t text[40];
+    store_le64(text, seed);
+    memcpy(text + 8, lease->b, 32);
+    hash256 h = cr_blake3_hash_in("theblock 2026 cheating worker v1", bytes_of(text, sizeof text));
+    uint64_t where = load_le64(h.b + 8), index = load_le64(h.b + 16);
+    *s = (tr_spoil){ .kind = TR_SPOIL_NOTHING };
+    if (load_le32(h.b) % 1000000u >= rate_ppm)
+        return;
+    if (h.b[4] % 4 == 0) {
+        s->kind = TR_SPOIL_GRADIENT;
+        s->index = index % num_parameter_count(shape);
+        return;
+    }
+    num_trace_tensor t;
+    s->kind = TR_SPOIL_OPERATION;
+    s->tensor = NUM_TENSOR_ID(where % shape->layers, targets[h.b[5] % COUNT_OF(targets)]);
+    s->sequence = from + load_le32(h.b + 24) % (to - from);
+    CHECK(num_trace_find(&t, NULL, shape, s->tensor) == OK);
+    s->index = index % ((uint64_t)t.rows * t.cols);
+}
+
+/* One towards zero, or one from zero: inside every table's domain. */
+static int64_t nudge(int64_t v)
+{
+    return v > 0 ? v - 1 : v + 1;
+}
+
+static err take(void *ctx, uint32_t tensor_id, uint64_t sequence, const void *data, uint32_t rows, uint32_t cols,
+                uint32_t elem_bytes)
+{
+    tr_spoil *s = ctx;
+    if (s->kind == TR_SPOIL_OPERATION && s->tensor == tensor_id && s->sequence == sequence) {
+        /* The executor shows its live tensor right after the operation, before anything reads it: writing here is what a faulty
+         * or lying operation would have written. */
+        if (elem_bytes == 2) {
+            int16_t *p = (int16_t *)(uintptr_t)data + s->index;
+            *p = (int16_t)nudge(*p);
+        } else if (elem_bytes == 4) {
+            int32_t *p = (int32_t *)(uintptr_t)data + s->index;
+            *p = (int32_t)nudge(*p);
+        }
+    }
+    return s->next.fn ? s->next.fn(s->next.ctx, tensor_id, sequence, data, rows, cols, elem_bytes) : OK;
+}
+
+static void reset(void *ctx)
+{
+    const tr_spoil *s = ctx;
+    if (s->next.reset)
+        s->next.reset(s->next.ctx);
+}
+
+tr_observer tr_spoil_observer(tr_spoil *s)
+{
+    return (tr_observer){ take, s, reset };
+}
+
+void tr_spoil_gradient(const tr_spoil *s, int64_t *gradient)
+{
+    if (s->kind == TR_SPOIL_GRADIENT)
+        gradient[s->index] = nudge(gradient[s->index]);
+}

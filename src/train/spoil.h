@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A worker that cheats, for tests and the demo (`--cheat-seed`, `--cheat-rate`). Which leases it spoils, and how, is a function of the
+ * seed and the lease alone. It alters one element of one operation's output, or of the gradient, by one, in the least visible
+ * way: the altered value flows on, and the worker commits to the trace that contains it. Nothing but re-execution can tell. */
+#ifndef TRAIN_SPOIL_H
+#define TRAIN_SPOIL_H
+
+#include "numerics/trace.h"
+#include "train/exec.h"
+
+typedef enum tr_spoil_kind { TR_SPOIL_NOTHING, TR_SPOIL_OPERATION, TR_SPOIL_GRADIENT } tr_spoil_kind;
+
+typedef struct tr_spoil {
+    tr_spoil_kind kind;
+    uint32_t      tensor;   /* operation: tensor id */
+    uint64_t      sequence; /* operation: global number */
+    uint64_t      index;    /* element of the tensor, or of the gradient */
+    tr_observer   next;     /* who sees the spoiled trace; set by the caller */
+} tr_spoil;
+
+/* rate in ppm. */
+void tr_spoil_choose(tr_spoil *s, const num_shape *shape, uint64_t seed, uint32_t rate_ppm, const hash256 *lease, uint64_t from,
+                     uint64_t to);
+
+/* Puts itself before `next` (any may be NULL inside it). The result borrows `s`. */
+tr_observer tr_spoil_observer(tr_spoil *s);
+
+/* To be called with the finished gradient. */
+void tr_spoil_gradient(const tr_spoil *s, int64_t *gradient);
+
+#endif
