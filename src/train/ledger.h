@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the coordinator needs of a ledger. The application connects it to a node over RPC, or to an embedded engine; tests have one in
+ * memory. Calls may block; they come from the coordinator's own thread, except `height`. */
+#ifndef TRAIN_LEDGER_H
+#define TRAIN_LEDGER_H
+
+#include "chain/state.h"
+#include "chain/tx.h"
+
+typedef struct tr_ledger {
+    void *ctx;
+
+    /* Of the newest block. From any thread, and quickly: it is asked on every answer. */
+    err (*height)(void *ctx, uint64_t *out);
+
+    /* Rows of the state: ERR_NOT_FOUND. */
+    err (*job)(void *ctx, const hash256 *job, chain_row_job *out);
+    err (*lease)(void *ctx, const hash256 *job, uint64_t lease_id, chain_row_lease *out);
+
+    /* Signs and sends tx->type with tx->payload (chain id, sender, nonce, expiry and fee are the ledger's business), and waits until it
+     * is in a durable block. *height is that block's. The error of a transaction that failed there is its own; an error marked
+     * retryable in errors.def means that the outcome is unknown or that nothing happened: the coordinator looks at the rows and
+     * asks again. */
+    err (*submit)(void *ctx, const chain_tx *tx, uint64_t *height, fault *f);
+
+    /* Randomness of the first block after `height`: waits for it. */
+    err (*randomness)(void *ctx, uint64_t height, hash256 *out, fault *f);
+} tr_ledger;
+
+#endif
