@@ -27,17 +27,17 @@ typedef struct chain_memory {
     void (*release)(void *ctx, void *block, size_t size);
 } chain_memory;
 
-/* What a dispute's evidence proves, when it holds: the result attested under this lease is wrong. */
-typedef struct chain_evidence_facts {
-    hash256       job;
-    hash256       lease;      /* chain_lease hash */
-    cr_public_key worker;
-    hash256       trace_root; /* the worker's, which the evidence opens */
-} chain_evidence_facts;
+/* What a dispute is about: structures that the chain decoded and whose signatures it checked. The referee judges the evidence
+ * against these and not against anything that the evidence says about itself. */
+typedef struct chain_dispute {
+    const chain_lease       *lease;
+    hash256                  lease_hash;
+    const chain_attestation *attestation;
+} chain_dispute;
 
-/* One element of re-execution, integers only: the engine passes the function of proof/referee.h. OK only if the evidence shows
- * that the worker's result is wrong. Must be pure and deterministic. */
-typedef err (*chain_referee_fn)(bytes evidence, chain_evidence_facts *out, fault *f);
+/* One element of re-execution, integers only: the engine passes pf_evidence_decode and pf_referee_check of proof/referee.h. OK only
+ * if the evidence shows that the attested result is wrong. Must be pure and deterministic. */
+typedef err (*chain_referee_fn)(bytes evidence, const chain_dispute *dispute, fault *f);
 
 typedef struct chain_config {
     chain_memory     memory;

@@ -271,15 +271,15 @@ bytes kit_evidence(const chain_lease *lease, const chain_attestation *a)
     return kit_keep(bytes_of(e, sizeof e));
 }
 
-err kit_referee(bytes evidence, chain_evidence_facts *out, fault *f)
+err kit_referee(bytes evidence, const chain_dispute *d, fault *f)
 {
-    if (evidence.len != 6 + 4 * 32 || memcmp(evidence.data, "guilty", 6) != 0)
-        return fail(f, ERR_EVIDENCE, "evidence", 0);
-    memcpy(out->lease.b, evidence.data + 6, 32);
-    memcpy(out->trace_root.b, evidence.data + 38, 32);
-    memcpy(out->worker.b, evidence.data + 70, 32);
-    memcpy(out->job.b, evidence.data + 102, 32);
-    return OK;
+    uint8_t want[6 + 4 * 32];
+    memcpy(want, "guilty", 6);
+    memcpy(want + 6, d->lease_hash.b, 32);
+    memcpy(want + 38, d->attestation->trace_root.b, 32);
+    memcpy(want + 70, d->lease->worker.b, 32);
+    memcpy(want + 102, d->lease->job.b, 32);
+    return bytes_equal(evidence, BYTES_OF(want)) ? OK : fail(f, ERR_EVIDENCE, "evidence", 0);
 }
 
 uint64_t kit_random(uint64_t *state)

@@ -54,7 +54,7 @@ err kit_commit_trace(kit *k, unsigned who, const hash256 *job, const chain_recei
 err kit_pay(kit *k, unsigned who, const hash256 *job, const chain_receipt *r, size_t count);
 
 /* The referee's double: evidence is "guilty" || lease hash || trace root || worker || job. */
-err   kit_referee(bytes evidence, chain_evidence_facts *out, fault *f);
+err   kit_referee(bytes evidence, const chain_dispute *dispute, fault *f);
 bytes kit_evidence(const chain_lease *lease, const chain_attestation *a);
 
 uint64_t kit_random(uint64_t *state);

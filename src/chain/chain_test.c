@@ -517,6 +517,8 @@ static void receipt_refusals(void **state)
     REFUSE((a.result = CHAIN_RESULT_RANGE, memset(&a.gradient, 0, 32)), 1, ERR_RANGE); /* with a loss */
     REFUSE(a.range_tensor = 1, 1, ERR_RANGE);
     REFUSE(a.range_index = 1, 1, ERR_RANGE);
+    REFUSE(a.range_sequence = 1, 1, ERR_RANGE);
+    REFUSE((a.result = CHAIN_RESULT_RANGE, memset(&a.gradient, 0, 32), a.loss = 0, a.range_sequence = 8), 1, ERR_RANGE);
 #undef REFUSE
     /* Each byte of either structure changed: never accepted. */
     a = kit_attestation(&good);
@@ -537,6 +539,7 @@ static void receipt_refusals(void **state)
     a.loss = 0;
     a.result = CHAIN_RESULT_RANGE;
     a.range_tensor = 3;
+    a.range_sequence = 15;
     a.range_index = 99;
     r = kit_receipt(&l, &a, 1);
     assert_int_equal(kit_pay(&k, KIT_COORDINATOR, &job, &r, 1), OK);

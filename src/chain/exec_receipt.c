@@ -242,23 +242,13 @@ err exec_receipt_pay(exec *x, const chain_tx_receipt_pay *p, fault *f)
     return OK;
 }
 
-/* The evidence must be about this lease, this worker and the trace that the worker signed. */
 static err check_evidence(const exec *x, const receipt *r, bytes evidence, fault *f)
 {
-    chain_evidence_facts facts;
-    memset(&facts, 0, sizeof facts);
+    chain_dispute dispute = { .lease = &r->lease, .lease_hash = r->lease_signed.hash, .attestation = &r->attestation };
     if (!x->c->config.referee)
         return fail(f, ERR_UNSUPPORTED, "slash.evidence", 0);
-    if (x->c->config.referee(evidence, &facts, f) != OK)
+    if (x->c->config.referee(evidence, &dispute, f) != OK)
         return fail(f, ERR_EVIDENCE, "slash.evidence", 0);
-    if (!hash256_equal(&facts.job, &r->lease.job))
-        return fail(f, ERR_EVIDENCE, "evidence.job", 0);
-    if (!hash256_equal(&facts.lease, &r->lease_signed.hash))
-        return fail(f, ERR_EVIDENCE, "evidence.lease", 0);
-    if (memcmp(&facts.worker, &r->lease.worker, sizeof facts.worker) != 0)
-        return fail(f, ERR_EVIDENCE, "evidence.worker", 0);
-    if (!hash256_equal(&facts.trace_root, &r->attestation.trace_root))
-        return fail(f, ERR_EVIDENCE, "evidence.trace_root", 0);
     return OK;
 }
 

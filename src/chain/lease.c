@@ -36,6 +36,7 @@ static const chain_field attestation_fields[] = {
     ATTESTATION(U64, computation_time_ms, UINT64_MAX, "informative, never sets pay")
     ATTESTATION(U8, result, CHAIN_RESULT_RANGE, "0 NORMAL, 1 RANGE")
     ATTESTATION(U32, range_tensor, UINT32_MAX, "the tensor of a RANGE result")
+    ATTESTATION(U64, range_sequence, UINT64_MAX, "the sequence of a RANGE result")
     ATTESTATION(U64, range_index, UINT64_MAX, "the element of a RANGE result")
 #undef ATTESTATION
 };
@@ -135,6 +136,8 @@ static err check_attestation(const chain_attestation *a, fault *f)
         return fail(f, ERR_RANGE, "attestation.gradient", a->result);
     if (a->result == CHAIN_RESULT_NORMAL && a->range_tensor != 0)
         return fail(f, ERR_RANGE, "attestation.range_tensor", a->range_tensor);
+    if (a->result == CHAIN_RESULT_NORMAL && a->range_sequence != 0)
+        return fail(f, ERR_RANGE, "attestation.range_sequence", a->range_sequence);
     if (a->result == CHAIN_RESULT_NORMAL && a->range_index != 0)
         return fail(f, ERR_RANGE, "attestation.range_index", a->range_index);
     if (a->result == CHAIN_RESULT_RANGE && a->loss != 0)
@@ -180,6 +183,8 @@ err chain_attestation_matches(const chain_attestation *a, const chain_lease *lea
         return fail(f, ERR_LEVEL, "attestation.level", a->level);
     if (a->spec_version != CHAIN_SPEC_VERSION)
         return fail(f, ERR_VERSION, "attestation.spec_version", a->spec_version);
+    if (a->result == CHAIN_RESULT_RANGE && (a->range_sequence < lease->from || a->range_sequence >= lease->to))
+        return fail(f, ERR_RANGE, "attestation.range_sequence", a->range_sequence);
     return OK;
 }
 

@@ -41,7 +41,7 @@ typedef struct chain_lease {
 
 typedef enum chain_result {
     CHAIN_RESULT_NORMAL = 0,
-    CHAIN_RESULT_RANGE = 1, /* a value left its table at (range_tensor, range_index): the defined result of the step */
+    CHAIN_RESULT_RANGE = 1, /* a value left its table at (range_tensor, range_sequence, range_index): the defined result of the step */
 } chain_result;
 
 typedef struct chain_attestation {
@@ -57,7 +57,8 @@ typedef struct chain_attestation {
     uint64_t computation_time_ms; /* informative, never sets pay */
     uint8_t  result;        /* chain_result */
     uint32_t range_tensor;  /* zero for NORMAL */
-    uint64_t range_index;
+    uint64_t range_sequence; /* of the lease; zero for NORMAL */
+    uint64_t range_index;    /* row-major in the tensor of that sequence; zero for NORMAL */
 } chain_attestation;
 
 extern const chain_record chain_lease_record;

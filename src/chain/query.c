@@ -154,7 +154,7 @@ static sums add_up(const chain *c)
 static err audit_coverage(const chain *c, fault *f)
 {
     for (size_t i = 0; i < chain_row_count(c, CHAIN_TABLE_JOB); i++) {
-        bytes key;
+        bytes key = { 0 };
         const chain_row_job *job = chain_row_at(c, CHAIN_TABLE_JOB, i, &key);
         uint64_t paid = 0;
         for (size_t k = 0; k < chain_row_count(c, CHAIN_TABLE_COVERAGE); k++) {
