@@ -4,12 +4,12 @@
 
 /* The shortest encodings that a block can be made of, with room to spare: a transaction has two keys' worth of fields and a
  * signature, a receipt two signatures and nine hashes. They turn bytes into counts. */
-enum { TX_BYTES_LEAST = 128, RECEIPT_BYTES_LEAST = 384, MATCH_BYTES_LEAST = 35 };
+enum { TX_BYTES_LEAST = 120, RECEIPT_BYTES_LEAST = 384, MATCH_BYTES_LEAST = 35 };
 
 enum {
     TX_EVENTS = 4,        /* of one transaction without receipts or matches */
-    TX_JOURNAL = 8192,    /* bytes of journal for the fixed part of a transaction */
-    JOURNAL_PER_BYTE = 8, /* and for each byte of its lists */
+    TX_JOURNAL = 2048,    /* bytes of journal for the fixed part of a transaction */
+    JOURNAL_PER_BYTE = 4, /* and for each byte of its lists */
     BLOCK_JOURNAL = 65536,
     COVERAGE_ROWS = 4096 / 256 + 1, /* rows that the longest lease touches (LIMIT_LEASE_SEQUENCES) */
 };

@@ -148,6 +148,48 @@ static void proofs(void **state)
     kit_stop(&k);
 }
 
+/* What `tb receipt verify` does: from bytes alone, a payment is shown under a header that the producer signed. */
+static void payment_verifies_offline(void **state)
+{
+    (void)state;
+    kit k;
+    kit_start(&k, NULL);
+    hash256 job = kit_post_job(&k, 1, 0);
+    kit_add_worker(&k, 1, &job);
+    chain_lease l = kit_lease(&k, &job, 1, 7, 0, 8);
+    chain_attestation a = kit_attestation(&l);
+    chain_receipt r = kit_receipt(&l, &a, 1);
+    assert_int_equal(kit_pay(&k, KIT_COORDINATOR, &job, &r, 1), OK);
+    smt_proof p, q;
+    static uint8_t value[1024], wire[16384];
+    bytes v, proof, header = kit_keep(chain_head_signed(k.c));
+    chain_key key = chain_key_numbered(&job, 7);
+    assert_int_equal(chain_prove(k.c, &p, &v, value, CHAIN_TABLE_LEASE, chain_key_bytes(&key), NULL), OK);
+    assert_int_equal(smt_proof_encode(&proof, wire, sizeof wire, &p), OK);
+    kit_stop(&k);
+
+    chain_header h;
+    chain_row_lease row;
+    chain_lease lease;
+    chain_attestation attestation;
+    chain_signed ls, as;
+    cr_public_key coordinator = kit_public(KIT_COORDINATOR), producer = kit_public(KIT_PRODUCER);
+    assert_int_equal(chain_header_decode(&h, NULL, header, NULL), OK);
+    assert_memory_equal(&h.producer, &producer, sizeof producer);
+    assert_int_equal(smt_proof_decode(&q, proof, NULL), OK);
+    assert_int_equal(chain_lease_decode(&lease, &ls, r.lease, NULL), OK);
+    assert_int_equal(chain_signed_verify(&ls, &coordinator), OK);
+    assert_int_equal(chain_attestation_decode(&attestation, &as, r.attestation, NULL), OK);
+    assert_int_equal(chain_signed_verify(&as, &lease.worker), OK);
+    assert_int_equal(chain_attestation_matches(&attestation, &lease, &ls.hash, NULL), OK);
+    key = chain_key_numbered(&lease.job, lease.lease_id);
+    assert_int_equal(smt_verify(&q, &h.state_root, CHAIN_TABLE_LEASE, chain_key_bytes(&key), &v, NULL), OK);
+    assert_int_equal(chain_record_decode_all(v, chain_table_describe(CHAIN_TABLE_LEASE)->record, &row, NULL), OK);
+    assert_int_equal(row.status, CHAIN_LEASE_PAID);
+    assert_int_equal(row.gross, lease.price);
+    assert_true(hash256_equal(&row.lease_hash, &ls.hash) && hash256_equal(&row.attestation_hash, &as.hash));
+}
+
 /* --- random histories --- */
 
 enum { STEPS = 40 };
@@ -365,6 +407,39 @@ static void commit_refuses_other_headers(void **state)
     assert_int_equal(chain_execute(k.c, &in, &result, NULL), ERR_LIMIT);
     in.tx_count = 10000;
     assert_int_equal(chain_execute(k.c, &in, &result, NULL), ERR_MEMORY);
+    kit_stop(&k);
+}
+
+/* Whatever the reason, a supply record that does not add up stops the chain, and the audit finds each sum. */
+static void broken_books_make_no_block(void **state)
+{
+    (void)state;
+    kit k;
+    kit_start(&k, NULL);
+    chain_row_supply *supply = (chain_row_supply *)(uintptr_t)chain_supply(k.c);
+    uint64_t *const members[] = { &supply->balances, &supply->escrow, &supply->bonds, &supply->treasury, &supply->burned,
+                                  &supply->minted };
+    hash256 root = chain_head(k.c)->state_root;
+    fault f = { 0 };
+    for (size_t i = 0; i < COUNT_OF(members); i++) {
+        ++*members[i];
+        assert_int_equal(kit_execute(&k, NULL, 0, false, &f), ERR_INVARIANT);
+        assert_int_equal(chain_audit(k.c, &f), ERR_INVARIANT);
+        --*members[i];
+    }
+    cr_address zero = kit_address(0);
+    uint64_t *balance = &((chain_row_account *)(uintptr_t)chain_account(k.c, &zero))->balance;
+    ++*balance;
+    assert_int_equal(chain_audit(k.c, &f), ERR_INVARIANT);
+    assert_string_equal(f.what, "sum of balances");
+    --*balance;
+    supply->minted += CHAIN_AMOUNT_MAX;
+    supply->treasury += CHAIN_AMOUNT_MAX;
+    assert_int_equal(kit_execute(&k, NULL, 0, false, &f), ERR_INVARIANT); /* the sum holds, the cap does not */
+    supply->minted -= CHAIN_AMOUNT_MAX;
+    supply->treasury -= CHAIN_AMOUNT_MAX;
+    assert_int_equal(kit_execute(&k, NULL, 0, false, &f), OK);
+    assert_true(hash256_equal(&root, &k.result.state_root));
     kit_stop(&k);
 }
 
@@ -619,9 +694,10 @@ static void reserve_covers_the_worst(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(tree_is_its_set),     cmocka_unit_test(proofs),
+        cmocka_unit_test(tree_is_its_set),     cmocka_unit_test(proofs),              cmocka_unit_test(payment_verifies_offline),
         cmocka_unit_test(random_histories),    cmocka_unit_test(golden_root),
-        cmocka_unit_test(commit_refuses_other_headers), cmocka_unit_test(proposes_by_price_and_nonce),
+        cmocka_unit_test(commit_refuses_other_headers), cmocka_unit_test(broken_books_make_no_block),
+        cmocka_unit_test(proposes_by_price_and_nonce),
         cmocka_unit_test(checkpoint_round_trip), cmocka_unit_test(snapshot_round_trip),
         cmocka_unit_test(allocations_fail),    cmocka_unit_test(reserve_covers_the_worst),
     };
