@@ -109,7 +109,7 @@ static inline int64_t num_norm_m(int64_t r, int64_t M, uint32_t width, int f_y)
     if (f_y >= 0)
         q = num_floor_div(top + (d << (2 * f_y)), d << (2 * f_y + 1));
     else /* both sides times 2^(-2 f_y); from 2^48 on every product but 0 is outside the domain of m */
-        q = num_floor_div((top << (f_y < -24 ? 48 : -2 * f_y)) + d, 2 * d);
+        q = num_floor_div(top * ((i128)1 << (f_y < -24 ? 48 : -2 * f_y)) + d, 2 * d);
     const i128 far = (i128)1 << 62;
     return (int64_t)(q > far ? far : q < -far ? -far : q);
 }

@@ -113,7 +113,7 @@ static void a_leaf_holds_its_tile_and_zeros(void **state)
     assert_int_equal(num_leaf_element(leaf, 2, 8), 0);
     int64_t r[20];
     for (int i = 0; i < 20; i++)
-        r[i] = (int64_t)-i << 40;
+        r[i] = -i * ((int64_t)1 << 40);
     assert_int_equal(num_trace_find(&t, NULL, &shapes[0], NUM_TENSOR_ID(2, NUM_R1)), OK);
     num_leaf_encode(leaf, &t, 1, 1, 0, r);
     assert_true(num_leaf_element(leaf, 8, 48) == (int64_t)-19 * ((int64_t)1 << 40));

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Evidence files: what decodes encodes to the same bytes, and nothing a stranger can write convicts a trace root he does not
+ * hold. The relations behind the hashes get their elements straight from the input. */
+#include "numerics/model_header.h"
+#include "proof/plan.h"
+
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* A function of the place, like every real source. */
+static err element(void *ctx, uint32_t tensor, uint32_t row, uint32_t col, int64_t *out, fault *f)
+{
+    const bytes *in = ctx;
+    uint8_t word[8] = { 0 };
+    (void)f;
+    if (in->len == 0)
+        return ERR_TRUNCATED;
+    size_t at = (size_t)tensor * 31 + (size_t)row * 7 + (size_t)col * 9;
+    size_t kind = in->data[at++ % in->len] % 9; /* length of the value: small ones matter most */
+    for (size_t i = 0; i < kind; i++)
+        word[i] = in->data[at++ % in->len];
+    *out = (int64_t)load_le64(word);
+    if (kind > 0 && kind < 8 && word[kind - 1] & 0x80)
+        *out -= (int64_t)1 << (8 * kind);
+    return OK;
+}
+
+/* Honest values only where the relation would refuse others at once: half of the inputs are cut to 11 bits. */
+static err small_element(void *ctx, uint32_t tensor, uint32_t row, uint32_t col, int64_t *out, fault *f)
+{
+    TRY(element(ctx, tensor, row, col, out, f));
+    *out = *out % 2048 & INT64_MAX;
+    return OK;
+}
+
+static void relations(const num_model_header *model, bytes in, uint32_t tensor, uint64_t at)
+{
+    static const uint16_t tokens[4097];
+    pf_context c = { .model = model, .sequence = 1, .tokens = in.len % 2 ? tokens : NULL };
+    pf_source any = { &in, element, element }, small = { &in, small_element, small_element };
+    pf_element out;
+    for (uint32_t i = 0; i < 8; i++) {
+        uint32_t id = tensor % 64 > 39 ? NUM_TENSOR_ID(model->shape.layers, i) : tensor + i;
+        err e = pf_relation_eval(&out, &c, i % 2 ? &any : &small, id, at, NULL);
+        (void)e;
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    pf_evidence e;
+    bytes in = bytes_of(data, size), again;
+    if (pf_evidence_decode(&e, in, NULL) != OK)
+        return 0;
+    uint8_t *out = malloc(size);
+    CHECK(out != NULL);
+    CHECK(pf_evidence_encode(out, size, &e, &again) == OK && bytes_equal(in, again));
+    free(out);
+    pf_statement s = { .model_id = num_model_id(e.model), .from = e.sequence, .to = e.sequence < UINT64_MAX ? e.sequence + 1 : e.sequence };
+    pf_verdict v;
+    CHECK(pf_referee_check(&v, &e, &s, NULL) != OK);
+    num_model_header model;
+    if (num_model_header_decode(&model, e.model, NULL) == OK && model.shape.width <= 256 && model.shape.context <= 256)
+        relations(&model, e.lease, e.tensor, e.element);
+    return 0;
+}

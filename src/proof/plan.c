@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proof/plan.h"
+
+#include "numerics/trace.h"
+
+enum { LEAVES_MAX = 512 }; /* more int16 tiles than LIMIT_EVIDENCE_BYTES holds are of no use */
+
+typedef struct leaf_set {
+    uint32_t count;
+    uint64_t leaf[LEAVES_MAX]; /* ascending */
+} leaf_set;
+
+typedef struct recorder {
+    const pf_source *source;
+    const num_shape *shape;
+    uint64_t sequences, seq_index;
+    leaf_set trace, weight;
+} recorder;
+
+static err leaf_add(leaf_set *set, uint64_t leaf, fault *f)
+{
+    uint32_t at = set->count;
+    while (at > 0 && set->leaf[at - 1] > leaf)
+        at--;
+    if (at > 0 && set->leaf[at - 1] == leaf)
+        return OK;
+    if (set->count == LEAVES_MAX)
+        return fail(f, ERR_LIMIT, "evidence.openings", leaf);
+    memmove(set->leaf + at + 1, set->leaf + at, (set->count - at) * sizeof set->leaf[0]);
+    set->leaf[at] = leaf;
+    set->count++;
+    return OK;
+}
+
+static err record_trace(void *ctx, uint32_t id, uint32_t row, uint32_t col, int64_t *out, fault *f)
+{
+    recorder *r = ctx;
+    num_trace_tensor t;
+    TRY(num_trace_find(&t, NULL, r->shape, id));
+    TRY(leaf_add(&r->trace, num_trace_leaf(&t, r->sequences, r->seq_index, row / NUM_TILE, col / NUM_TILE), f));
+    return r->source->trace(r->source->ctx, id, row, col, out, f);
+}
+
+static err record_weight(void *ctx, uint32_t tensor, uint32_t row, uint32_t col, int64_t *out, fault *f)
+{
+    recorder *r = ctx;
+    TRY(leaf_add(&r->weight, num_weight_leaf(r->shape, tensor, row / NUM_TILE, col / NUM_TILE), f));
+    return r->source->weight(r->source->ctx, tensor, row, col, out, f);
+}
+
+/* Which tensor a leaf belongs to, as its number among the committed tensors or weights: a run must not cross into the next. */
+static uint64_t trace_owner(const recorder *r, uint64_t leaf)
+{
+    num_trace_tensor t;
+    uint64_t seq_index;
+    uint32_t row, col;
+    CHECK(num_trace_locate(&t, &seq_index, &row, &col, r->shape, r->sequences, leaf) == OK);
+    return t.id;
+}
+
+static uint64_t weight_owner(const recorder *r, uint64_t leaf)
+{
+    uint32_t tensor = 0;
+    while (tensor + 1 < num_tensor_count(r->shape) && num_weight_leaf(r->shape, tensor + 1, 0, 0) <= leaf)
+        tensor++;
+    return tensor;
+}
+
+static err runs_of(pf_run *out, uint32_t *count, const recorder *r, const leaf_set *set, bool weight, fault *f)
+{
+    uint64_t owner_before = 0;
+    *count = 0;
+    for (uint32_t i = 0; i < set->count; i++) {
+        uint64_t leaf = set->leaf[i], owner = weight ? weight_owner(r, leaf) : trace_owner(r, leaf);
+        if (i > 0 && set->leaf[i - 1] + 1 == leaf && owner == owner_before) {
+            out[*count - 1].count++;
+        } else {
+            if (*count == PF_OPENINGS_MAX)
+                return fail(f, ERR_LIMIT, "evidence.openings", leaf);
+            out[(*count)++] = (pf_run){ leaf, 1 };
+        }
+        owner_before = owner;
+    }
+    return OK;
+}
+
+err pf_plan_make(pf_plan *out, const pf_context *c, const pf_source *source, uint64_t sequences, uint64_t seq_index,
+                 uint32_t tensor_id, uint64_t element, fault *f)
+{
+    recorder r;
+    r.source = source;
+    r.shape = &c->model->shape;
+    r.sequences = sequences;
+    r.seq_index = seq_index;
+    r.trace.count = r.weight.count = 0;
+    pf_source recording = { &r, record_trace, record_weight };
+    if (!c->tokens && tensor_id == NUM_TENSOR_ID(r.shape->layers, NUM_DL))
+        TRY(pf_relation_eval_dl(&out->expected, c, &recording, element, false, f));
+    else
+        TRY(pf_relation_eval(&out->expected, c, &recording, tensor_id, element, f));
+    int64_t own;
+    num_trace_tensor t;
+    TRY(num_trace_find(&t, NULL, r.shape, tensor_id));
+    TRY(record_trace(&r, tensor_id, (uint32_t)(element / t.cols), (uint32_t)(element % t.cols), &own, f));
+    TRY(runs_of(out->trace, &out->trace_count, &r, &r.trace, false, f));
+    return runs_of(out->weight, &out->weight_count, &r, &r.weight, true, f);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Which leaves evidence about one element must open: found by evaluating its relation on the accuser's own trace and noting
+ * every tile that was read. */
+#ifndef PROOF_PLAN_H
+#define PROOF_PLAN_H
+
+#include "proof/referee.h"
+#include "proof/relation.h"
+
+typedef struct pf_run {
+    uint64_t first;
+    uint32_t count; /* consecutive leaves of one tensor */
+} pf_run;
+
+typedef struct pf_plan {
+    pf_element expected; /* of the element, from `source` */
+    uint32_t   trace_count, weight_count;
+    pf_run     trace[PF_OPENINGS_MAX], weight[PF_OPENINGS_MAX]; /* ascending; the element's own tile is among them */
+} pf_plan;
+
+/* Place `seq_index` of `sequences` in the lease. Codes of pf_relation_eval; ERR_LIMIT if the element needs more openings than
+ * evidence may have. The inputs must be those that the worker committed (the element is the first that differs). For dl
+ * without tokens, c->tokens NULL, the plan is that of either target. */
+err pf_plan_make(pf_plan *out, const pf_context *c, const pf_source *source, uint64_t sequences, uint64_t seq_index,
+                 uint32_t tensor_id, uint64_t element, fault *f) MUST_USE;
+
+#endif

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proof/referee.h"
+
+#include "crypto/merkle.h"
+#include "numerics/dither.h"
+#include "numerics/model_header.h"
+#include "numerics/trace.h"
+#include "proof/relation.h"
+
+/* No opening of LIMIT_EVIDENCE_BYTES has more tiles: the smallest is one of int16. */
+enum { TILES_MAX = 65536 / (2 * NUM_TILE_ELEMENTS) };
+
+/* Tiles of one tensor (and, in the trace, of the disputed sequence) whose openings verified. */
+typedef struct opened {
+    uint32_t       tensor, tile_cols, elem_bytes;
+    uint64_t       tile, count; /* the first one's place in its tensor, row-major */
+    const uint8_t *elements;
+} opened;
+
+typedef struct referee {
+    num_model_header model;
+    uint64_t sequence, seq_index, sequences;
+    uint32_t trace_count, weight_count;
+    opened   trace[PF_OPENINGS_MAX], weight[PF_OPENINGS_MAX];
+} referee;
+
+/* ---- openings ---- */
+
+/* Hashes the tiles with their heads and checks the range proof. `head_bytes` of `head` stand before the tile's row and column. */
+static err verify_range(const pf_opening *o, const opened *at, const uint8_t *head, size_t head_bytes, const hash256 *root,
+                        uint64_t leaves, fault *f)
+{
+    uint8_t leaf[NUM_LEAF_BYTES_MAX];
+    hash256 hashes[TILES_MAX];
+    size_t tile_bytes = (size_t)at->elem_bytes * NUM_TILE_ELEMENTS;
+    memcpy(leaf, head, head_bytes);
+    for (uint64_t i = 0; i < at->count; i++) {
+        store_le32(leaf + head_bytes, (uint32_t)((at->tile + i) / at->tile_cols));
+        store_le32(leaf + head_bytes + 4, (uint32_t)((at->tile + i) % at->tile_cols));
+        memcpy(leaf + head_bytes + 8, at->elements + i * tile_bytes, tile_bytes);
+        hashes[i] = cr_merkle_leaf(&cr_merkle_blake3, bytes_of(leaf, head_bytes + 8 + tile_bytes));
+    }
+    if (o->siblings.len % sizeof(hash256) != 0 || o->siblings.len / sizeof(hash256) > CR_MERKLE_RANGE_MAX)
+        return fail(f, ERR_PROOF, "evidence.opening.siblings", o->first);
+    hash256 siblings[CR_MERKLE_RANGE_MAX];
+    if (o->siblings.len > 0)
+        memcpy(siblings, o->siblings.data, o->siblings.len);
+    if (cr_merkle_range_verify(&cr_merkle_blake3, root, leaves, o->first, hashes, (size_t)at->count, siblings,
+                               o->siblings.len / sizeof(hash256)) != OK)
+        return fail(f, ERR_PROOF, "evidence.opening", o->first);
+    return OK;
+}
+
+/* How many whole tiles `elements` is, if they all lie in the `tiles` of the tensor. */
+static err count_tiles(opened *at, const pf_opening *o, uint64_t tiles, fault *f)
+{
+    size_t tile_bytes = (size_t)at->elem_bytes * NUM_TILE_ELEMENTS;
+    at->elements = o->elements.data;
+    at->count = o->elements.len / tile_bytes;
+    if (o->elements.len % tile_bytes != 0 || at->count == 0 || at->count > TILES_MAX || at->count > tiles - at->tile)
+        return fail(f, ERR_PROOF, "evidence.opening.elements", o->first);
+    return OK;
+}
+
+static err open_trace(referee *r, const pf_opening *o, const hash256 *root, fault *f)
+{
+    num_trace_tensor t;
+    uint64_t seq_index;
+    uint32_t tile_row, tile_col;
+    opened *at = &r->trace[r->trace_count];
+    if (num_trace_locate(&t, &seq_index, &tile_row, &tile_col, &r->model.shape, r->sequences, o->first) != OK ||
+        seq_index != r->seq_index)
+        return fail(f, ERR_PROOF, "evidence.opening.first", o->first);
+    *at = (opened){ .tensor = t.id, .tile_cols = t.tile_cols, .elem_bytes = t.elem_bytes,
+                    .tile = (uint64_t)tile_row * t.tile_cols + tile_col };
+    TRY(count_tiles(at, o, t.tiles, f));
+    uint8_t head[12];
+    store_le32(head, t.id);
+    store_le64(head + 4, r->sequence);
+    TRY(verify_range(o, at, head, sizeof head, root, num_trace_leaves(&r->model.shape, r->sequences), f));
+    r->trace_count++;
+    return OK;
+}
+
+static err open_weight(referee *r, const pf_opening *o, uint64_t leaves, fault *f)
+{
+    const num_shape *s = &r->model.shape;
+    opened *at = &r->weight[r->weight_count];
+    if (o->first >= leaves)
+        return fail(f, ERR_PROOF, "evidence.opening.first", o->first);
+    uint64_t first = 0, tiles = 0;
+    for (uint32_t i = 0; i < num_tensor_count(s); i++) {
+        num_tensor_info t = num_tensor_describe(s, i);
+        uint32_t tile_cols = (t.cols + NUM_TILE - 1) / NUM_TILE;
+        tiles = (uint64_t)((t.rows + NUM_TILE - 1) / NUM_TILE) * tile_cols;
+        *at = (opened){ .tensor = i, .tile_cols = tile_cols, .elem_bytes = 2, .tile = o->first - first };
+        if (o->first < first + tiles)
+            break;
+        first += tiles;
+    }
+    TRY(count_tiles(at, o, tiles, f));
+    uint8_t head[4];
+    store_le32(head, at->tensor);
+    TRY(verify_range(o, at, head, sizeof head, &r->model.weight_root, leaves, f));
+    r->weight_count++;
+    return OK;
+}
+
+/* ---- the source of a relation ---- */
+
+static err read_opened(const opened *list, uint32_t count, uint32_t tensor, uint32_t row, uint32_t col, int64_t *out, fault *f)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const opened *o = &list[i];
+        uint64_t tile = (uint64_t)(row / NUM_TILE) * o->tile_cols + col / NUM_TILE;
+        if (o->tensor != tensor || tile < o->tile || tile - o->tile >= o->count)
+            continue;
+        const uint8_t *at = o->elements + ((tile - o->tile) * NUM_TILE_ELEMENTS + row % NUM_TILE * NUM_TILE + col % NUM_TILE) *
+                                              o->elem_bytes;
+        *out = o->elem_bytes == 2 ? (int16_t)load_le16(at) : o->elem_bytes == 4 ? (int32_t)load_le32(at) : (int64_t)load_le64(at);
+        return OK;
+    }
+    return fail(f, ERR_EVIDENCE, "a tile is missing", tensor);
+}
+
+static err read_trace(void *ctx, uint32_t tensor, uint32_t row, uint32_t col, int64_t *out, fault *f)
+{
+    const referee *r = ctx;
+    return read_opened(r->trace, r->trace_count, tensor, row, col, out, f);
+}
+
+static err read_weight(void *ctx, uint32_t tensor, uint32_t row, uint32_t col, int64_t *out, fault *f)
+{
+    const referee *r = ctx;
+    return read_opened(r->weight, r->weight_count, tensor, row, col, out, f);
+}
+
+/* ---- the verdict ---- */
+
+static err open_all(referee *r, const pf_evidence *e, const pf_statement *s, fault *f)
+{
+    hash256 id = num_model_id(e->model);
+    if (!hash256_equal(&id, &s->model_id))
+        return fail(f, ERR_HASH, "evidence.model", 0);
+    TRY(num_model_header_decode(&r->model, e->model, f));
+    if (s->to <= s->from || s->to - s->from > LIMIT_LEASE_TOKENS)
+        return fail(f, ERR_RANGE, "statement.sequences", s->to);
+    if (e->sequence < s->from || e->sequence >= s->to)
+        return fail(f, ERR_RANGE, "evidence.sequence", e->sequence);
+    if (e->trace_count > PF_OPENINGS_MAX || e->weight_count > PF_OPENINGS_MAX)
+        return fail(f, ERR_LIMIT, "evidence.openings", 0);
+    r->sequence = e->sequence;
+    r->seq_index = e->sequence - s->from;
+    r->sequences = s->to - s->from;
+    for (uint32_t i = 0; i < e->trace_count; i++)
+        TRY(open_trace(r, &e->trace[i], &s->trace_root, f));
+    uint64_t leaves = num_weight_leaves(&r->model.shape);
+    for (uint32_t i = 0; i < e->weight_count; i++)
+        TRY(open_weight(r, &e->weight[i], leaves, f));
+    return OK;
+}
+
+/* Whether `x` shows that the attested result is wrong. */
+static bool contradicts(const pf_element *x, const pf_statement *s, int64_t committed)
+{
+    return s->range ? !x->range : x->range || x->value != committed;
+}
+
+static err decide(pf_verdict *out, referee *r, const pf_evidence *e, const pf_statement *s, fault *f)
+{
+    pf_source source = { r, read_trace, read_weight };
+    pf_context c = { .model = &r->model, .sequence = e->sequence, .tokens = s->tokens,
+                     .dither_seed = num_dither_seed(&s->job_id, &s->model_id, s->step) };
+    pf_verdict v = { .tensor = e->tensor, .sequence = e->sequence, .element = e->element };
+    if (s->range) {
+        if (e->tensor != s->range_tensor || e->sequence != s->range_sequence || e->element != s->range_index)
+            return fail(f, ERR_EVIDENCE, "RANGE was attested for another element", e->element);
+    } else {
+        num_trace_tensor t;
+        if (num_trace_find(&t, NULL, &r->model.shape, e->tensor) != OK || e->element >= (uint64_t)t.rows * t.cols)
+            return fail(f, ERR_NOT_FOUND, "evidence.element", e->element);
+        TRY(read_trace(r, t.id, (uint32_t)(e->element / t.cols), (uint32_t)(e->element % t.cols), &v.committed, f));
+    }
+    pf_element x, other;
+    bool wrong;
+    if (e->tensor == NUM_TENSOR_ID(r->model.shape.layers, NUM_DL) && !s->tokens) {
+        /* Without the target the committed value must be wrong both ways. */
+        TRY(pf_relation_eval_dl(&other, &c, &source, e->element, true, f));
+        TRY(pf_relation_eval_dl(&x, &c, &source, e->element, false, f));
+        wrong = contradicts(&x, s, v.committed) && contradicts(&other, s, v.committed);
+    } else {
+        TRY(pf_relation_eval(&x, &c, &source, e->tensor, e->element, f));
+        wrong = contradicts(&x, s, v.committed);
+    }
+    if (!wrong)
+        return fail(f, ERR_EVIDENCE, "the attested element is right", e->element);
+    v.expected_range = x.range;
+    v.expected = x.range ? 0 : x.value;
+    *out = v;
+    return OK;
+}
+
+err pf_referee_check(pf_verdict *out, const pf_evidence *evidence, const pf_statement *statement, fault *f)
+{
+    referee r;
+    r.trace_count = r.weight_count = 0;
+    TRY(open_all(&r, evidence, statement, f));
+    return decide(out, &r, evidence, statement, f);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The referee: one element of re-execution decides a dispute (spec/evidence.md). Evidence names one element of a lease's trace
+ * and opens the tiles that it is made of; it holds if every tile lies under the root that the worker signed or the model's
+ * weight root, and the spec's relation gives another value than the worker's. Integers only, no memory of its own, total on
+ * hostile bytes. This is the one header of tensors and proofs that `chain` may see. */
+#ifndef PROOF_REFEREE_H
+#define PROOF_REFEREE_H
+
+#include "base/bytes.h"
+#include "base/limits.h"
+
+enum { PF_OPENINGS_MAX = 128 };
+
+/* Consecutive leaves under one root: their elements without the heads (256 little-endian elements a tile), and the siblings
+ * of crypto/merkle.h's range proof, 32 bytes each. Views. */
+typedef struct pf_opening {
+    uint64_t first;
+    bytes    elements, siblings;
+} pf_opening;
+
+typedef struct pf_evidence {
+    bytes      lease, attestation; /* the signed structures, as the chain encodes them; opaque here */
+    bytes      model;              /* the model header (numerics/model_header.h) */
+    uint32_t   tensor;
+    uint64_t   sequence, element;  /* global number; row-major index in the tensor of that sequence */
+    uint32_t   trace_count, weight_count;
+    pf_opening trace[PF_OPENINGS_MAX], weight[PF_OPENINGS_MAX];
+} pf_evidence;
+
+/* At most LIMIT_EVIDENCE_BYTES of canonical CBOR; on failure *out is unspecified and the fault names the field. */
+err pf_evidence_decode(pf_evidence *out, bytes file, fault *f) MUST_USE;
+err pf_evidence_encode(uint8_t *out, size_t cap, const pf_evidence *evidence, bytes *view) MUST_USE; /* ERR_LIMIT */
+
+/* What the signed lease and attestation say; the caller has decoded them and checked the signatures. */
+typedef struct pf_statement {
+    hash256  job_id, model_id, trace_root;
+    uint64_t step, from, to; /* global sequence numbers [from, to) */
+    bool     range;          /* attested result: RANGE(range_tensor, range_sequence, range_index) */
+    uint32_t range_tensor;
+    uint64_t range_sequence, range_index;
+    const uint16_t *tokens;  /* the T + 1 tokens of the disputed sequence where the caller has them, else NULL */
+} pf_statement;
+
+typedef struct pf_verdict {
+    uint32_t tensor;
+    uint64_t sequence, element;
+    int64_t  committed;      /* what the worker's trace says; 0 if RANGE was attested */
+    bool     expected_range; /* the right value leaves its domain */
+    int64_t  expected;
+} pf_verdict;
+
+/* OK: the evidence holds, the attested result is wrong. ERR_EVIDENCE: everything opens, but the worker is right about this
+ * element, or an input is missing or is itself outside its range (then dispute that one). ERR_HASH: another model; ERR_PROOF:
+ * a tile does not open; ERR_UNSUPPORTED: the element depends on tokens and they are not known; other codes name the field. */
+err pf_referee_check(pf_verdict *out, const pf_evidence *evidence, const pf_statement *statement, fault *f) MUST_USE;
+
+#endif

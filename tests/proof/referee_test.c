@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The referee recomputes elements of traces that the tensor library made: every relation, and whole evidence files, honest,
+ * forged and damaged. */
+#include "crypto/merkle.h"
+#include "numerics/dither.h"
+#include "numerics/trace.h"
+#include "proof/plan.h"
+#include "torch/gpt.h"
+#include "torch/optim.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+#include <stdlib.h>
+
+enum { SEQUENCES = 2, FROM = 7 };
+_Static_assert(sizeof(pf_evidence) < 16384, "evidence lies on stacks");
+
+typedef struct world {
+    num_shape        shape;
+    num_model_header header;
+    bt_model         model;
+    hash256          job;
+    uint16_t        *tokens; /* SEQUENCES x (T + 1) */
+    void            *data[SEQUENCES][64 * 50];
+    hash256         *leaves, *weight_leaves;
+    uint64_t         leaf_count, weight_leaf_count;
+    hash256          trace_root;
+    uint32_t         seq_index; /* what the sources read */
+    pf_context       context;
+} world;
+
+static err keep(void *ctx, uint32_t id, uint64_t sequence, const void *data, uint32_t rows, uint32_t cols, uint32_t elem_bytes)
+{
+    world *w = ctx;
+    num_trace_tensor t;
+    size_t size = (size_t)rows * cols * elem_bytes;
+    assert_int_equal(num_trace_find(&t, NULL, &w->shape, id), OK);
+    assert_int_equal(t.rows, rows);
+    assert_int_equal(t.cols, cols);
+    assert_int_equal(t.elem_bytes, elem_bytes);
+    void **at = &w->data[sequence - FROM][id];
+    assert_null(*at);
+    *at = malloc(size);
+    memcpy(*at, data, size);
+    return OK;
+}
+
+static err from_trace(void *ctx, uint32_t id, uint32_t row, uint32_t col, int64_t *out, fault *f)
+{
+    world *w = ctx;
+    num_trace_tensor t;
+    (void)f;
+    assert_int_equal(num_trace_find(&t, NULL, &w->shape, id), OK);
+    assert_true(row < t.rows && col < t.cols);
+    const void *data = w->data[w->seq_index][id];
+    size_t at = (size_t)row * t.cols + col;
+    *out = t.elem_bytes == 2 ? ((const int16_t *)data)[at] : t.elem_bytes == 4 ? ((const int32_t *)data)[at] : ((const int64_t *)data)[at];
+    return OK;
+}
+
+static err from_model(void *ctx, uint32_t tensor, uint32_t row, uint32_t col, int64_t *out, fault *f)
+{
+    world *w = ctx;
+    num_tensor_info t = num_tensor_describe(&w->shape, tensor);
+    (void)f;
+    assert_true(row < t.rows && col < t.cols);
+    *out = w->model.weights[t.offset + (uint64_t)row * t.cols + col];
+    return OK;
+}
+
+static void hash_trace(world *w)
+{
+    for (uint32_t k = 0; k < num_trace_count(&w->shape); k++) {
+        num_trace_tensor t = num_trace_at(&w->shape, k);
+        for (uint32_t s = 0; s < SEQUENCES; s++)
+            for (uint32_t r = 0; r < t.tile_rows; r++)
+                for (uint32_t c = 0; c < t.tile_cols; c++) {
+                    uint8_t leaf[NUM_LEAF_BYTES_MAX];
+                    num_leaf_encode(leaf, &t, FROM + s, r, c, w->data[s][t.id]);
+                    w->leaves[num_trace_leaf(&t, SEQUENCES, s, r, c)] = cr_merkle_leaf(&cr_merkle_blake3, bytes_of(leaf, num_leaf_bytes(t.elem_bytes)));
+                }
+    }
+    w->trace_root = cr_merkle_root(&cr_merkle_blake3, w->leaves, w->leaf_count);
+}
+
+static void hash_weights(world *w)
+{
+    for (uint32_t i = 0; i < num_tensor_count(&w->shape); i++) {
+        num_tensor_info t = num_tensor_describe(&w->shape, i);
+        for (uint32_t r = 0; r < (t.rows + 15) / 16; r++)
+            for (uint32_t c = 0; c < (t.cols + 15) / 16; c++) {
+                uint8_t leaf[NUM_WEIGHT_LEAF_BYTES];
+                num_weight_leaf_encode(leaf, &w->shape, i, r, c, w->model.weights + t.offset);
+                w->weight_leaves[num_weight_leaf(&w->shape, i, r, c)] = cr_merkle_leaf(&cr_merkle_blake3, bytes_of(leaf, sizeof leaf));
+            }
+    }
+    hash256 root = cr_merkle_root(&cr_merkle_blake3, w->weight_leaves, w->weight_leaf_count);
+    assert_memory_equal(root.b, w->model.weight_root.b, 32);
+}
+
+static world *world_new(num_shape shape)
+{
+    world *w = calloc(1, sizeof *w);
+    fault f = { 0 };
+    bt_device *device;
+    bt_gpt *gpt;
+    bt_state state;
+    bt_result result;
+    int64_t loss = 0, *gradient = calloc(num_parameter_count(&shape), sizeof *gradient);
+    uint64_t sequences[SEQUENCES] = { FROM, FROM + 1 };
+    w->shape = shape;
+    memset(w->job.b, 0x5a, 32);
+    w->tokens = calloc(SEQUENCES * (shape.context + 1), sizeof *w->tokens);
+    for (uint32_t i = 0; i < SEQUENCES * (shape.context + 1); i++)
+        w->tokens[i] = (uint16_t)((i * i * 7 + i * 3 + 1) % shape.vocab);
+    assert_int_equal(bt_backend_cpu.open(&device, 0, 1), OK);
+    assert_int_equal(bt_gpt_new(&gpt, &shape, device, &f), OK);
+    assert_int_equal(bt_state_init(&state, &shape, 11, &f), OK);
+    for (uint64_t i = 0; i < num_parameter_count(&shape); i++)
+        state.master[i] *= 4; /* attention that is not flat */
+    assert_int_equal(bt_model_init(&w->model, &shape, &f), OK);
+    bt_batch batch = { .job_id = w->job, .step = 3, .count = SEQUENCES, .sequences = sequences, .tokens = w->tokens };
+    assert_int_equal(bt_gpt_calibrate(gpt, &w->header.fractions, state.master, &batch, 0, &f), OK);
+    assert_int_equal(bt_state_publish(&state, &w->header.fractions, &w->model, bt_gpt_tables(gpt), &f), OK);
+    assert_int_equal(bt_gpt_gradient(gpt, &w->model, &batch, gradient, &loss, &result, keep, w, &f), OK);
+    assert_false(result.range);
+    w->header.shape = shape;
+    w->header.weight_root = w->model.weight_root;
+    w->header.tables_hash = w->model.tables_hash;
+    w->leaf_count = num_trace_leaves(&shape, SEQUENCES);
+    w->leaves = calloc(w->leaf_count, sizeof *w->leaves);
+    w->weight_leaf_count = num_weight_leaves(&shape);
+    w->weight_leaves = calloc(w->weight_leaf_count, sizeof *w->weight_leaves);
+    hash_trace(w);
+    hash_weights(w);
+    w->context = (pf_context){ .model = &w->header, .dither_seed = num_dither_seed(&w->job, &w->model.id, 3), .sequence = FROM,
+                               .tokens = w->tokens };
+    bt_state_deinit(&state);
+    bt_gpt_free(gpt);
+    device->backend->close(device);
+    free(gradient);
+    return w;
+}
+
+static void world_free(world *w)
+{
+    for (uint32_t s = 0; s < SEQUENCES; s++)
+        for (size_t i = 0; i < COUNT_OF(w->data[s]); i++)
+            free(w->data[s][i]);
+    bt_model_deinit(&w->model);
+    free(w->tokens);
+    free(w->leaves);
+    free(w->weight_leaves);
+    free(w);
+}
+
+static void look_at(world *w, uint32_t seq_index)
+{
+    w->seq_index = seq_index;
+    w->context.sequence = FROM + seq_index;
+    w->context.tokens = w->tokens + seq_index * (w->shape.context + 1);
+}
+
+static const num_shape small = { 40, 20, 48, 2, 3, 12, NUM_NARROW };
+
+/* Two implementations of every equation of sections 4 and 5. */
+static void every_element_is_what_its_relation_says(void **state)
+{
+    (void)state;
+    const num_shape shapes[] = { small, { 19, 7, 20, 1, 2, 8, NUM_NARROW }, { 33, 18, 24, 2, 1, 16, NUM_WIDE } };
+    for (size_t i = 0; i < COUNT_OF(shapes); i++) {
+        world *w = world_new(shapes[i]);
+        pf_source source = { w, from_trace, from_model };
+        for (uint32_t s = 0; s < SEQUENCES; s++)
+            for (uint32_t k = 0; k < num_trace_count(&w->shape); k++) {
+                num_trace_tensor t = num_trace_at(&w->shape, k);
+                uint64_t n = (uint64_t)t.rows * t.cols, step = n > 300 ? 7 : 1;
+                look_at(w, s);
+                for (uint64_t e = s; e < n; e += step) {
+                    pf_element x = { 0 };
+                    fault f = { 0 };
+                    int64_t committed;
+                    if (pf_relation_eval(&x, &w->context, &source, t.id, e, &f) != OK)
+                        fail_msg("tensor %u: %s", t.id, f.what);
+                    assert_int_equal(from_trace(w, t.id, (uint32_t)(e / t.cols), (uint32_t)(e % t.cols), &committed, NULL), OK);
+                    if (x.range || x.value != committed)
+                        fail_msg("layer %u slot %u element %lu: %ld, relation says %ld", t.id / 64, t.id % 64, (unsigned long)e,
+                                 (long)committed, (long)x.value);
+                }
+            }
+        world_free(w);
+    }
+}
+
+/* ---- evidence files ---- */
+
+typedef struct file {
+    uint8_t  bytes[65536], model[NUM_MODEL_HEADER_BYTES_MAX];
+    bytes    view;
+} file;
+
+static void tile_bytes(const world *w, const num_trace_tensor *t, uint64_t tile, uint8_t *out)
+{
+    uint8_t leaf[NUM_LEAF_BYTES_MAX];
+    num_leaf_encode(leaf, t, FROM + w->seq_index, (uint32_t)(tile / t->tile_cols), (uint32_t)(tile % t->tile_cols),
+                    w->data[w->seq_index][t->id]);
+    memcpy(out, leaf + NUM_LEAF_HEAD, num_leaf_bytes(t->elem_bytes) - NUM_LEAF_HEAD);
+}
+
+static bytes siblings_of(const hash256 *leaves, uint64_t count, pf_run run)
+{
+    hash256 *out = malloc(CR_MERKLE_RANGE_MAX * sizeof *out);
+    return bytes_of(out, cr_merkle_range(&cr_merkle_blake3, out, leaves, count, run.first, run.count) * sizeof *out);
+}
+
+static void free_openings(pf_opening *o, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        free((void *)o[i].elements.data);
+        free((void *)o[i].siblings.data);
+    }
+}
+
+/* What the coordinator does: plan, then open. False if it does not fit an evidence file. */
+static bool accuse(world *w, file *out, uint32_t tensor, uint64_t element)
+{
+    pf_source source = { w, from_trace, from_model };
+    pf_plan plan;
+    pf_evidence e = { .lease = bytes_of_str("lease"), .attestation = bytes_of_str("attestation"), .tensor = tensor,
+                      .sequence = FROM + w->seq_index, .element = element };
+    if (pf_plan_make(&plan, &w->context, &source, SEQUENCES, w->seq_index, tensor, element, NULL) != OK)
+        return false;
+    assert_int_equal(num_model_header_encode(out->model, sizeof out->model, &w->header, &e.model), OK);
+    for (uint32_t i = 0; i < plan.trace_count; i++) {
+        num_trace_tensor t;
+        uint64_t seq;
+        uint32_t r, c;
+        assert_int_equal(num_trace_locate(&t, &seq, &r, &c, &w->shape, SEQUENCES, plan.trace[i].first), OK);
+        size_t size = (size_t)t.elem_bytes * NUM_TILE_ELEMENTS;
+        uint8_t *data = malloc(size * plan.trace[i].count);
+        for (uint32_t k = 0; k < plan.trace[i].count; k++)
+            tile_bytes(w, &t, (uint64_t)r * t.tile_cols + c + k, data + k * size);
+        e.trace[e.trace_count++] = (pf_opening){ plan.trace[i].first, bytes_of(data, size * plan.trace[i].count),
+                                                 siblings_of(w->leaves, w->leaf_count, plan.trace[i]) };
+    }
+    for (uint32_t i = 0; i < plan.weight_count; i++) {
+        uint32_t tensor_index = 0;
+        while (tensor_index + 1 < num_tensor_count(&w->shape) && num_weight_leaf(&w->shape, tensor_index + 1, 0, 0) <= plan.weight[i].first)
+            tensor_index++;
+        num_tensor_info t = num_tensor_describe(&w->shape, tensor_index);
+        uint32_t cols = (t.cols + 15) / 16;
+        uint8_t *data = malloc((size_t)512 * plan.weight[i].count), leaf[NUM_WEIGHT_LEAF_BYTES];
+        for (uint32_t k = 0; k < plan.weight[i].count; k++) {
+            uint64_t tile = plan.weight[i].first + k - num_weight_leaf(&w->shape, tensor_index, 0, 0);
+            num_weight_leaf_encode(leaf, &w->shape, tensor_index, (uint32_t)(tile / cols), (uint32_t)(tile % cols), w->model.weights + t.offset);
+            memcpy(data + 512 * k, leaf + NUM_WEIGHT_LEAF_HEAD, 512);
+        }
+        e.weight[e.weight_count++] = (pf_opening){ plan.weight[i].first, bytes_of(data, (size_t)512 * plan.weight[i].count),
+                                                   siblings_of(w->weight_leaves, w->weight_leaf_count, plan.weight[i]) };
+    }
+    err result = pf_evidence_encode(out->bytes, sizeof out->bytes, &e, &out->view);
+    free_openings(e.trace, e.trace_count);
+    free_openings(e.weight, e.weight_count);
+    return result == OK;
+}
+
+static pf_statement statement_of(const world *w)
+{
+    return (pf_statement){ .job_id = w->job, .model_id = w->model.id, .trace_root = w->trace_root, .step = 3, .from = FROM,
+                           .to = FROM + SEQUENCES, .tokens = w->context.tokens };
+}
+
+static err judge(const world *w, bytes view, pf_verdict *v, const pf_statement *s, fault *f)
+{
+    (void)w;
+    pf_evidence e;
+    err code = pf_evidence_decode(&e, view, f);
+    return code != OK ? code : pf_referee_check(v, &e, s, f);
+}
+
+static void nudge(world *w, uint32_t id, uint64_t element, int by)
+{
+    num_trace_tensor t;
+    assert_int_equal(num_trace_find(&t, NULL, &w->shape, id), OK);
+    void *data = w->data[w->seq_index][id];
+    if (t.elem_bytes == 2)
+        ((int16_t *)data)[element] = (int16_t)(((int16_t *)data)[element] + by);
+    else if (t.elem_bytes == 4)
+        ((int32_t *)data)[element] += by;
+    else
+        ((int64_t *)data)[element] += by;
+    hash_trace(w);
+}
+
+static void one_wrong_element_of_every_tensor_is_proved_and_a_right_one_is_not(void **state)
+{
+    (void)state;
+    world *w = world_new(small);
+    file *evidence = malloc(sizeof *evidence);
+    for (uint32_t k = 0; k < num_trace_count(&w->shape); k++) {
+        num_trace_tensor t = num_trace_at(&w->shape, k);
+        uint64_t element = (uint64_t)t.rows * t.cols * 5 / 7;
+        pf_verdict v;
+        fault f = { 0 };
+        look_at(w, k % SEQUENCES);
+        assert_true(accuse(w, evidence, t.id, element));
+        pf_statement s = statement_of(w);
+        assert_int_equal(judge(w, evidence->view, &v, &s, &f), ERR_EVIDENCE);
+        assert_string_equal(f.what, "the attested element is right");
+        nudge(w, t.id, element, 1);
+        assert_true(accuse(w, evidence, t.id, element));
+        s = statement_of(w);
+        if (judge(w, evidence->view, &v, &s, &f) != OK)
+            fail_msg("layer %u slot %u: %s", t.id / 64, t.id % 64, f.what);
+        assert_true(v.expected == v.committed - 1);
+        assert_false(v.expected_range);
+        nudge(w, t.id, element, -1);
+    }
+    free(evidence);
+    world_free(w);
+}
+
+static void without_tokens(void **state)
+{
+    (void)state;
+    world *w = world_new(small);
+    file *evidence = malloc(sizeof *evidence);
+    const uint32_t dl = NUM_TENSOR_ID(2, NUM_DL);
+    pf_verdict v;
+    fault f = { 0 };
+    assert_true(accuse(w, evidence, dl, 45));
+    pf_statement s = statement_of(w);
+    s.tokens = NULL;
+    assert_int_equal(judge(w, evidence->view, &v, &s, &f), ERR_EVIDENCE);
+    nudge(w, dl, 45, 3);
+    assert_true(accuse(w, evidence, dl, 45));
+    s = statement_of(w);
+    s.tokens = NULL;
+    assert_int_equal(judge(w, evidence->view, &v, &s, &f), OK);
+    nudge(w, dl, 45, -3);
+    assert_true(accuse(w, evidence, NUM_TENSOR_ID(0, NUM_X), 5));
+    assert_int_equal(judge(w, evidence->view, &v, &s, &f), ERR_PROOF); /* of the nudged trace */
+    s = statement_of(w);
+    s.tokens = NULL;
+    assert_int_equal(judge(w, evidence->view, &v, &s, &f), ERR_UNSUPPORTED);
+    free(evidence);
+    world_free(w);
+}
+
+static void a_false_range_is_proved(void **state)
+{
+    (void)state;
+    world *w = world_new(small);
+    file *evidence = malloc(sizeof *evidence);
+    const uint32_t q = NUM_TENSOR_ID(1, NUM_QQ);
+    pf_verdict v;
+    fault f = { 0 };
+    assert_true(accuse(w, evidence, q, 100));
+    pf_statement s = statement_of(w);
+    s.range = true;
+    s.range_tensor = q;
+    s.range_sequence = FROM;
+    s.range_index = 100;
+    assert_int_equal(judge(w, evidence->view, &v, &s, &f), OK);
+    s.range_index = 101;
+    assert_int_equal(judge(w, evidence->view, &v, &s, &f), ERR_EVIDENCE);
+    free(evidence);
+    world_free(w);
+}
+
+/* Forged evidence against an honest worker: whatever byte is changed, it does not hold. */
+static void damage_never_convicts(void **state)
+{
+    (void)state;
+    world *w = world_new((num_shape){ 19, 7, 20, 1, 2, 8, NUM_NARROW });
+    file *evidence = malloc(sizeof *evidence);
+    assert_true(accuse(w, evidence, NUM_TENSOR_ID(0, NUM_DN1), 33));
+    pf_statement s = statement_of(w);
+    pf_verdict v;
+    for (size_t i = 0; i < evidence->view.len; i += i < 400 ? 1 : 13) {
+        for (int bit = 0; bit < 8; bit += 7) {
+            evidence->bytes[i] ^= (uint8_t)(1 << bit);
+            fault f = { 0 };
+            err e = judge(w, evidence->view, &v, &s, &f);
+            assert_int_not_equal(e, OK);
+            assert_int_equal(f.code, e);
+            assert_non_null(f.what);
+            evidence->bytes[i] ^= (uint8_t)(1 << bit);
+        }
+        assert_int_not_equal(judge(w, bytes_of(evidence->bytes, i), &v, &s, NULL), OK);
+    }
+    pf_statement other = s;
+    other.to += 1; /* another number of leaves */
+    assert_int_equal(judge(w, evidence->view, &v, &other, NULL), ERR_PROOF);
+    other = s;
+    other.model_id.b[0] ^= 1;
+    assert_int_equal(judge(w, evidence->view, &v, &other, NULL), ERR_HASH);
+    other = s;
+    other.from = FROM + 1;
+    other.to = FROM + 3;
+    assert_int_equal(judge(w, evidence->view, &v, &other, NULL), ERR_RANGE);
+    free(evidence);
+    world_free(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_element_is_what_its_relation_says),
+        cmocka_unit_test(one_wrong_element_of_every_tensor_is_proved_and_a_right_one_is_not),
+        cmocka_unit_test(without_tokens),
+        cmocka_unit_test(a_false_range_is_proved),
+        cmocka_unit_test(damage_never_convicts),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
