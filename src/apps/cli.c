@@ -41,7 +41,8 @@ static const option options[] = {
 
 static bool option_belongs(const option *o, const command *c)
 {
-    return strcmp(o->noun, "*") == 0 || (strcmp(o->noun, c->noun) == 0 && strcmp(o->verb, c->verb) == 0);
+    return strcmp(o->noun, "*") == 0 ||
+           (strcmp(o->noun, c->noun) == 0 && (strcmp(o->verb, "*") == 0 || strcmp(o->verb, c->verb) == 0));
 }
 
 static size_t find(const tb_cli *cli, const char *name)
@@ -250,6 +251,33 @@ static bool wants_color(const char *mode, int fd)
     return strcmp(mode, "never") != 0 && !(no_color && *no_color) && isatty(fd);
 }
 
+/* The word N of the command line matches a noun, or a verb of it, or an option of the command: one name a line. */
+size_t tb_complete(char *const *words, size_t count, tb_complete_fn *show, void *ctx)
+{
+    size_t shown = 0;
+    const char *typed = count ? words[count - 1] : "", *last = NULL;
+    size_t len = strlen(typed);
+    const command *exact = NULL;
+    for (size_t i = 0; i < COUNT_OF(commands); i++) {
+        const command *c = &commands[i];
+        bool noun = count > 1 && strcmp(words[0], c->noun) == 0;
+        if (noun && (!*c->verb || (count > 2 && strcmp(words[1], c->verb) == 0)))
+            exact = c;
+        const char *name = count <= 1 ? c->noun : noun && count == 2 ? c->verb : "";
+        if (*name && strncmp(name, typed, len) == 0 && (!last || strcmp(last, name) != 0)) {
+            show(ctx, "", name);
+            shown++;
+            last = name;
+        }
+    }
+    for (size_t i = 0; exact && typed[0] == '-' && i < COUNT_OF(options); i++)
+        if (option_belongs(&options[i], exact) && (len < 2 || strncmp(options[i].name, typed + 2, len - 2) == 0)) {
+            show(ctx, "--", options[i].name);
+            shown++;
+        }
+    return shown;
+}
+
 /* Required arguments are the words of the table's argument text; [X] may be left out. */
 static bool arguments_fit(const command *c, size_t have)
 {
@@ -265,7 +293,7 @@ static bool arguments_fit(const command *c, size_t have)
 
 int tb_main(int argc, char **argv)
 {
-    tb_cli cli = { 0 };
+    static tb_cli cli; /* its strings live as long as the process */
     for (int i = 1; i < argc; i++)
         cli.json |= strcmp(argv[i], "--json") == 0; /* known early, so that every error has the right form */
     if (argc < 2 || strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0) {

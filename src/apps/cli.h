@@ -48,6 +48,11 @@ int tb_report(const tb_cli *cli, err code, const char *subject, const fault *f);
 /* Prints one JSON document and frees it. */
 void tb_print_json(json_t *document);
 
+/* Words that could stand where the last of `words` (the command line after "tb") is being typed: nouns, verbs, options. Returns how
+ * many were shown. */
+typedef void tb_complete_fn(void *ctx, const char *before, const char *name);
+size_t tb_complete(char *const *words, size_t count, tb_complete_fn *show, void *ctx);
+
 /* Parses and runs; the value for exit(). */
 int tb_main(int argc, char **argv);
 

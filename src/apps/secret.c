@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "apps/secret.h"
+
+#include "crypto/ed25519.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <termios.h>
+#include <unistd.h>
+
+void tb_secret_wipe(tb_secret *s)
+{
+    cr_wipe(s, sizeof *s);
+}
+
+/* Byte by byte, so that what follows the line stays for the next reader of the descriptor. */
+static err read_line(tb_secret *out, int fd, fault *f)
+{
+    out->len = 0;
+    for (;;) {
+        uint8_t byte;
+        ssize_t n = read(fd, &byte, 1);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return fail(f, ERR_IO, "passphrase: read", (uint64_t)errno);
+        if (n == 0 || byte == '\n')
+            return OK;
+        if (out->len == sizeof out->b)
+            return fail(f, ERR_LIMIT, "passphrase", sizeof out->b);
+        out->b[out->len++] = byte;
+    }
+}
+
+static err ask(tb_secret *out, const char *label, const char *what, fault *f)
+{
+    struct termios before, quiet;
+    if (tcgetattr(STDIN_FILENO, &before) != 0)
+        return fail(f, ERR_USAGE, "--passphrase-fd is missing and there is no terminal to ask on", 0);
+    quiet = before;
+    quiet.c_lflag &= ~(tcflag_t)ECHO;
+    fprintf(stderr, "%s %s: ", label, what);
+    fflush(stderr);
+    if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet) != 0)
+        return fail(f, ERR_IO, "passphrase: terminal", (uint64_t)errno);
+    err e = read_line(out, STDIN_FILENO, f);
+    if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &before) != 0 && e == OK)
+        e = fail(f, ERR_IO, "passphrase: terminal", (uint64_t)errno);
+    fputc('\n', stderr);
+    return e;
+}
+
+err tb_secret_get(tb_secret *out, const tb_cli *cli, const char *what, bool confirm, fault *f)
+{
+    if (tb_given(cli, "passphrase-fd")) {
+        uint64_t fd = tb_uint(cli, "passphrase-fd");
+        return fd <= 1 << 20 ? read_line(out, (int)fd, f) : fail(f, ERR_USAGE, "passphrase-fd", fd);
+    }
+    if (cli->no_input)
+        return fail(f, ERR_USAGE, "--passphrase-fd is missing and there is no terminal to ask on", 0);
+    err e = ask(out, confirm ? "new passphrase for" : "passphrase for", what, f);
+    if (e != OK || !confirm)
+        return e;
+    tb_secret again = { 0 };
+    e = ask(&again, "once more, for", what, f);
+    if (e == OK && !bytes_equal(tb_secret_bytes(out), tb_secret_bytes(&again)))
+        e = fail(f, ERR_PASSPHRASE, "the two differ", 0);
+    tb_secret_wipe(&again);
+    return e;
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "apps/train_ledger.h"
+
+#include "apps/term.h"
+
+#include <time.h>
+
+enum {
+    ROW_BYTES_MAX = 2048,
+    POLL_MS = 4,           /* between two looks for a block */
+    BLOCK_WAIT_MS = 30000,
+    SUBMIT_WAIT_MS = 30000,
+    HEIGHT_AGE_MS = 100,   /* an answer this fresh is not asked for again */
+};
+
+err tb_train_ledger_open(tb_train_ledger *l, const tb_home *home, const tb_ledger_options *options, const cr_secret_key *buyer, fault *f)
+{
+    *l = (tb_train_ledger){ .buyer = *buyer };
+    pthread_mutex_init(&l->lock, NULL);
+    err e = tb_ledger_open(&l->main, home, options, f);
+    if (e == OK)
+        e = tb_ledger_params(&l->main, f);
+    if (e == OK)
+        e = tb_ledger_open(&l->quick, home, options, f);
+    if (e != OK)
+        tb_train_ledger_close(l);
+    return e;
+}
+
+void tb_train_ledger_close(tb_train_ledger *l)
+{
+    tb_ledger_close(&l->main);
+    tb_ledger_close(&l->quick);
+    cr_wipe(&l->buyer, sizeof l->buyer);
+    pthread_mutex_destroy(&l->lock);
+}
+
+static const char *table_name(chain_table table)
+{
+    static const char *const names[] = {
+#define ROW_BEGIN(ID, number, name, module, key_len, doc) [number] = #name,
+#define FIELD(record, type, field, max, doc)
+#define ROW_END(ID, name)
+#include "chain/rows.def"
+#undef ROW_BEGIN
+#undef FIELD
+#undef ROW_END
+    };
+    return names[table];
+}
+
+err tb_ledger_row(tb_ledger *l, void *row, chain_table table, bytes key, fault *f)
+{
+    char hex[2 * CHAIN_KEY_MAX + 1];
+    base_hex_encode(hex, key.data, key.len);
+    json_t *result = NULL;
+    TRY(tb_ledger_call(l, "proof.get", json_pack("{s:s, s:s}", "table", table_name(table), "key", hex), 0, &result, f));
+    err e = ERR_NOT_FOUND;
+    if (!json_is_null(json_object_get(result, "value"))) {
+        uint8_t buffer[ROW_BYTES_MAX];
+        bytes value;
+        e = tb_json_hex(&value, buffer, sizeof buffer, result, "value", f);
+        if (e == OK)
+            e = chain_record_decode_all(value, chain_table_describe(table)->record, row, f);
+    }
+    json_decref(result);
+    return e == ERR_NOT_FOUND ? fail(f, e, table_name(table), 0) : e;
+}
+
+static err get_height(void *ctx, uint64_t *out)
+{
+    tb_train_ledger *l = ctx;
+    pthread_mutex_lock(&l->lock);
+    err e = OK;
+    if ((term_now() - l->height_at) * 1000 > HEIGHT_AGE_MS) {
+        e = tb_ledger_refresh(&l->quick, NULL);
+        l->height_at = term_now();
+    }
+    *out = l->quick.height;
+    pthread_mutex_unlock(&l->lock);
+    return e;
+}
+
+static err get_job(void *ctx, const hash256 *job, chain_row_job *out)
+{
+    tb_train_ledger *l = ctx;
+    chain_key key = chain_key_job(job);
+    return tb_ledger_row(&l->main, out, CHAIN_TABLE_JOB, chain_key_bytes(&key), NULL);
+}
+
+static err get_lease(void *ctx, const hash256 *job, uint64_t lease_id, chain_row_lease *out)
+{
+    tb_train_ledger *l = ctx;
+    chain_key key = chain_key_numbered(job, lease_id);
+    return tb_ledger_row(&l->main, out, CHAIN_TABLE_LEASE, chain_key_bytes(&key), NULL);
+}
+
+/* The fault of a refused transaction: the node's word for the field is not static text, so it is told by kind. */
+static err submit(void *ctx, const chain_tx *tx, uint64_t *height, fault *f)
+{
+    tb_train_ledger *l = ctx;
+    tb_sent sent;
+    chain_tx filled = *tx;
+    TRY(tb_ledger_run(&l->main, &sent, &filled, &l->buyer, SUBMIT_WAIT_MS, f));
+    *height = sent.height;
+    switch (sent.outcome) {
+    case TB_SENT_DONE:     return OK;
+    case TB_SENT_FAILED:   return fail(f, sent.code, "transaction: failed in its block", sent.height);
+    case TB_SENT_REJECTED: return fail(f, sent.code, "transaction: rejected", 0);
+    case TB_SENT_UNKNOWN:  break;
+    }
+    return fail(f, ERR_TIMEOUT, "transaction: no answer in time", 0);
+}
+
+static err get_randomness(void *ctx, uint64_t height, hash256 *out, fault *f)
+{
+    tb_train_ledger *l = ctx;
+    chain_key key = chain_key_height(height + 1);
+    for (double start = term_now(); (term_now() - start) * 1000 < BLOCK_WAIT_MS;) {
+        chain_row_beacon beacon;
+        err e = tb_ledger_row(&l->main, &beacon, CHAIN_TABLE_BEACON, chain_key_bytes(&key), f);
+        static const hash256 none; /* the row stands empty until its block comes */
+        if (e == OK && !hash256_equal(&beacon.randomness, &none)) {
+            *out = beacon.randomness;
+            return OK;
+        }
+        if (e != OK && e != ERR_NOT_FOUND)
+            return e;
+        nanosleep(&(struct timespec){ .tv_nsec = POLL_MS * 1000000L }, NULL);
+    }
+    return fail(f, ERR_TIMEOUT, "block after height", height);
+}
+
+tr_ledger tb_train_ledger_face(tb_train_ledger *l)
+{
+    return (tr_ledger){ .ctx = l, .height = get_height, .job = get_job, .lease = get_lease, .submit = submit, .randomness = get_randomness };
+}
