@@ -87,7 +87,7 @@ static void every_spoiled_element_shows(void **state)
     for (uint8_t i = 0; i < 60; i++) {
         hash256 lease = { { i, 7 } };
         tr_spoil s;
-        tr_spoil_choose(&s, &k.shape, 99, 1000000, &lease, 4, 7);
+        tr_spoil_choose(&s, &(tr_cheat){ 99, 1000000, 250000 }, &k.shape, &lease, 4, 7);
         run(&k.exec, 4, 7, b, &lb, &rb, &s);
         bool trace = !hash256_equal(&ra, &rb), gradient = memcmp(a, b, k.elements * 8) != 0;
         assert_int_equal(trace, s.kind == TR_SPOIL_OPERATION);
@@ -104,7 +104,7 @@ static void every_spoiled_element_shows(void **state)
         hash256 lease = { { 0 } };
         store_le32(lease.b, i);
         tr_spoil s;
-        tr_spoil_choose(&s, &k.shape, 3, 50000, &lease, 0, 4);
+        tr_spoil_choose(&s, &(tr_cheat){ 3, 50000, 0 }, &k.shape, &lease, 0, 4);
         hits += s.kind != TR_SPOIL_NOTHING;
     }
     assert_in_range(hits, 880, 1120); /* 1000 expected, sigma 31 */

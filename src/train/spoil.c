@@ -7,18 +7,17 @@
 static const num_slot targets[] = { NUM_Y1, NUM_QQ, NUM_KK, NUM_VV, NUM_OO, NUM_B1, NUM_Y2, NUM_HH, NUM_GG, NUM_B2,
                                     NUM_DM, NUM_DH, NUM_DA, NUM_DP, NUM_DQ, NUM_DK, NUM_DV };
 
-void tr_spoil_choose(tr_spoil *s, const num_shape *shape, uint64_t seed, uint32_t rate_ppm, const hash256 *lease, uint64_t from,
-                     uint64_t to)
+void tr_spoil_choose(tr_spoil *s, const tr_cheat *cheat, const num_shape *shape, const hash256 *lease, uint64_t from, uint64_t to)
 {
     uint8_t text[40];
-    store_le64(text, seed);
+    store_le64(text, cheat->seed);
     memcpy(text + 8, lease->b, 32);
     hash256 h = cr_blake3_hash_in("theblock 2026 cheating worker v1", bytes_of(text, sizeof text));
     uint64_t where = load_le64(h.b + 8), index = load_le64(h.b + 16);
     *s = (tr_spoil){ .kind = TR_SPOIL_NOTHING };
-    if (load_le32(h.b) % 1000000u >= rate_ppm)
+    if (load_le32(h.b) % 1000000u >= cheat->rate_ppm)
         return;
-    if (h.b[4] % 4 == 0) {
+    if (load_le32(h.b + 28) % 1000000u < cheat->gradient_ppm) {
         s->kind = TR_SPOIL_GRADIENT;
         s->index = index % num_parameter_count(shape);
         return;

@@ -19,9 +19,15 @@ typedef struct tr_spoil {
     tr_observer   next;     /* who sees the spoiled trace; set by the caller */
 } tr_spoil;
 
-/* rate in ppm. */
-void tr_spoil_choose(tr_spoil *s, const num_shape *shape, uint64_t seed, uint32_t rate_ppm, const hash256 *lease, uint64_t from,
-                     uint64_t to);
+/* What a cheater draws from. */
+typedef struct tr_cheat {
+    uint64_t seed;
+    uint32_t rate_ppm;     /* share of the leases that it spoils; 0: honest */
+    uint32_t gradient_ppm; /* share of those in which it spoils the gradient instead of an operation. Caught the same way and not paid, but
+                              no element of the trace is wrong: there is no evidence to slash it with */
+} tr_cheat;
+
+void tr_spoil_choose(tr_spoil *s, const tr_cheat *cheat, const num_shape *shape, const hash256 *lease, uint64_t from, uint64_t to);
 
 /* Puts itself before `next` (any may be NULL inside it). The result borrows `s`. */
 tr_observer tr_spoil_observer(tr_spoil *s);

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From "their trace root differs from mine" to evidence about one element (spec/evidence.md). The accused opens its leaf hashes and
+ * then one tile; everything before the first different leaf is common ground, so the accuser's own trace supplies the inputs of the
+ * first different element, under the accused's root. What the accused sends is checked against that root: it cannot change its
+ * mind. If it sends nothing, or the difference is not in the trace (a gradient that does not follow from it, a loss), there is no
+ * evidence: the lease is not paid, and nobody is slashed. */
+#ifndef TRAIN_DISPUTE_H
+#define TRAIN_DISPUTE_H
+
+#include "chain/lease.h"
+#include "proof/referee.h"
+#include "train/exec.h"
+#include "train/trace_root.h"
+
+/* All committed tensors of one sequence. */
+typedef struct tr_capture {
+    num_shape shape;
+    uint64_t  sequence;
+    uint8_t **tensors; /* num_trace_count of them, in order; NULL: not seen; owned */
+} tr_capture;
+
+err  tr_capture_init(tr_capture *c, const num_shape *shape, uint64_t sequence, fault *f) MUST_USE;
+void tr_capture_deinit(tr_capture *c);
+err  tr_capture_take(void *ctx, uint32_t tensor_id, uint64_t sequence, const void *data, uint32_t rows, uint32_t cols,
+                     uint32_t elem_bytes); /* the bt_trace_fn */
+void tr_capture_reset(void *ctx);
+
+typedef struct tr_dispute {
+    bytes    lease, attestation; /* signed; borrowed */
+    tr_place place;              /* of the first different leaf */
+    uint64_t element;            /* of the tensor, row-major; set by tr_dispute_tile */
+    int64_t  mine, theirs;
+} tr_dispute;
+
+/* `mine` is the accuser's whole trace, `leaves` what the accused sent (mine->leaf_count of them). ERR_PROOF: they do not hash to the root
+ * that it signed; ERR_NOT_FOUND: the traces are equal. */
+err tr_dispute_leaves(tr_dispute *d, const tr_trace *mine, const hash256 *leaves, const chain_attestation *attestation,
+                      fault *f) MUST_USE;
+
+/* `tile` is the leaf that the accused sent for d->place, `mine` the accuser's capture of d->place.sequence. ERR_SHAPE, ERR_PROOF: not the
+ * leaf in its list; ERR_NOT_FOUND: no element differs. */
+err tr_dispute_tile(tr_dispute *d, bytes tile, const hash256 *leaves, const tr_capture *mine, fault *f) MUST_USE;
+
+/* Writes the evidence and replays it: what comes out is what a referee accepts. `sequences`: the global numbers of the lease. `out` has
+ * LIMIT_EVIDENCE_BYTES of room. ERR_LIMIT: the element has too many inputs for one evidence file. ERR_EVIDENCE: by the relation the accused
+ * is right about this element, which means that the accuser's own executor is wrong: stop and look. */
+err tr_dispute_evidence(buf *out, pf_verdict *verdict, const tr_dispute *d, const tr_trace *mine, const hash256 *leaves, bytes tile,
+                        const tr_capture *capture, const tr_task *task, fault *f) MUST_USE;
+
+/* The statement of a lease and its attestation, for pf_referee_check. `tokens` may be NULL. */
+pf_statement tr_dispute_statement(const chain_lease *lease, const chain_attestation *attestation, const uint16_t *tokens);
+
+#endif

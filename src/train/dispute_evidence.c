@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Packing: which tiles the element is made of (proof/plan.h), opened under the accused's trace root and the model's weight root. */
+#include "numerics/dither.h"
+#include "proof/plan.h"
+#include "train/dispute.h"
+
+#include <stdlib.h>
+
+typedef struct source {
+    const tr_capture *capture;
+    const bt_model   *model;
+} source;
+
+static err get_trace(void *ctx, uint32_t tensor_id, uint32_t row, uint32_t col, int64_t *out, fault *f)
+{
+    const source *s = ctx;
+    num_trace_tensor t;
+    uint32_t k;
+    TRY(num_trace_find(&t, &k, &s->capture->shape, tensor_id));
+    if (row >= t.rows || col >= t.cols || !s->capture->tensors[k])
+        return fail(f, ERR_NOT_FOUND, "dispute.trace", tensor_id);
+    const void *data = s->capture->tensors[k];
+    size_t at = (size_t)row * t.cols + col;
+    *out = t.elem_bytes == 2 ? ((const int16_t *)data)[at] : t.elem_bytes == 4 ? ((const int32_t *)data)[at] : ((const int64_t *)data)[at];
+    return OK;
+}
+
+static err get_weight(void *ctx, uint32_t tensor, uint32_t row, uint32_t col, int64_t *out, fault *f)
+{
+    const source *s = ctx;
+    num_tensor_info info = num_tensor_describe(&s->model->shape, tensor);
+    if (row >= info.rows || col >= info.cols)
+        return fail(f, ERR_NOT_FOUND, "dispute.weight", tensor);
+    *out = s->model->weights[info.offset + (uint64_t)row * info.cols + col];
+    return OK;
+}
+
+typedef struct packer {
+    const tr_dispute *d;
+    const tr_trace   *mine;
+    const hash256    *leaves;        /* of the accused */
+    hash256          *weight_leaves; /* of the model */
+    uint64_t          weight_count;
+    bytes             tile;
+    const tr_capture *capture;
+    const bt_model   *model;
+    buf               bytes;         /* elements and siblings of all openings; reserved before, so that views stay */
+} packer;
+
+static err put_trace_tile(packer *p, uint64_t leaf, fault *f)
+{
+    num_trace_tensor t;
+    uint64_t seq_index;
+    uint32_t row, col, k;
+    uint8_t text[NUM_LEAF_BYTES_MAX];
+    TRY(num_trace_locate(&t, &seq_index, &row, &col, &p->mine->shape, p->mine->count, leaf));
+    if (leaf == p->d->place.leaf)
+        return buf_put(&p->bytes, p->tile.data + NUM_LEAF_HEAD, p->tile.len - NUM_LEAF_HEAD);
+    TRY(num_trace_find(&t, &k, &p->mine->shape, t.id));
+    if (!p->capture->tensors[k] || seq_index != p->d->place.seq_index)
+        return fail(f, ERR_NOT_FOUND, "dispute.trace", t.id);
+    num_leaf_encode(text, &t, p->d->place.sequence, row, col, p->capture->tensors[k]);
+    return buf_put(&p->bytes, text + NUM_LEAF_HEAD, num_leaf_bytes(t.elem_bytes) - NUM_LEAF_HEAD);
+}
+
+/* Which weight tile a leaf is. */
+static void weight_tile(uint8_t out[NUM_WEIGHT_LEAF_BYTES], const bt_model *m, uint64_t leaf)
+{
+    uint32_t tensor = 0;
+    while (tensor + 1 < num_tensor_count(&m->shape) && num_weight_leaf(&m->shape, tensor + 1, 0, 0) <= leaf)
+        tensor++;
+    num_tensor_info info = num_tensor_describe(&m->shape, tensor);
+    uint64_t tile_cols = (info.cols + NUM_TILE - 1) / NUM_TILE, at = leaf - num_weight_leaf(&m->shape, tensor, 0, 0);
+    num_weight_leaf_encode(out, &m->shape, tensor, (uint32_t)(at / tile_cols), (uint32_t)(at % tile_cols), m->weights + info.offset);
+}
+
+static err hash_weights(packer *p, fault *f)
+{
+    uint8_t text[NUM_WEIGHT_LEAF_BYTES];
+    p->weight_count = num_weight_leaves(&p->model->shape);
+    p->weight_leaves = malloc((size_t)p->weight_count * sizeof *p->weight_leaves);
+    if (!p->weight_leaves)
+        return fail(f, ERR_MEMORY, "dispute.weights", p->weight_count);
+    for (uint64_t i = 0; i < p->weight_count; i++) {
+        weight_tile(text, p->model, i);
+        p->weight_leaves[i] = cr_merkle_leaf(&cr_merkle_blake3, bytes_of(text, sizeof text));
+    }
+    return OK;
+}
+
+static err open_run(packer *p, pf_opening *out, const pf_run *run, bool weight, fault *f)
+{
+    hash256 siblings[CR_MERKLE_RANGE_MAX];
+    uint8_t text[NUM_WEIGHT_LEAF_BYTES];
+    size_t at = p->bytes.len;
+    for (uint32_t i = 0; i < run->count; i++) {
+        if (!weight) {
+            TRY(put_trace_tile(p, run->first + i, f));
+        } else {
+            weight_tile(text, p->model, run->first + i);
+            TRY(buf_put(&p->bytes, text + NUM_WEIGHT_LEAF_HEAD, sizeof text - NUM_WEIGHT_LEAF_HEAD));
+        }
+    }
+    out->first = run->first;
+    out->elements = bytes_of(p->bytes.data + at, p->bytes.len - at);
+    size_t n = cr_merkle_range(&cr_merkle_blake3, siblings, weight ? p->weight_leaves : p->leaves,
+                               (size_t)(weight ? p->weight_count : p->mine->leaf_count), (size_t)run->first, run->count);
+    at = p->bytes.len;
+    TRY(buf_put(&p->bytes, siblings, n * sizeof *siblings));
+    out->siblings = bytes_of(p->bytes.data + at, n * sizeof *siblings);
+    return OK;
+}
+
+static err pack(packer *p, pf_evidence *e, const pf_plan *plan, fault *f)
+{
+    /* More than an evidence file holds is refused anyway. */
+    buf_init(&p->bytes, LIMIT_EVIDENCE_BYTES);
+    err r = buf_reserve(&p->bytes, LIMIT_EVIDENCE_BYTES);
+    e->trace_count = plan->trace_count;
+    e->weight_count = plan->weight_count;
+    for (uint32_t i = 0; r == OK && i < plan->trace_count; i++)
+        r = open_run(p, &e->trace[i], &plan->trace[i], false, f);
+    if (r == OK && plan->weight_count)
+        r = hash_weights(p, f);
+    for (uint32_t i = 0; r == OK && i < plan->weight_count; i++)
+        r = open_run(p, &e->weight[i], &plan->weight[i], true, f);
+    return r == ERR_LIMIT ? fail(f, r, "dispute: too many inputs for an evidence file", p->d->element) : r;
+}
+
+static err plan_of(pf_plan *plan, const packer *p, const num_model_header *header, const tr_task *task, const uint16_t *tokens,
+                   fault *f)
+{
+    source s = { p->capture, p->model };
+    pf_source from = { &s, get_trace, get_weight };
+    pf_context c = { .model = header, .dither_seed = num_dither_seed(&task->job, &task->model->id, task->step),
+                     .sequence = p->d->place.sequence, .tokens = tokens };
+    return pf_plan_make(plan, &c, &from, p->mine->count, p->d->place.seq_index, p->d->place.tensor.id, p->d->element, f);
+}
+
+static err replay(pf_verdict *verdict, bytes file, const pf_evidence *e, const uint16_t *tokens, fault *f)
+{
+    chain_lease lease;
+    chain_attestation attestation;
+    chain_signed s;
+    pf_evidence *again = malloc(sizeof *again);
+    if (!again)
+        return fail(f, ERR_MEMORY, "dispute", 0);
+    err r = chain_lease_decode(&lease, &s, e->lease, f);
+    if (r == OK)
+        r = chain_attestation_decode(&attestation, &s, e->attestation, f);
+    if (r == OK)
+        r = pf_evidence_decode(again, file, f);
+    if (r == OK) {
+        pf_statement statement = tr_dispute_statement(&lease, &attestation, tokens);
+        r = pf_referee_check(verdict, again, &statement, f);
+    }
+    free(again);
+    return r;
+}
+
+typedef struct workspace {
+    pf_plan          plan;
+    pf_evidence      evidence;
+    num_model_header header;
+    uint8_t          model[NUM_MODEL_HEADER_BYTES_MAX];
+    uint16_t         tokens[4096 + 1]; /* LIMIT_MODEL_CONTEXT and the last target */
+} workspace;
+
+static err build(buf *out, pf_verdict *verdict, workspace *w, packer *p, const tr_task *task, fault *f)
+{
+    const tr_dispute *d = p->d;
+    bytes view;
+    tr_dataset_sequence(w->tokens, task->data, &task->job, d->place.sequence, task->model->shape.context);
+    w->header = (num_model_header){ .shape = task->model->shape, .fractions = task->model->fractions,
+                                    .weight_root = task->model->weight_root, .tables_hash = task->model->tables_hash };
+    TRY(num_model_header_encode(w->model, sizeof w->model, &w->header, &view));
+    w->evidence = (pf_evidence){ .lease = d->lease, .attestation = d->attestation, .model = view, .tensor = d->place.tensor.id,
+                                 .sequence = d->place.sequence, .element = d->element };
+    TRY(plan_of(&w->plan, p, &w->header, task, w->tokens, f));
+    TRY(pack(p, &w->evidence, &w->plan, f));
+    TRY(buf_reserve(out, LIMIT_EVIDENCE_BYTES));
+    err e = pf_evidence_encode(out->data + out->len, LIMIT_EVIDENCE_BYTES, &w->evidence, &view);
+    if (e != OK)
+        return fail(f, e, "dispute: too many inputs for an evidence file", d->element);
+    TRY(replay(verdict, view, &w->evidence, w->tokens, f));
+    out->len += view.len;
+    return OK;
+}
+
+err tr_dispute_evidence(buf *out, pf_verdict *verdict, const tr_dispute *d, const tr_trace *mine, const hash256 *leaves, bytes tile,
+                        const tr_capture *capture, const tr_task *task, fault *f)
+{
+    packer p = { .d = d, .mine = mine, .leaves = leaves, .tile = tile, .capture = capture, .model = task->model };
+    workspace *w = malloc(sizeof *w);
+    if (!w)
+        return fail(f, ERR_MEMORY, "dispute", 0);
+    err e = build(out, verdict, w, &p, task, f);
+    free(w);
+    free(p.weight_leaves);
+    buf_deinit(&p.bytes);
+    return e;
+}

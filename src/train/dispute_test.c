@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "train/dispute.h"
+
+#include "train/kit.h"
+#include "train/spoil.h"
+
+static kit           k;
+static cr_secret_key coordinator, worker;
+static cr_public_key coordinator_public, worker_public;
+
+enum { FROM = 8, TO = 11 };
+static const uint64_t numbers[] = { 8, 9, 10 };
+
+static int setup(void **state)
+{
+    (void)state;
+    uint8_t seed[32] = { 1 };
+    assert_int_equal(cr_ed25519_self_test(), OK);
+    cr_ed25519_keypair(&coordinator, &coordinator_public, seed);
+    seed[0] = 2;
+    cr_ed25519_keypair(&worker, &worker_public, seed);
+    kit_make(&k);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    kit_drop(&k);
+    return 0;
+}
+
+static void reset_trace(void *ctx)
+{
+    tr_trace_reset(ctx);
+}
+
+static tr_task task_of(void)
+{
+    return (tr_task){ &k.model, &k.data, k.job, 0, FROM, TO };
+}
+
+/* A run that is watched, and spoiled if `spoil` is given. */
+static void run(tr_observer see, tr_spoil *spoil)
+{
+    int64_t *gradient = malloc(k.elements * 8), loss;
+    bt_result result;
+    tr_task task = task_of();
+    if (spoil) {
+        spoil->next = see;
+        see = tr_spoil_observer(spoil);
+    }
+    assert_int_equal(tr_exec_run(&k.exec, &task, gradient, &loss, &result, &see, NULL), OK);
+    free(gradient);
+}
+
+typedef struct signed_pair {
+    uint8_t           lease_room[1024], attestation_room[1024];
+    bytes             lease, attestation;
+    chain_lease       l;
+    chain_attestation a;
+} signed_pair;
+
+static void sign(signed_pair *s, const hash256 *root)
+{
+    hash256 hash;
+    s->l = (chain_lease){ .version = CHAIN_LEASE_VERSION, .job = k.job, .lease_id = 5, .step = 0, .from = FROM, .to = TO,
+                          .model = k.model.id, .worker = worker_public, .price = 9, .level_min = CHAIN_LEVEL_REFEREED,
+                          .expiry_height = 100 };
+    assert_int_equal(chain_name_set(&s->l.chain_id, bytes_of_str("tb-dev")), OK);
+    assert_int_equal(chain_lease_sign(&s->lease, s->lease_room, sizeof s->lease_room, &s->l, &coordinator, &hash, NULL), OK);
+    s->a = (chain_attestation){ .version = CHAIN_ATTESTATION_VERSION, .lease = hash, .gradient = { { 1 } }, .trace_root = *root,
+                                .level = CHAIN_LEVEL_REFEREED, .spec_version = CHAIN_SPEC_VERSION, .loss = 1, .tokens = 48 };
+    assert_int_equal(chain_attestation_sign(&s->attestation, s->attestation_room, sizeof s->attestation_room, &s->a, &worker, &hash,
+                                            NULL), OK);
+}
+
+static void one_cheat(uint8_t number, size_t *elements_seen)
+{
+    fault f = { 0 };
+    tr_trace mine, theirs;
+    tr_spoil spoil;
+    hash256 lease = { { number, 3 } }, root;
+    tr_spoil_choose(&spoil, &(tr_cheat){ 7, 1000000, 0 }, &k.shape, &lease, FROM, TO);
+    assert_int_equal(tr_trace_init(&mine, &k.shape, TO - FROM, numbers, NULL, NULL), OK);
+    assert_int_equal(tr_trace_init(&theirs, &k.shape, TO - FROM, numbers, NULL, NULL), OK);
+    run((tr_observer){ tr_trace_take, &mine, reset_trace }, NULL);
+    run((tr_observer){ tr_trace_take, &theirs, reset_trace }, &spoil);
+    assert_int_equal(tr_trace_root(&theirs, &root, NULL), OK);
+    signed_pair s;
+    sign(&s, &root);
+
+    tr_dispute d = { .lease = s.lease, .attestation = s.attestation };
+    assert_int_equal(tr_dispute_leaves(&d, &mine, theirs.leaves, &s.a, &f), OK);
+    assert_int_equal(d.place.tensor.id, spoil.tensor);
+    assert_int_equal(d.place.sequence, spoil.sequence);
+    tr_tile tile = { .shape = k.shape, .place = d.place };
+    run((tr_observer){ tr_tile_take, &tile, NULL }, &spoil);
+    assert_true(tile.found);
+    bytes leaf = bytes_of(tile.leaf, num_leaf_bytes(d.place.tensor.elem_bytes));
+    tr_capture capture;
+    assert_int_equal(tr_capture_init(&capture, &k.shape, d.place.sequence, NULL), OK);
+    run((tr_observer){ tr_capture_take, &capture, tr_capture_reset }, NULL);
+    assert_int_equal(tr_dispute_tile(&d, leaf, theirs.leaves, &capture, &f), OK);
+    assert_int_equal(d.element, spoil.index);
+    assert_true(d.mine - d.theirs == 1 || d.theirs - d.mine == 1);
+
+    buf out;
+    pf_verdict v;
+    tr_task task = task_of();
+    buf_init(&out, LIMIT_EVIDENCE_BYTES);
+    err e = tr_dispute_evidence(&out, &v, &d, &mine, theirs.leaves, leaf, &capture, &task, &f);
+    if (e != OK)
+        fail_msg("tensor %u slot %u element %llu: %s: %s", spoil.tensor / 64, spoil.tensor % 64, (unsigned long long)spoil.index,
+                 err_describe(e)->name, f.what ? f.what : "");
+    assert_int_equal(v.committed, d.theirs);
+    assert_int_equal(v.expected, d.mine);
+    assert_true(out.len <= LIMIT_EVIDENCE_BYTES);
+    ++*elements_seen;
+
+    /* What the accused may try: other leaves, another tile. */
+    theirs.leaves[3].b[0] ^= 1;
+    assert_int_equal(tr_dispute_leaves(&d, &mine, theirs.leaves, &s.a, &f), ERR_PROOF);
+    theirs.leaves[3].b[0] ^= 1;
+    tile.leaf[NUM_LEAF_HEAD] ^= 1;
+    assert_int_equal(tr_dispute_tile(&d, leaf, theirs.leaves, &capture, &f), ERR_PROOF);
+    assert_int_equal(tr_dispute_tile(&d, bytes_of(leaf.data, leaf.len - 1), theirs.leaves, &capture, &f), ERR_SHAPE);
+    buf_deinit(&out);
+    tr_capture_deinit(&capture);
+    tr_trace_deinit(&mine);
+    tr_trace_deinit(&theirs);
+}
+
+static void every_cheat_in_an_operation_gives_evidence(void **state)
+{
+    (void)state;
+    size_t n = 0;
+    for (uint8_t i = 0; i < 40; i++)
+        one_cheat(i, &n);
+    assert_int_equal(n, 40);
+}
+
+static void the_honest_have_nothing_to_fear(void **state)
+{
+    (void)state;
+    fault f;
+    tr_trace mine, theirs;
+    hash256 root;
+    assert_int_equal(tr_trace_init(&mine, &k.shape, TO - FROM, numbers, NULL, NULL), OK);
+    assert_int_equal(tr_trace_init(&theirs, &k.shape, TO - FROM, numbers, NULL, NULL), OK);
+    run((tr_observer){ tr_trace_take, &mine, reset_trace }, NULL);
+    run((tr_observer){ tr_trace_take, &theirs, reset_trace }, NULL);
+    assert_int_equal(tr_trace_root(&theirs, &root, NULL), OK);
+    signed_pair s;
+    sign(&s, &root);
+    tr_dispute d = { .lease = s.lease, .attestation = s.attestation };
+    assert_int_equal(tr_dispute_leaves(&d, &mine, theirs.leaves, &s.a, &f), ERR_NOT_FOUND);
+
+    /* An accuser whose own executor is broken: it claims another value for an element that is right. */
+    tr_capture capture;
+    assert_int_equal(tr_capture_init(&capture, &k.shape, 9, NULL), OK);
+    run((tr_observer){ tr_capture_take, &capture, tr_capture_reset }, NULL);
+    num_trace_tensor t;
+    uint32_t at;
+    assert_int_equal(num_trace_find(&t, &at, &k.shape, NUM_TENSOR_ID(1, NUM_QQ)), OK);
+    d.place = (tr_place){ .tensor = t, .sequence = 9, .seq_index = 1, .leaf = num_trace_leaf(&t, TO - FROM, 1, 0, 0) };
+    uint8_t leaf[NUM_LEAF_BYTES_MAX];
+    num_leaf_encode(leaf, &t, 9, 0, 0, capture.tensors[at]);
+    bytes tile = bytes_of(leaf, num_leaf_bytes(2));
+    ((int16_t *)(void *)capture.tensors[at])[3] = (int16_t)(((int16_t *)(void *)capture.tensors[at])[3] + 1);
+    assert_int_equal(tr_dispute_tile(&d, tile, theirs.leaves, &capture, &f), OK);
+    buf out;
+    pf_verdict v;
+    tr_task task = task_of();
+    buf_init(&out, LIMIT_EVIDENCE_BYTES);
+    assert_int_equal(tr_dispute_evidence(&out, &v, &d, &mine, theirs.leaves, tile, &capture, &task, &f), ERR_EVIDENCE);
+    assert_int_equal(out.len, 0);
+    buf_deinit(&out);
+    tr_capture_deinit(&capture);
+    tr_trace_deinit(&mine);
+    tr_trace_deinit(&theirs);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(every_cheat_in_an_operation_gives_evidence),
+                                        cmocka_unit_test(the_honest_have_nothing_to_fear) };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
