@@ -24,15 +24,15 @@ static err genesis_read(chain *c, bytes genesis, fault *f)
 static err tables_new(chain *c, fault *f)
 {
     for (unsigned i = 0; i < CHAIN_MODULE_COUNT; i++)
-        tree_init(&c->trees[i]);
+        chain_tree_init(&c->trees[i]);
     for (unsigned i = 1; i < CHAIN_TABLE_END; i++) {
         const chain_table_info *info = chain_table_describe(i);
         CHECK(info && info->key_len <= CHAIN_KEY_MAX);
-        table_init(&c->tables[i], info, c->config.table_seed);
+        chain_table_init(&c->tables[i], info, c->config.table_seed);
     }
     size_t rows = c->genesis.allocation_count + c->genesis.issuer_count + CHAIN_PARAM_COUNT + 1;
     for (unsigned i = 1; i < CHAIN_TABLE_END; i++)
-        if (table_room(c, (chain_table)i, rows) != OK)
+        if (chain_table_room(c, (chain_table)i, rows) != OK)
             return fail(f, ERR_MEMORY, "state", rows);
     if (chain_reserve(c, CHAIN_MODULE_COUNT, 1024) != OK)
         return fail(f, ERR_MEMORY, "state", 0);
@@ -43,31 +43,31 @@ static err genesis_rows(chain *c, fault *f)
 {
     const chain_genesis *g = &c->genesis;
     chain_key key = chain_key_supply();
-    (void)row_create(c, CHAIN_TABLE_SUPPLY, &key);
+    (void)chain_row_create(c, CHAIN_TABLE_SUPPLY, &key);
     for (unsigned i = 0; i < CHAIN_PARAM_COUNT; i++) {
         key = chain_key_param((chain_param)i);
-        ((chain_row_param *)row_create(c, CHAIN_TABLE_PARAM, &key))->value = g->params.v[i];
+        ((chain_row_param *)chain_row_create(c, CHAIN_TABLE_PARAM, &key))->value = g->params.v[i];
     }
     for (size_t i = 0; i < g->issuer_count; i++) {
         cr_address a = cr_address_of_key(&g->issuers[i]);
         key = chain_key_address(&a);
-        ((chain_row_issuer *)row_create(c, CHAIN_TABLE_ISSUER, &key))->active = 1;
+        ((chain_row_issuer *)chain_row_create(c, CHAIN_TABLE_ISSUER, &key))->active = 1;
     }
     c->journal_len = 0; /* nothing of a genesis is ever undone */
     for (size_t i = 0; i < g->allocation_count; i++) {
-        if (supply_mint(c, g->allocations[i].amount) != OK ||
-            account_credit(c, &g->allocations[i].address, g->allocations[i].amount) != OK)
+        if (chain_supply_mint(c, g->allocations[i].amount) != OK ||
+            chain_account_credit(c, &g->allocations[i].address, g->allocations[i].amount) != OK)
             return fail(f, ERR_CAP, "genesis.allocations", i);
         c->journal_len = 0;
     }
-    return supply_check(c, 0, f);
+    return chain_supply_check(c, 0, f);
 }
 
 static void genesis_head(chain *c)
 {
     c->head = (chain_header){ .version = CHAIN_HEADER_VERSION, .chain_id = c->genesis.chain_id, .previous = c->network,
                               .randomness = c->network };
-    c->head.state_root = trees_root(c, NULL);
+    c->head.state_root = chain_trees_root(c, NULL);
     uint8_t buffer[sizeof c->head_signed];
     cbor_writer w = cbor_writer_on(buffer, sizeof buffer);
     chain_record_encode(&w, &chain_header_record, &c->head);
@@ -93,8 +93,8 @@ static err chain_make(chain **out, const chain_config *config, bytes genesis, bo
     c->loading = loading;
     if (!loading) {
         TRY_OUT(genesis_rows(c, f));
-        trees_sync(c);
-        block_dirty_to_mark(c);
+        chain_trees_sync(c);
+        chain_block_dirty_to_mark(c);
         genesis_head(c);
     }
     *out = c;

@@ -76,31 +76,31 @@ typedef struct exec {
 /* --- rows --- */
 
 /* NULL if absent. */
-const void *row_get(const chain *c, chain_table table, const chain_key *key);
+const void *chain_row_get(const chain *c, chain_table table, const chain_key *key);
 /* A row that exists, for writing; its old value goes to the journal. */
-void *row_edit(chain *c, chain_table table, const chain_key *key);
+void *chain_row_edit(chain *c, chain_table table, const chain_key *key);
 /* A new zeroed row. */
-void *row_create(chain *c, chain_table table, const chain_key *key);
-void *row_edit_or_create(chain *c, chain_table table, const chain_key *key);
+void *chain_row_create(chain *c, chain_table table, const chain_key *key);
+void *chain_row_edit_or_create(chain *c, chain_table table, const chain_key *key);
 
-size_t journal_mark(const chain *c);
-void   journal_undo(chain *c, size_t mark);
+size_t chain_journal_mark(const chain *c);
+void   chain_journal_undo(chain *c, size_t mark);
 
 /* The row's canonical encoding in `buffer` (LIMIT_STATE_VALUE_BYTES). */
-bytes row_encode(const row_table *t, uint32_t number, uint8_t *buffer);
+bytes chain_row_encode(const row_table *t, uint32_t number, uint8_t *buffer);
 
 /* --- money: every movement is one of these, so that the supply record cannot drift --- */
 
 typedef enum purse { PURSE_ESCROW, PURSE_BONDS, PURSE_TREASURY } purse;
 
-err account_credit(chain *c, const cr_address *a, uint64_t amount) MUST_USE;
-err account_debit(chain *c, const cr_address *a, uint64_t amount) MUST_USE; /* ERR_FUNDS */
-err purse_add(chain *c, purse p, uint64_t amount) MUST_USE;
-err purse_take(chain *c, purse p, uint64_t amount) MUST_USE;
-err supply_mint(chain *c, uint64_t amount) MUST_USE; /* ERR_CAP */
-err supply_burn(chain *c, uint64_t amount) MUST_USE;
+err chain_account_credit(chain *c, const cr_address *a, uint64_t amount) MUST_USE;
+err chain_account_debit(chain *c, const cr_address *a, uint64_t amount) MUST_USE; /* ERR_FUNDS */
+err chain_purse_add(chain *c, purse p, uint64_t amount) MUST_USE;
+err chain_purse_take(chain *c, purse p, uint64_t amount) MUST_USE;
+err chain_supply_mint(chain *c, uint64_t amount) MUST_USE; /* ERR_CAP */
+err chain_supply_burn(chain *c, uint64_t amount) MUST_USE;
 /* ERR_INVARIANT unless balances + escrow + bonds + treasury + `floating` = minted - burned and minted <= cap. */
-err supply_check(const chain *c, uint64_t floating, fault *f) MUST_USE;
+err chain_supply_check(const chain *c, uint64_t floating, fault *f) MUST_USE;
 
 /* --- the rest --- */
 
@@ -108,54 +108,56 @@ static inline uint64_t param(const chain *c, chain_param p)
 {
     return c->genesis.params.v[p];
 }
-bool kyc_valid_at(const chain *c, const cr_address *a, uint64_t height);
+bool chain_kyc_valid_at(const chain *c, const cr_address *a, uint64_t height);
 
 /* The next event of the transaction (or block); zeroed, type and index set. */
-chain_event *event_add(chain *c, chain_event_type type, uint32_t tx_index);
+chain_event *chain_event_add(chain *c, chain_event_type type, uint32_t tx_index);
 
 /* memory.c */
 void *chain_alloc(const chain_config *config, size_t count, size_t size);
 void  chain_release(const chain_config *config, void *block, size_t count, size_t size);
-err   table_room(chain *c, chain_table table, size_t extra) MUST_USE;
-err   tree_room(chain *c, tree *t, size_t extra) MUST_USE;
+err   chain_table_room(chain *c, chain_table table, size_t extra) MUST_USE;
+err   chain_tree_room(chain *c, tree *t, size_t extra) MUST_USE;
 bool  chain_has_room(const chain *c, size_t tx_count, size_t tx_bytes);
 
 /* Brings the trees up to the rows of block_dirty. */
-void trees_sync(chain *c);
+void chain_trees_sync(chain *c);
 /* Root over the module roots; `top` (may be NULL) gets them. */
-hash256 trees_root(chain *c, hash256 module_roots[CHAIN_MODULE_COUNT]);
+hash256 chain_trees_root(chain *c, hash256 module_roots[CHAIN_MODULE_COUNT]);
 /* The rows of block_dirty join mark_dirty. */
-void block_dirty_to_mark(chain *c);
+void chain_block_dirty_to_mark(chain *c);
 
 /* exec.c: one transaction. An error of `admit` means that it has no place in a block. */
-err exec_admit(const chain *c, const chain_tx *tx, size_t len, uint64_t height, uint64_t nonce_window, bool signature_known,
-               uint64_t *base, uint64_t *total, fault *f) MUST_USE;
-err exec_tx(chain *c, const chain_tx *tx, size_t len, uint64_t height, uint32_t index, bool signature_known,
-            chain_tx_result *result, fault *f) MUST_USE;
+err chain_exec_admit(const chain *c, const chain_tx *tx, size_t len, uint64_t height, uint64_t nonce_window, bool signature_known,
+                     uint64_t *base, uint64_t *total, fault *f) MUST_USE;
+err chain_exec_tx(chain *c, const chain_tx *tx, size_t len, uint64_t height, uint32_t index, bool signature_known,
+                  chain_tx_result *result, fault *f) MUST_USE;
 
 /* exec_account.c */
-err exec_transfer(exec *x, const chain_tx_transfer *p, fault *f) MUST_USE;
-err exec_kyc_attest(exec *x, const chain_tx_kyc_attest *p, fault *f) MUST_USE;
-err exec_kyc_revoke(exec *x, const chain_tx_kyc_revoke *p, fault *f) MUST_USE;
+err chain_exec_transfer(exec *x, const chain_tx_transfer *p, fault *f) MUST_USE;
+err chain_exec_kyc_attest(exec *x, const chain_tx_kyc_attest *p, fault *f) MUST_USE;
+err chain_exec_kyc_revoke(exec *x, const chain_tx_kyc_revoke *p, fault *f) MUST_USE;
 
 /* exec_worker.c */
-err exec_worker_register(exec *x, const chain_tx_worker_register *p, fault *f) MUST_USE;
-err exec_worker_unregister(exec *x, const chain_tx_worker_unregister *p, fault *f) MUST_USE;
-err exec_worker_withdraw(exec *x, const chain_tx_worker_withdraw *p, fault *f) MUST_USE;
+err chain_exec_worker_register(exec *x, const chain_tx_worker_register *p, fault *f) MUST_USE;
+err chain_exec_worker_unregister(exec *x, const chain_tx_worker_unregister *p, fault *f) MUST_USE;
+err chain_exec_worker_withdraw(exec *x, const chain_tx_worker_withdraw *p, fault *f) MUST_USE;
 /* Registered, active, bonded: ERR_NOT_FOUND, ERR_STATE, ERR_BOND. */
-err worker_may_take_work(const chain *c, const cr_address *worker, fault *f) MUST_USE;
+err chain_worker_may_take_work(const chain *c, const cr_address *worker, fault *f) MUST_USE;
 
 /* exec_job.c */
-err exec_job_post(exec *x, const chain_tx_job_post *p, fault *f) MUST_USE;
-err exec_job_bid(exec *x, const chain_tx_job_bid *p, fault *f) MUST_USE;
-err exec_job_match(exec *x, const chain_tx_job_match *p, fault *f) MUST_USE;
-err exec_job_close(exec *x, const chain_tx_job_close *p, fault *f) MUST_USE;
+err chain_exec_job_post(exec *x, const chain_tx_job_post *p, fault *f) MUST_USE;
+err chain_exec_job_bid(exec *x, const chain_tx_job_bid *p, fault *f) MUST_USE;
+err chain_exec_job_match(exec *x, const chain_tx_job_match *p, fault *f) MUST_USE;
+err chain_exec_job_close(exec *x, const chain_tx_job_close *p, fault *f) MUST_USE;
+/* ERR_NOT_FOUND (naming `what`) or ERR_STATE. */
+err chain_find_open_job(const exec *x, const hash256 *id, const char *what, const chain_row_job **out, fault *f) MUST_USE;
 /* The sender is the job's buyer or coordinator. */
-bool job_sender_leads(const exec *x, const chain_row_job *job);
+bool chain_job_sender_leads(const exec *x, const chain_row_job *job);
 
 /* exec_receipt.c */
-err exec_trace_commit(exec *x, const chain_tx_trace_commit *p, fault *f) MUST_USE;
-err exec_receipt_pay(exec *x, const chain_tx_receipt_pay *p, fault *f) MUST_USE;
-err exec_slash(exec *x, const chain_tx_slash *p, fault *f) MUST_USE;
+err chain_exec_trace_commit(exec *x, const chain_tx_trace_commit *p, fault *f) MUST_USE;
+err chain_exec_receipt_pay(exec *x, const chain_tx_receipt_pay *p, fault *f) MUST_USE;
+err chain_exec_slash(exec *x, const chain_tx_slash *p, fault *f) MUST_USE;
 
 #endif

@@ -19,8 +19,8 @@ static err check_nonce(uint64_t nonce, uint64_t next, uint64_t window, fault *f)
     return OK;
 }
 
-err exec_admit(const chain *c, const chain_tx *tx, size_t len, uint64_t height, uint64_t nonce_window, bool signature_known,
-               uint64_t *base, uint64_t *total, fault *f)
+err chain_exec_admit(const chain *c, const chain_tx *tx, size_t len, uint64_t height, uint64_t nonce_window, bool signature_known,
+                     uint64_t *base, uint64_t *total, fault *f)
 {
     if (!chain_name_equal(&tx->chain_id, &c->genesis.chain_id))
         return fail(f, ERR_CHAIN_ID, "tx.chain_id", 0);
@@ -30,7 +30,7 @@ err exec_admit(const chain *c, const chain_tx *tx, size_t len, uint64_t height, 
         return fail(f, ERR_RANGE, "tx.expiry_height", tx->expiry_height);
     cr_address sender = cr_address_of_key(&tx->sender);
     chain_key key = chain_key_address(&sender);
-    const chain_row_account *account = row_get(c, CHAIN_TABLE_ACCOUNT, &key);
+    const chain_row_account *account = chain_row_get(c, CHAIN_TABLE_ACCOUNT, &key);
     if (!account)
         return fail(f, ERR_FUNDS, "tx.sender", 0);
     TRY(check_nonce(tx->nonce, account->nonce, nonce_window, f));
@@ -66,7 +66,7 @@ err chain_check(const chain *c, chain_tx *out, bytes tx, chain_check_flags flags
     if (c->loading || c->pending)
         return fail(f, ERR_STATE, "chain", c->head.height);
     TRY(chain_tx_decode(out, tx, f));
-    TRY(exec_admit(c, out, tx.len, c->head.height + 1, LIMIT_NONCE_WINDOW, flags.signature_known, &base, &total, f));
+    TRY(chain_exec_admit(c, out, tx.len, c->head.height + 1, LIMIT_NONCE_WINDOW, flags.signature_known, &base, &total, f));
     cr_address sender = cr_address_of_key(&out->sender);
     const chain_row_account *account = chain_account(c, &sender);
     if (checked_add_u64(&need, total, amount_taken(out)) != OK || account->balance < need)
@@ -74,18 +74,18 @@ err chain_check(const chain *c, chain_tx *out, bytes tx, chain_check_flags flags
     return OK;
 }
 
-bool kyc_valid_at(const chain *c, const cr_address *a, uint64_t height)
+bool chain_kyc_valid_at(const chain *c, const cr_address *a, uint64_t height)
 {
     chain_key key = chain_key_address(a);
-    const chain_row_identity *id = row_get(c, CHAIN_TABLE_IDENTITY, &key);
+    const chain_row_identity *id = chain_row_get(c, CHAIN_TABLE_IDENTITY, &key);
     if (!id || id->level == 0 || id->expiry_height < height)
         return false;
     chain_key issuer_key = chain_key_address(&id->issuer);
-    const chain_row_issuer *issuer = row_get(c, CHAIN_TABLE_ISSUER, &issuer_key);
+    const chain_row_issuer *issuer = chain_row_get(c, CHAIN_TABLE_ISSUER, &issuer_key);
     return issuer && issuer->active;
 }
 
-chain_event *event_add(chain *c, chain_event_type type, uint32_t tx_index)
+chain_event *chain_event_add(chain *c, chain_event_type type, uint32_t tx_index)
 {
     CHECK(c->event_count < c->event_cap);
     chain_event *e = &c->events[c->event_count++];
@@ -100,7 +100,7 @@ static err dispatch(exec *x, const chain_tx *tx, fault *f)
     switch (tx->type) {
 #define TX_BEGIN(ID, number, name, size_max, doc) \
     case CHAIN_TX_##ID:                           \
-        return exec_##name(x, &tx->payload.name, f);
+        return chain_exec_##name(x, &tx->payload.name, f);
 #define FIELD(record, type, field, max, doc)
 #define TX_END(ID, name)
 #include "tx.def"
@@ -116,34 +116,34 @@ static err take_fee(chain *c, const exec *x, uint64_t base, uint64_t total, faul
 {
     uint64_t burn;
     if (mul_div_u64(&burn, base, param(c, CHAIN_PARAM_FEE_BURN), PPM, ROUND_DOWN) != OK ||
-        account_debit(c, &x->sender, total) != OK || checked_add_u64(&c->block_fees, c->block_fees, total) != OK ||
+        chain_account_debit(c, &x->sender, total) != OK || checked_add_u64(&c->block_fees, c->block_fees, total) != OK ||
         checked_add_u64(&c->block_burn, c->block_burn, burn) != OK)
         return fail(f, ERR_INVARIANT, "fee", total);
     chain_key key = chain_key_address(&x->sender);
-    chain_row_account *account = row_edit(c, CHAIN_TABLE_ACCOUNT, &key);
+    chain_row_account *account = chain_row_edit(c, CHAIN_TABLE_ACCOUNT, &key);
     if (checked_add_u64(&account->nonce, account->nonce, 1) != OK)
         return fail(f, ERR_NONCE, "tx.nonce", account->nonce);
     return OK;
 }
 
-err exec_tx(chain *c, const chain_tx *tx, size_t len, uint64_t height, uint32_t index, bool signature_known,
-            chain_tx_result *result, fault *f)
+err chain_exec_tx(chain *c, const chain_tx *tx, size_t len, uint64_t height, uint32_t index, bool signature_known,
+                  chain_tx_result *result, fault *f)
 {
     uint64_t base, total;
-    TRY(exec_admit(c, tx, len, height, 1, signature_known, &base, &total, f));
+    TRY(chain_exec_admit(c, tx, len, height, 1, signature_known, &base, &total, f));
     exec x = { .c = c, .height = height, .sender = cr_address_of_key(&tx->sender), .sender_key = tx->sender, .tx_id = tx->id,
                .tx_index = index };
     TRY(take_fee(c, &x, base, total, f));
 
     *result = (chain_tx_result){ .id = tx->id, .fee = total, .event_first = (uint32_t)c->event_count };
-    size_t mark = journal_mark(c), events = c->event_count;
+    size_t mark = chain_journal_mark(c), events = c->event_count;
     fault why = { 0 };
     result->code = dispatch(&x, tx, &why);
     if (result->code != OK) {
-        journal_undo(c, mark);
+        chain_journal_undo(c, mark);
         c->event_count = events;
         result->what = why.what ? why.what : "amount";
     }
     result->event_count = (uint32_t)(c->event_count - events);
-    return supply_check(c, c->block_fees, f);
+    return chain_supply_check(c, c->block_fees, f);
 }

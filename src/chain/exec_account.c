@@ -2,7 +2,7 @@
  * Transfers and identity. */
 #include "chain/chain_int.h"
 
-err exec_transfer(exec *x, const chain_tx_transfer *p, fault *f)
+err chain_exec_transfer(exec *x, const chain_tx_transfer *p, fault *f)
 {
     chain *c = x->c;
     cr_address treasury = chain_treasury_address();
@@ -13,21 +13,21 @@ err exec_transfer(exec *x, const chain_tx_transfer *p, fault *f)
         return fail(f, ERR_RANGE, "transfer.amount", 0);
 
     uint64_t tariff = 0, rate_bps = param(c, CHAIN_PARAM_TARIFF);
-    if (!to_treasury && !kyc_valid_at(c, &x->sender, x->height))
+    if (!to_treasury && !chain_kyc_valid_at(c, &x->sender, x->height))
         TRY(mul_div_u64(&tariff, p->amount, rate_bps, BPS, ROUND_DOWN));
-    if (account_debit(c, &x->sender, p->amount) != OK)
+    if (chain_account_debit(c, &x->sender, p->amount) != OK)
         return fail(f, ERR_FUNDS, "transfer.amount", p->amount);
     uint64_t net = p->amount - tariff;
     if (to_treasury)
-        TRY(purse_add(c, PURSE_TREASURY, net));
+        TRY(chain_purse_add(c, PURSE_TREASURY, net));
     else
-        TRY(account_credit(c, &p->to, net));
+        TRY(chain_account_credit(c, &p->to, net));
 
-    event_add(c, CHAIN_EVENT_TRANSFERRED, x->tx_index)->data.transferred =
+    chain_event_add(c, CHAIN_EVENT_TRANSFERRED, x->tx_index)->data.transferred =
         (chain_event_transferred){ .from = x->sender, .to = p->to, .amount = net };
     if (tariff) {
-        TRY(purse_add(c, PURSE_TREASURY, tariff));
-        event_add(c, CHAIN_EVENT_TARIFF_COLLECTED, x->tx_index)->data.tariff_collected =
+        TRY(chain_purse_add(c, PURSE_TREASURY, tariff));
+        chain_event_add(c, CHAIN_EVENT_TARIFF_COLLECTED, x->tx_index)->data.tariff_collected =
             (chain_event_tariff_collected){ .payer = x->sender, .amount = tariff, .rate_bps = rate_bps };
     }
     return OK;
@@ -36,11 +36,11 @@ err exec_transfer(exec *x, const chain_tx_transfer *p, fault *f)
 static err check_issuer(const exec *x, const char *what, fault *f)
 {
     chain_key key = chain_key_address(&x->sender);
-    const chain_row_issuer *issuer = row_get(x->c, CHAIN_TABLE_ISSUER, &key);
+    const chain_row_issuer *issuer = chain_row_get(x->c, CHAIN_TABLE_ISSUER, &key);
     return issuer && issuer->active ? OK : fail(f, ERR_PERMISSION, what, 0);
 }
 
-err exec_kyc_attest(exec *x, const chain_tx_kyc_attest *p, fault *f)
+err chain_exec_kyc_attest(exec *x, const chain_tx_kyc_attest *p, fault *f)
 {
     chain *c = x->c;
     TRY(check_issuer(x, "kyc_attest.sender", f));
@@ -53,31 +53,31 @@ err exec_kyc_attest(exec *x, const chain_tx_kyc_attest *p, fault *f)
     if (p->expiry_height <= x->height)
         return fail(f, ERR_EXPIRED, "kyc_attest.expiry_height", p->expiry_height);
     chain_key key = chain_key_address(&p->subject);
-    const chain_row_identity *now = row_get(c, CHAIN_TABLE_IDENTITY, &key);
-    if (now && !cr_address_equal(&now->issuer, &x->sender) && kyc_valid_at(c, &p->subject, x->height))
+    const chain_row_identity *now = chain_row_get(c, CHAIN_TABLE_IDENTITY, &key);
+    if (now && !cr_address_equal(&now->issuer, &x->sender) && chain_kyc_valid_at(c, &p->subject, x->height))
         return fail(f, ERR_EXISTS, "kyc_attest.subject", 0);
 
-    chain_row_identity *row = row_edit_or_create(c, CHAIN_TABLE_IDENTITY, &key);
+    chain_row_identity *row = chain_row_edit_or_create(c, CHAIN_TABLE_IDENTITY, &key);
     *row = (chain_row_identity){ .issuer = x->sender, .level = p->level, .jurisdiction = p->jurisdiction,
                                  .expiry_height = p->expiry_height, .commitment = p->commitment };
-    event_add(c, CHAIN_EVENT_KYC_CHANGED, x->tx_index)->data.kyc_changed =
+    chain_event_add(c, CHAIN_EVENT_KYC_CHANGED, x->tx_index)->data.kyc_changed =
         (chain_event_kyc_changed){ .subject = p->subject, .level = p->level };
     return OK;
 }
 
-err exec_kyc_revoke(exec *x, const chain_tx_kyc_revoke *p, fault *f)
+err chain_exec_kyc_revoke(exec *x, const chain_tx_kyc_revoke *p, fault *f)
 {
     chain *c = x->c;
     TRY(check_issuer(x, "kyc_revoke.sender", f));
     chain_key key = chain_key_address(&p->subject);
-    const chain_row_identity *now = row_get(c, CHAIN_TABLE_IDENTITY, &key);
+    const chain_row_identity *now = chain_row_get(c, CHAIN_TABLE_IDENTITY, &key);
     if (!now || now->level == 0)
         return fail(f, ERR_NOT_FOUND, "kyc_revoke.subject", 0);
     if (!cr_address_equal(&now->issuer, &x->sender))
         return fail(f, ERR_PERMISSION, "kyc_revoke.subject", 0);
-    chain_row_identity *row = row_edit(c, CHAIN_TABLE_IDENTITY, &key);
+    chain_row_identity *row = chain_row_edit(c, CHAIN_TABLE_IDENTITY, &key);
     row->level = 0;
-    event_add(c, CHAIN_EVENT_KYC_CHANGED, x->tx_index)->data.kyc_changed =
+    chain_event_add(c, CHAIN_EVENT_KYC_CHANGED, x->tx_index)->data.kyc_changed =
         (chain_event_kyc_changed){ .subject = p->subject };
     return OK;
 }

@@ -2,7 +2,7 @@
  * Jobs: post, bid, match, close. */
 #include "chain/chain_int.h"
 
-bool job_sender_leads(const exec *x, const chain_row_job *job)
+bool chain_job_sender_leads(const exec *x, const chain_row_job *job)
 {
     return cr_address_equal(&x->sender, &job->owner) || memcmp(&x->sender_key, &job->coordinator, sizeof x->sender_key) == 0;
 }
@@ -43,16 +43,16 @@ static err check_terms(const exec *x, const chain_tx_job_post *p, fault *f)
     return OK;
 }
 
-err exec_job_post(exec *x, const chain_tx_job_post *p, fault *f)
+err chain_exec_job_post(exec *x, const chain_tx_job_post *p, fault *f)
 {
     chain *c = x->c;
     TRY(check_model(p, f));
     TRY(check_terms(x, p, f));
-    if (account_debit(c, &x->sender, p->escrow) != OK)
+    if (chain_account_debit(c, &x->sender, p->escrow) != OK)
         return fail(f, ERR_FUNDS, "job_post.escrow", p->escrow);
-    TRY(purse_add(c, PURSE_ESCROW, p->escrow));
+    TRY(chain_purse_add(c, PURSE_ESCROW, p->escrow));
     chain_key key = chain_key_job(&x->tx_id);
-    chain_row_job *job = row_create(c, CHAIN_TABLE_JOB, &key);
+    chain_row_job *job = chain_row_create(c, CHAIN_TABLE_JOB, &key);
     *job = (chain_row_job){
         .owner = x->sender,
         .coordinator = p->coordinator,
@@ -84,15 +84,15 @@ err exec_job_post(exec *x, const chain_tx_job_post *p, fault *f)
         .escrow = p->escrow,
         .expiry_height = p->expiry_height,
     };
-    event_add(c, CHAIN_EVENT_JOB_POSTED, x->tx_index)->data.job_posted =
+    chain_event_add(c, CHAIN_EVENT_JOB_POSTED, x->tx_index)->data.job_posted =
         (chain_event_job_posted){ .job = x->tx_id, .owner = x->sender, .escrow = p->escrow };
     return OK;
 }
 
-static err find_open_job(const exec *x, const hash256 *id, const char *what, const chain_row_job **out, fault *f)
+err chain_find_open_job(const exec *x, const hash256 *id, const char *what, const chain_row_job **out, fault *f)
 {
     chain_key key = chain_key_job(id);
-    const chain_row_job *job = row_get(x->c, CHAIN_TABLE_JOB, &key);
+    const chain_row_job *job = chain_row_get(x->c, CHAIN_TABLE_JOB, &key);
     if (!job)
         return fail(f, ERR_NOT_FOUND, what, 0);
     if (job->status != CHAIN_JOB_OPEN)
@@ -101,16 +101,16 @@ static err find_open_job(const exec *x, const hash256 *id, const char *what, con
     return OK;
 }
 
-err exec_job_bid(exec *x, const chain_tx_job_bid *p, fault *f)
+err chain_exec_job_bid(exec *x, const chain_tx_job_bid *p, fault *f)
 {
     chain *c = x->c;
     const chain_row_job *job;
-    TRY(find_open_job(x, &p->job, "job_bid.job", &job, f));
+    TRY(chain_find_open_job(x, &p->job, "job_bid.job", &job, f));
     if (x->height > job->expiry_height)
         return fail(f, ERR_EXPIRED, "job.expiry_height", job->expiry_height);
-    TRY(worker_may_take_work(c, &x->sender, f));
+    TRY(chain_worker_may_take_work(c, &x->sender, f));
     chain_key worker_key = chain_key_address(&x->sender);
-    const chain_row_worker *w = row_get(c, CHAIN_TABLE_WORKER, &worker_key);
+    const chain_row_worker *w = chain_row_get(c, CHAIN_TABLE_WORKER, &worker_key);
     if (p->price == 0 || p->price > job->price)
         return fail(f, ERR_RANGE, "job_bid.price", p->price);
     if (p->capacity == 0 || p->capacity > w->max_batch_size)
@@ -120,48 +120,48 @@ err exec_job_bid(exec *x, const chain_tx_job_bid *p, fault *f)
     if (job->model_parameters > w->max_model_parameters)
         return fail(f, ERR_LIMIT, "worker.max_model_parameters", w->max_model_parameters);
     chain_key key = chain_key_bid(&p->job, &x->sender);
-    const chain_row_bid *now = row_get(c, CHAIN_TABLE_BID, &key);
+    const chain_row_bid *now = chain_row_get(c, CHAIN_TABLE_BID, &key);
     if (now && now->status == CHAIN_BID_ACCEPTED)
         return fail(f, ERR_DUPLICATE, "job_bid.job", 0);
 
-    chain_row_bid *bid = row_edit_or_create(c, CHAIN_TABLE_BID, &key);
+    chain_row_bid *bid = chain_row_edit_or_create(c, CHAIN_TABLE_BID, &key);
     *bid = (chain_row_bid){ .price = p->price, .capacity = p->capacity, .status = CHAIN_BID_OPEN };
-    event_add(c, CHAIN_EVENT_BID_PLACED, x->tx_index)->data.bid_placed =
+    chain_event_add(c, CHAIN_EVENT_BID_PLACED, x->tx_index)->data.bid_placed =
         (chain_event_bid_placed){ .job = p->job, .worker = x->sender, .price = p->price };
     return OK;
 }
 
-err exec_job_match(exec *x, const chain_tx_job_match *p, fault *f)
+err chain_exec_job_match(exec *x, const chain_tx_job_match *p, fault *f)
 {
     chain *c = x->c;
     const chain_row_job *job;
     cr_address workers[64];
     size_t count;
-    TRY(find_open_job(x, &p->job, "job_match.job", &job, f));
-    if (!job_sender_leads(x, job))
+    TRY(chain_find_open_job(x, &p->job, "job_match.job", &job, f));
+    if (!chain_job_sender_leads(x, job))
         return fail(f, ERR_PERMISSION, "job_match.sender", 0);
     TRY(chain_addresses_decode(workers, &count, p->workers, f));
     for (size_t i = 0; i < count; i++) {
         chain_key key = chain_key_bid(&p->job, &workers[i]);
-        const chain_row_bid *now = row_get(c, CHAIN_TABLE_BID, &key);
+        const chain_row_bid *now = chain_row_get(c, CHAIN_TABLE_BID, &key);
         if (!now)
             return fail(f, ERR_NOT_FOUND, "job_match.workers", i);
         if (now->status == CHAIN_BID_ACCEPTED)
             return fail(f, ERR_DUPLICATE, "job_match.workers", i);
-        TRY(worker_may_take_work(c, &workers[i], f));
-        chain_row_bid *bid = row_edit(c, CHAIN_TABLE_BID, &key);
+        TRY(chain_worker_may_take_work(c, &workers[i], f));
+        chain_row_bid *bid = chain_row_edit(c, CHAIN_TABLE_BID, &key);
         bid->status = CHAIN_BID_ACCEPTED;
-        event_add(c, CHAIN_EVENT_BID_ACCEPTED, x->tx_index)->data.bid_accepted =
+        chain_event_add(c, CHAIN_EVENT_BID_ACCEPTED, x->tx_index)->data.bid_accepted =
             (chain_event_bid_accepted){ .job = p->job, .worker = workers[i] };
     }
     return OK;
 }
 
-err exec_job_close(exec *x, const chain_tx_job_close *p, fault *f)
+err chain_exec_job_close(exec *x, const chain_tx_job_close *p, fault *f)
 {
     chain *c = x->c;
     const chain_row_job *now;
-    TRY(find_open_job(x, &p->job, "job_close.job", &now, f));
+    TRY(chain_find_open_job(x, &p->job, "job_close.job", &now, f));
     bool complete = now->sequences_paid == now->sequences_total;
     uint64_t refund_height;
     TRY(checked_add_u64(&refund_height, now->expiry_height, param(c, CHAIN_PARAM_CLAIM_WINDOW)));
@@ -169,13 +169,13 @@ err exec_job_close(exec *x, const chain_tx_job_close *p, fault *f)
         return fail(f, ERR_STATE, "job.expiry_height", refund_height);
 
     chain_key key = chain_key_job(&p->job);
-    chain_row_job *job = row_edit(c, CHAIN_TABLE_JOB, &key);
+    chain_row_job *job = chain_row_edit(c, CHAIN_TABLE_JOB, &key);
     uint64_t refund = job->escrow;
     job->escrow = 0;
     job->status = complete ? CHAIN_JOB_COMPLETE : CHAIN_JOB_REFUNDED;
-    TRY(purse_take(c, PURSE_ESCROW, refund));
-    TRY(account_credit(c, &job->owner, refund));
-    event_add(c, CHAIN_EVENT_JOB_CLOSED, x->tx_index)->data.job_closed =
+    TRY(chain_purse_take(c, PURSE_ESCROW, refund));
+    TRY(chain_account_credit(c, &job->owner, refund));
+    chain_event_add(c, CHAIN_EVENT_JOB_CLOSED, x->tx_index)->data.job_closed =
         (chain_event_job_closed){ .job = p->job, .status = job->status, .refund = refund };
     return OK;
 }

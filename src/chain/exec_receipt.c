@@ -42,13 +42,13 @@ static err receipt_check_terms(const exec *x, const receipt *r, const chain_row_
     if (l->expiry_height > job->expiry_height)
         return fail(f, ERR_EXPIRED, "lease.expiry_height", l->expiry_height);
     chain_key worker_key = chain_key_address(&r->worker);
-    const chain_row_worker *w = row_get(x->c, CHAIN_TABLE_WORKER, &worker_key);
+    const chain_row_worker *w = chain_row_get(x->c, CHAIN_TABLE_WORKER, &worker_key);
     if (!w)
         return fail(f, ERR_NOT_FOUND, "lease.worker", 0);
     if (w->status == CHAIN_WORKER_LEFT)
         return fail(f, ERR_STATE, "worker.status", w->status);
     chain_key bid_key = chain_key_bid(&l->job, &r->worker);
-    const chain_row_bid *bid = row_get(x->c, CHAIN_TABLE_BID, &bid_key);
+    const chain_row_bid *bid = chain_row_get(x->c, CHAIN_TABLE_BID, &bid_key);
     if (!bid || bid->status != CHAIN_BID_ACCEPTED)
         return fail(f, ERR_PERMISSION, "lease.worker", 0);
     if (sequences > bid->capacity)
@@ -61,21 +61,10 @@ static err receipt_check_terms(const exec *x, const receipt *r, const chain_row_
     return OK;
 }
 
-static err find_open_job(const exec *x, const hash256 *id, const char *what, const chain_row_job **out, fault *f)
-{
-    chain_key key = chain_key_job(id);
-    *out = row_get(x->c, CHAIN_TABLE_JOB, &key);
-    if (!*out)
-        return fail(f, ERR_NOT_FOUND, what, 0);
-    if ((*out)->status != CHAIN_JOB_OPEN)
-        return fail(f, ERR_STATE, "job.status", (*out)->status);
-    return OK;
-}
-
 static chain_row_lease *lease_create(const exec *x, const receipt *r)
 {
     chain_key key = chain_key_numbered(&r->lease.job, r->lease.lease_id);
-    chain_row_lease *row = row_create(x->c, CHAIN_TABLE_LEASE, &key);
+    chain_row_lease *row = chain_row_create(x->c, CHAIN_TABLE_LEASE, &key);
     *row = (chain_row_lease){ .lease_hash = r->lease_signed.hash, .attestation_hash = r->attestation_signed.hash,
                               .trace_root = r->attestation.trace_root, .worker = r->worker, .from = r->lease.from,
                               .to = r->lease.to };
@@ -85,13 +74,13 @@ static chain_row_lease *lease_create(const exec *x, const receipt *r)
 static const chain_row_lease *lease_find(const exec *x, const receipt *r)
 {
     chain_key key = chain_key_numbered(&r->lease.job, r->lease.lease_id);
-    return row_get(x->c, CHAIN_TABLE_LEASE, &key);
+    return chain_row_get(x->c, CHAIN_TABLE_LEASE, &key);
 }
 
 static chain_row_worker *worker_edit(const exec *x, const cr_address *worker)
 {
     chain_key key = chain_key_address(worker);
-    return row_edit(x->c, CHAIN_TABLE_WORKER, &key);
+    return chain_row_edit(x->c, CHAIN_TABLE_WORKER, &key);
 }
 
 /* The block after this one puts its randomness where the sample of its commitments is drawn from. */
@@ -100,25 +89,25 @@ static err ask_for_beacon(const exec *x)
     uint64_t next;
     TRY(checked_add_u64(&next, x->height, 1));
     chain_key key = chain_key_height(next);
-    if (!row_get(x->c, CHAIN_TABLE_BEACON, &key))
-        (void)row_create(x->c, CHAIN_TABLE_BEACON, &key);
+    if (!chain_row_get(x->c, CHAIN_TABLE_BEACON, &key))
+        (void)chain_row_create(x->c, CHAIN_TABLE_BEACON, &key);
     return OK;
 }
 
-err exec_trace_commit(exec *x, const chain_tx_trace_commit *p, fault *f)
+err chain_exec_trace_commit(exec *x, const chain_tx_trace_commit *p, fault *f)
 {
     chain *c = x->c;
     const chain_row_job *job;
     chain_receipt items[64];
     size_t count;
-    TRY(find_open_job(x, &p->job, "trace_commit.job", &job, f));
+    TRY(chain_find_open_job(x, &p->job, "trace_commit.job", &job, f));
     TRY(chain_receipts_decode(items, &count, p->traces, f));
     uint64_t live_until;
     TRY(checked_add_u64(&live_until, job->expiry_height, param(c, CHAIN_PARAM_CLAIM_WINDOW)));
     for (size_t i = 0; i < count; i++) {
         receipt r;
         TRY(receipt_open(x, &r, &p->job, job, items[i].lease, items[i].attestation, f));
-        if (!job_sender_leads(x, job) && !cr_address_equal(&x->sender, &r.worker))
+        if (!chain_job_sender_leads(x, job) && !cr_address_equal(&x->sender, &r.worker))
             return fail(f, ERR_PERMISSION, "trace_commit.sender", i);
         TRY(receipt_check_terms(x, &r, job, f));
         if (x->height > r.lease.expiry_height)
@@ -132,7 +121,7 @@ err exec_trace_commit(exec *x, const chain_tx_trace_commit *p, fault *f)
         TRY(checked_add_u64(&w->live_leases, w->live_leases, 1));
         if (w->live_until_height < live_until)
             w->live_until_height = live_until;
-        event_add(c, CHAIN_EVENT_TRACE_COMMITTED, x->tx_index)->data.trace_committed =
+        chain_event_add(c, CHAIN_EVENT_TRACE_COMMITTED, x->tx_index)->data.trace_committed =
             (chain_event_trace_committed){ .job = p->job, .lease_id = r.lease.lease_id, .trace_root = row->trace_root };
     }
     return ask_for_beacon(x);
@@ -141,7 +130,7 @@ err exec_trace_commit(exec *x, const chain_tx_trace_commit *p, fault *f)
 /* Whether this lease may be paid now, and by this sender. */
 static err check_payable(const exec *x, const receipt *r, const chain_row_job *job, const chain_row_lease *row, fault *f)
 {
-    bool leads = job_sender_leads(x, job);
+    bool leads = chain_job_sender_leads(x, job);
     if (!row) {
         if (job->sample_ppm > 0)
             return fail(f, ERR_STATE, "trace commitment", r->lease.lease_id);
@@ -173,7 +162,7 @@ static err cover(const exec *x, const chain_lease *l, fault *f)
 {
     for (uint64_t block = l->from / 256; block <= (l->to - 1) / 256; block++) {
         chain_key key = chain_key_numbered(&l->job, block);
-        chain_row_coverage *row = row_edit_or_create(x->c, CHAIN_TABLE_COVERAGE, &key);
+        chain_row_coverage *row = chain_row_edit_or_create(x->c, CHAIN_TABLE_COVERAGE, &key);
         uint64_t first = block * 256 < l->from ? l->from - block * 256 : 0;
         uint64_t last = l->to - block * 256 < 256 ? l->to - block * 256 : 256;
         for (uint64_t i = first; i < last; i++) {
@@ -193,13 +182,13 @@ static err pay(const exec *x, const receipt *r, chain_row_job *job, chain_row_le
     uint64_t gross = r->lease.price, tariff = 0, rate_bps = param(c, CHAIN_PARAM_TARIFF);
     if (job->escrow < gross)
         return fail(f, ERR_FUNDS, "job.escrow", job->escrow);
-    if (!kyc_valid_at(c, &job->owner, x->height) || !kyc_valid_at(c, &r->worker, x->height))
+    if (!chain_kyc_valid_at(c, &job->owner, x->height) || !chain_kyc_valid_at(c, &r->worker, x->height))
         TRY(mul_div_u64(&tariff, gross, rate_bps, BPS, ROUND_DOWN));
     job->escrow -= gross;
     job->sequences_paid += r->lease.to - r->lease.from;
-    TRY(purse_take(c, PURSE_ESCROW, gross));
-    TRY(purse_add(c, PURSE_TREASURY, tariff));
-    TRY(account_credit(c, &r->worker, gross - tariff));
+    TRY(chain_purse_take(c, PURSE_ESCROW, gross));
+    TRY(chain_purse_add(c, PURSE_TREASURY, tariff));
+    TRY(chain_account_credit(c, &r->worker, gross - tariff));
 
     chain_row_worker *w = worker_edit(x, &r->worker);
     if (row->status == CHAIN_LEASE_COMMITTED)
@@ -210,25 +199,25 @@ static err pay(const exec *x, const receipt *r, chain_row_job *job, chain_row_le
     row->gross = gross;
     row->tariff = tariff;
 
-    event_add(c, CHAIN_EVENT_RECEIPT_PAID, x->tx_index)->data.receipt_paid =
+    chain_event_add(c, CHAIN_EVENT_RECEIPT_PAID, x->tx_index)->data.receipt_paid =
         (chain_event_receipt_paid){ .job = r->lease.job, .lease_id = r->lease.lease_id, .worker = r->worker, .gross = gross,
                                     .tariff = tariff };
     if (tariff)
-        event_add(c, CHAIN_EVENT_TARIFF_COLLECTED, x->tx_index)->data.tariff_collected =
+        chain_event_add(c, CHAIN_EVENT_TARIFF_COLLECTED, x->tx_index)->data.tariff_collected =
             (chain_event_tariff_collected){ .payer = r->worker, .amount = tariff, .rate_bps = rate_bps };
     return OK;
 }
 
-err exec_receipt_pay(exec *x, const chain_tx_receipt_pay *p, fault *f)
+err chain_exec_receipt_pay(exec *x, const chain_tx_receipt_pay *p, fault *f)
 {
     chain *c = x->c;
     const chain_row_job *job;
     chain_receipt items[64];
     size_t count;
-    TRY(find_open_job(x, &p->job, "receipt_pay.job", &job, f));
+    TRY(chain_find_open_job(x, &p->job, "receipt_pay.job", &job, f));
     TRY(chain_receipts_decode(items, &count, p->receipts, f));
     chain_key job_key = chain_key_job(&p->job);
-    chain_row_job *mine = row_edit(c, CHAIN_TABLE_JOB, &job_key);
+    chain_row_job *mine = chain_row_edit(c, CHAIN_TABLE_JOB, &job_key);
     for (size_t i = 0; i < count; i++) {
         receipt r;
         TRY(receipt_open(x, &r, &p->job, job, items[i].lease, items[i].attestation, f));
@@ -237,7 +226,7 @@ err exec_receipt_pay(exec *x, const chain_tx_receipt_pay *p, fault *f)
         TRY(check_payable(x, &r, job, row, f));
         TRY(cover(x, &r.lease, f));
         chain_key key = chain_key_numbered(&r.lease.job, r.lease.lease_id);
-        TRY(pay(x, &r, mine, row ? row_edit(c, CHAIN_TABLE_LEASE, &key) : lease_create(x, &r), f));
+        TRY(pay(x, &r, mine, row ? chain_row_edit(c, CHAIN_TABLE_LEASE, &key) : lease_create(x, &r), f));
     }
     return OK;
 }
@@ -261,25 +250,25 @@ static err cut_bond(const exec *x, const receipt *r, const chain_row_job *job, u
     TRY(mul_div_u64(slashed, w->bond, param(c, CHAIN_PARAM_SLASH), PPM, ROUND_UP));
     w->bond -= *slashed;
     TRY(checked_add_u64(&w->leases_spoiled, w->leases_spoiled, 1));
-    TRY(purse_take(c, PURSE_BONDS, *slashed));
+    TRY(chain_purse_take(c, PURSE_BONDS, *slashed));
     TRY(mul_div_u64(burned, *slashed, param(c, CHAIN_PARAM_SLASH_BURN), PPM, ROUND_DOWN));
-    TRY(supply_burn(c, *burned));
+    TRY(chain_supply_burn(c, *burned));
     TRY(mul_div_u64(&reporter, *slashed - *burned, param(c, CHAIN_PARAM_SLASH_REPORTER), PPM, ROUND_DOWN));
-    TRY(account_credit(c, &x->sender, reporter));
-    return account_credit(c, &job->owner, *slashed - *burned - reporter);
+    TRY(chain_account_credit(c, &x->sender, reporter));
+    return chain_account_credit(c, &job->owner, *slashed - *burned - reporter);
 }
 
-err exec_slash(exec *x, const chain_tx_slash *p, fault *f)
+err chain_exec_slash(exec *x, const chain_tx_slash *p, fault *f)
 {
     chain *c = x->c;
     receipt r;
     chain_key job_key = chain_key_job(&p->job);
-    const chain_row_job *job = row_get(c, CHAIN_TABLE_JOB, &job_key);
+    const chain_row_job *job = chain_row_get(c, CHAIN_TABLE_JOB, &job_key);
     if (!job)
         return fail(f, ERR_NOT_FOUND, "slash.job", 0);
     TRY(receipt_open(x, &r, &p->job, job, p->lease, p->attestation, f));
     chain_key worker_key = chain_key_address(&r.worker);
-    if (!row_get(c, CHAIN_TABLE_WORKER, &worker_key))
+    if (!chain_row_get(c, CHAIN_TABLE_WORKER, &worker_key))
         return fail(f, ERR_NOT_FOUND, "lease.worker", 0);
     const chain_row_lease *now = lease_find(x, &r);
     if (now && !hash256_equal(&now->lease_hash, &r.lease_signed.hash))
@@ -290,7 +279,7 @@ err exec_slash(exec *x, const chain_tx_slash *p, fault *f)
 
     uint64_t slashed, burned;
     chain_key key = chain_key_numbered(&r.lease.job, r.lease.lease_id);
-    chain_row_lease *row = now ? row_edit(c, CHAIN_TABLE_LEASE, &key) : lease_create(x, &r);
+    chain_row_lease *row = now ? chain_row_edit(c, CHAIN_TABLE_LEASE, &key) : lease_create(x, &r);
     if (row->status == CHAIN_LEASE_COMMITTED) {
         chain_row_worker *w = worker_edit(x, &r.worker);
         TRY(checked_sub_u64(&w->live_leases, w->live_leases, 1));
@@ -299,7 +288,7 @@ err exec_slash(exec *x, const chain_tx_slash *p, fault *f)
         row->settle_height = x->height;
     row->status = CHAIN_LEASE_SPOILED;
     TRY(cut_bond(x, &r, job, &slashed, &burned));
-    event_add(c, CHAIN_EVENT_WORKER_SLASHED, x->tx_index)->data.worker_slashed =
+    chain_event_add(c, CHAIN_EVENT_WORKER_SLASHED, x->tx_index)->data.worker_slashed =
         (chain_event_worker_slashed){ .job = p->job, .lease_id = r.lease.lease_id, .worker = r.worker, .slashed = slashed,
                                       .burned = burned };
     return OK;

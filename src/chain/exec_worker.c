@@ -2,10 +2,10 @@
  * Workers: bond, capability, leaving. */
 #include "chain/chain_int.h"
 
-err worker_may_take_work(const chain *c, const cr_address *worker, fault *f)
+err chain_worker_may_take_work(const chain *c, const cr_address *worker, fault *f)
 {
     chain_key key = chain_key_address(worker);
-    const chain_row_worker *w = row_get(c, CHAIN_TABLE_WORKER, &key);
+    const chain_row_worker *w = chain_row_get(c, CHAIN_TABLE_WORKER, &key);
     if (!w)
         return fail(f, ERR_NOT_FOUND, "worker", 0);
     if (w->status != CHAIN_WORKER_ACTIVE)
@@ -15,7 +15,7 @@ err worker_may_take_work(const chain *c, const cr_address *worker, fault *f)
     return OK;
 }
 
-err exec_worker_register(exec *x, const chain_tx_worker_register *p, fault *f)
+err chain_exec_worker_register(exec *x, const chain_tx_worker_register *p, fault *f)
 {
     chain *c = x->c;
     if (p->supported_backends == 0)
@@ -25,18 +25,18 @@ err exec_worker_register(exec *x, const chain_tx_worker_register *p, fault *f)
     if (p->max_batch_size == 0)
         return fail(f, ERR_RANGE, "worker_register.max_batch_size", 0);
     chain_key key = chain_key_address(&x->sender);
-    const chain_row_worker *now = row_get(c, CHAIN_TABLE_WORKER, &key);
+    const chain_row_worker *now = chain_row_get(c, CHAIN_TABLE_WORKER, &key);
     if (now && now->status == CHAIN_WORKER_LEAVING)
         return fail(f, ERR_STATE, "worker.status", now->status);
     uint64_t bond = now ? now->bond : 0;
     TRY(checked_add_u64(&bond, bond, p->bond));
     if (bond < param(c, CHAIN_PARAM_WORKER_BOND_MIN))
         return fail(f, ERR_BOND, "worker_register.bond", bond);
-    if (account_debit(c, &x->sender, p->bond) != OK)
+    if (chain_account_debit(c, &x->sender, p->bond) != OK)
         return fail(f, ERR_FUNDS, "worker_register.bond", p->bond);
-    TRY(purse_add(c, PURSE_BONDS, p->bond));
+    TRY(chain_purse_add(c, PURSE_BONDS, p->bond));
 
-    chain_row_worker *w = row_edit_or_create(c, CHAIN_TABLE_WORKER, &key);
+    chain_row_worker *w = chain_row_edit_or_create(c, CHAIN_TABLE_WORKER, &key);
     w->key = x->sender_key;
     w->status = CHAIN_WORKER_ACTIVE;
     w->bond = bond;
@@ -47,34 +47,34 @@ err exec_worker_register(exec *x, const chain_tx_worker_register *p, fault *f)
     w->max_batch_size = p->max_batch_size;
     w->measured_throughput = p->measured_throughput;
     w->proof_overhead_ppm = p->proof_overhead_ppm;
-    event_add(c, CHAIN_EVENT_WORKER_REGISTERED, x->tx_index)->data.worker_registered =
+    chain_event_add(c, CHAIN_EVENT_WORKER_REGISTERED, x->tx_index)->data.worker_registered =
         (chain_event_worker_registered){ .worker = x->sender, .bond = bond };
     return OK;
 }
 
-err exec_worker_unregister(exec *x, const chain_tx_worker_unregister *p, fault *f)
+err chain_exec_worker_unregister(exec *x, const chain_tx_worker_unregister *p, fault *f)
 {
     (void)p;
     chain *c = x->c;
     chain_key key = chain_key_address(&x->sender);
-    const chain_row_worker *now = row_get(c, CHAIN_TABLE_WORKER, &key);
+    const chain_row_worker *now = chain_row_get(c, CHAIN_TABLE_WORKER, &key);
     if (!now)
         return fail(f, ERR_NOT_FOUND, "worker", 0);
     if (now->status != CHAIN_WORKER_ACTIVE)
         return fail(f, ERR_STATE, "worker.status", now->status);
-    chain_row_worker *w = row_edit(c, CHAIN_TABLE_WORKER, &key);
+    chain_row_worker *w = chain_row_edit(c, CHAIN_TABLE_WORKER, &key);
     w->status = CHAIN_WORKER_LEAVING;
     TRY(checked_add_u64(&w->withdraw_height, x->height, param(c, CHAIN_PARAM_WORKER_UNBOND)));
-    event_add(c, CHAIN_EVENT_WORKER_LEFT, x->tx_index)->data.worker_left = (chain_event_worker_left){ .worker = x->sender };
+    chain_event_add(c, CHAIN_EVENT_WORKER_LEFT, x->tx_index)->data.worker_left = (chain_event_worker_left){ .worker = x->sender };
     return OK;
 }
 
-err exec_worker_withdraw(exec *x, const chain_tx_worker_withdraw *p, fault *f)
+err chain_exec_worker_withdraw(exec *x, const chain_tx_worker_withdraw *p, fault *f)
 {
     (void)p;
     chain *c = x->c;
     chain_key key = chain_key_address(&x->sender);
-    const chain_row_worker *now = row_get(c, CHAIN_TABLE_WORKER, &key);
+    const chain_row_worker *now = chain_row_get(c, CHAIN_TABLE_WORKER, &key);
     if (!now)
         return fail(f, ERR_NOT_FOUND, "worker", 0);
     if (now->status != CHAIN_WORKER_LEAVING)
@@ -83,13 +83,13 @@ err exec_worker_withdraw(exec *x, const chain_tx_worker_withdraw *p, fault *f)
         return fail(f, ERR_STATE, "worker.withdraw_height", now->withdraw_height);
     if (now->live_leases && x->height <= now->live_until_height)
         return fail(f, ERR_STATE, "worker.live_leases", now->live_leases);
-    chain_row_worker *w = row_edit(c, CHAIN_TABLE_WORKER, &key);
+    chain_row_worker *w = chain_row_edit(c, CHAIN_TABLE_WORKER, &key);
     uint64_t bond = w->bond;
     w->bond = 0;
     w->status = CHAIN_WORKER_LEFT;
-    TRY(purse_take(c, PURSE_BONDS, bond));
-    TRY(account_credit(c, &x->sender, bond));
-    event_add(c, CHAIN_EVENT_WORKER_LEFT, x->tx_index)->data.worker_left =
+    TRY(chain_purse_take(c, PURSE_BONDS, bond));
+    TRY(chain_account_credit(c, &x->sender, bond));
+    chain_event_add(c, CHAIN_EVENT_WORKER_LEFT, x->tx_index)->data.worker_left =
         (chain_event_worker_left){ .worker = x->sender, .returned = bond };
     return OK;
 }

@@ -28,7 +28,7 @@ static void block_reset(chain *c)
 /* Takes back whatever the block did so far. */
 static void block_drop(chain *c)
 {
-    journal_undo(c, 0);
+    chain_journal_undo(c, 0);
     block_reset(c);
     c->trees_ahead = false;
     c->pending = false;
@@ -56,9 +56,9 @@ static err check_input(const chain *c, const chain_block_input *in, fault *f)
 static void place_beacon(chain *c, uint64_t height, const hash256 *randomness)
 {
     chain_key key = chain_key_height(height);
-    if (!row_get(c, CHAIN_TABLE_BEACON, &key))
+    if (!chain_row_get(c, CHAIN_TABLE_BEACON, &key))
         return;
-    chain_row_beacon *row = row_edit(c, CHAIN_TABLE_BEACON, &key);
+    chain_row_beacon *row = chain_row_edit(c, CHAIN_TABLE_BEACON, &key);
     row->randomness = *randomness;
 }
 
@@ -68,9 +68,9 @@ static err pay_producer(chain *c, const cr_public_key *producer, fault *f)
         return OK;
     cr_address a = cr_address_of_key(producer);
     uint64_t earned = c->block_fees - c->block_burn;
-    if (account_credit(c, &a, earned) != OK || supply_burn(c, c->block_burn) != OK)
+    if (chain_account_credit(c, &a, earned) != OK || chain_supply_burn(c, c->block_burn) != OK)
         return fail(f, ERR_INVARIANT, "fees", c->block_fees);
-    event_add(c, CHAIN_EVENT_FEES_PAID, CHAIN_EVENT_NO_TX)->data.fees_paid =
+    chain_event_add(c, CHAIN_EVENT_FEES_PAID, CHAIN_EVENT_NO_TX)->data.fees_paid =
         (chain_event_fees_paid){ .producer = a, .amount = earned, .burned = c->block_burn };
     c->block_fees = c->block_burn = 0;
     return OK;
@@ -93,7 +93,7 @@ static err run_txs(chain *c, const chain_block_input *in, fault *f)
         const chain_block_tx *item = &in->txs[i];
         err e = chain_tx_decode(&tx, item->raw, f);
         if (e == OK)
-            e = exec_tx(c, &tx, item->raw.len, in->height, (uint32_t)i, item->signature_known, &c->results[i], f);
+            e = chain_exec_tx(c, &tx, item->raw.len, in->height, (uint32_t)i, item->signature_known, &c->results[i], f);
         if (e != OK) {
             if (f)
                 f->at = i;
@@ -113,9 +113,9 @@ err chain_execute(chain *c, const chain_block_input *in, chain_block_result *out
     place_beacon(c, in->height, &randomness);
     TRY_OUT(run_txs(c, in, f));
     TRY_OUT(pay_producer(c, &in->producer, f));
-    TRY_OUT(supply_check(c, 0, f));
+    TRY_OUT(chain_supply_check(c, 0, f));
 
-    trees_sync(c);
+    chain_trees_sync(c);
     c->trees_ahead = true;
     c->pending = true;
     c->pending_header = (chain_header){ .version = CHAIN_HEADER_VERSION,
@@ -124,7 +124,7 @@ err chain_execute(chain *c, const chain_block_input *in, chain_block_result *out
                                         .previous = c->head_hash,
                                         .tx_count = (uint32_t)in->tx_count,
                                         .tx_root = root_of_txs(c, in),
-                                        .state_root = trees_root(c, NULL),
+                                        .state_root = chain_trees_root(c, NULL),
                                         .randomness = randomness,
                                         .beacon = in->beacon,
                                         .producer = in->producer };
@@ -181,7 +181,7 @@ err chain_commit(chain *c, bytes signed_header, fault *f)
     c->head_hash = hash;
     memcpy(c->head_signed, signed_header.data, signed_header.len);
     c->head_signed_len = signed_header.len;
-    block_dirty_to_mark(c);
+    chain_block_dirty_to_mark(c);
     c->journal_len = 0;
     c->trees_ahead = false;
     c->pending = false;
@@ -193,7 +193,7 @@ void chain_abort(chain *c)
     if (c->pending)
         block_drop(c);
     /* Node hashes are renewed now, so that proofs can be made against the head. */
-    (void)trees_root(c, NULL);
+    (void)chain_trees_root(c, NULL);
 }
 
 /* --- propose --- */
@@ -288,8 +288,8 @@ err chain_propose(chain *c, size_t *picked, size_t *picked_count, const chain_bl
         chain_tx tx;
         if (item->raw.len > bytes_max - taken || chain_tx_decode(&tx, item->raw, NULL) != OK)
             continue;
-        if (exec_tx(c, &tx, item->raw.len, c->head.height + 1, (uint32_t)*picked_count, item->signature_known,
-                    &c->results[*picked_count], NULL) != OK)
+        if (chain_exec_tx(c, &tx, item->raw.len, c->head.height + 1, (uint32_t)*picked_count, item->signature_known,
+                          &c->results[*picked_count], NULL) != OK)
             continue;
         picked[(*picked_count)++] = c->candidates[i].index;
         taken += item->raw.len;

@@ -49,7 +49,7 @@ static size_t enough(size_t have, size_t need)
     return need > have + have / 2 ? need : have + have / 2;
 }
 
-err tree_room(chain *c, tree *t, size_t extra)
+err chain_tree_room(chain *c, tree *t, size_t extra)
 {
     size_t need = (size_t)t->leaf_count + extra; /* free numbers are a bonus */
     if (need <= t->cap)
@@ -86,7 +86,7 @@ err tree_room(chain *c, tree *t, size_t extra)
     return OK;
 }
 
-err table_room(chain *c, chain_table table, size_t extra)
+err chain_table_room(chain *c, chain_table table, size_t extra)
 {
     row_table *t = &c->tables[table];
     size_t need = (size_t)t->count + extra;
@@ -123,8 +123,8 @@ err table_room(chain *c, chain_table table, size_t extra)
     t->mark_dirty = mark_dirty;
     t->cap = (uint32_t)cap;
     t->index_mask = (uint32_t)(slots - 1);
-    table_reindex(t);
-    return tree_room(c, &c->trees[t->info->module], extra);
+    chain_table_reindex(t);
+    return chain_tree_room(c, &c->trees[t->info->module], extra);
 }
 
 /* New rows of one table that a block of this size can make. */
@@ -225,9 +225,9 @@ err chain_reserve(chain *c, size_t tx_count, size_t tx_bytes)
     for (unsigned i = 1; i < CHAIN_TABLE_END; i++) {
         size_t extra = rows_of_block(i, tx_count, tx_bytes);
         module_rows[c->tables[i].info->module] += extra;
-        TRY(table_room(c, (chain_table)i, extra));
+        TRY(chain_table_room(c, (chain_table)i, extra));
     }
     for (unsigned i = 0; i < CHAIN_MODULE_COUNT; i++)
-        TRY(tree_room(c, &c->trees[i], module_rows[i]));
+        TRY(chain_tree_room(c, &c->trees[i], module_rows[i]));
     return OK;
 }

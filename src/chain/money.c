@@ -5,25 +5,25 @@
 static chain_row_supply *supply_edit(chain *c)
 {
     chain_key key = chain_key_supply();
-    return row_edit(c, CHAIN_TABLE_SUPPLY, &key);
+    return chain_row_edit(c, CHAIN_TABLE_SUPPLY, &key);
 }
 
-err account_credit(chain *c, const cr_address *a, uint64_t amount)
+err chain_account_credit(chain *c, const cr_address *a, uint64_t amount)
 {
     chain_key key = chain_key_address(a);
-    chain_row_account *account = row_edit_or_create(c, CHAIN_TABLE_ACCOUNT, &key);
+    chain_row_account *account = chain_row_edit_or_create(c, CHAIN_TABLE_ACCOUNT, &key);
     chain_row_supply *supply = supply_edit(c);
     TRY(checked_add_u64(&account->balance, account->balance, amount));
     return checked_add_u64(&supply->balances, supply->balances, amount);
 }
 
-err account_debit(chain *c, const cr_address *a, uint64_t amount)
+err chain_account_debit(chain *c, const cr_address *a, uint64_t amount)
 {
     chain_key key = chain_key_address(a);
-    const chain_row_account *now = row_get(c, CHAIN_TABLE_ACCOUNT, &key);
+    const chain_row_account *now = chain_row_get(c, CHAIN_TABLE_ACCOUNT, &key);
     if (!now || now->balance < amount)
         return ERR_FUNDS;
-    chain_row_account *account = row_edit(c, CHAIN_TABLE_ACCOUNT, &key);
+    chain_row_account *account = chain_row_edit(c, CHAIN_TABLE_ACCOUNT, &key);
     chain_row_supply *supply = supply_edit(c);
     TRY(checked_sub_u64(&account->balance, account->balance, amount));
     return checked_sub_u64(&supply->balances, supply->balances, amount);
@@ -43,19 +43,19 @@ static uint64_t *purse_of(chain_row_supply *supply, purse p)
     return NULL;
 }
 
-err purse_add(chain *c, purse p, uint64_t amount)
+err chain_purse_add(chain *c, purse p, uint64_t amount)
 {
     uint64_t *at = purse_of(supply_edit(c), p);
     return checked_add_u64(at, *at, amount);
 }
 
-err purse_take(chain *c, purse p, uint64_t amount)
+err chain_purse_take(chain *c, purse p, uint64_t amount)
 {
     uint64_t *at = purse_of(supply_edit(c), p);
     return checked_sub_u64(at, *at, amount);
 }
 
-err supply_mint(chain *c, uint64_t amount)
+err chain_supply_mint(chain *c, uint64_t amount)
 {
     chain_row_supply *supply = supply_edit(c);
     if (amount > param(c, CHAIN_PARAM_SUPPLY_CAP) - supply->minted)
@@ -63,16 +63,16 @@ err supply_mint(chain *c, uint64_t amount)
     return checked_add_u64(&supply->minted, supply->minted, amount);
 }
 
-err supply_burn(chain *c, uint64_t amount)
+err chain_supply_burn(chain *c, uint64_t amount)
 {
     chain_row_supply *supply = supply_edit(c);
     return checked_add_u64(&supply->burned, supply->burned, amount);
 }
 
-err supply_check(const chain *c, uint64_t floating, fault *f)
+err chain_supply_check(const chain *c, uint64_t floating, fault *f)
 {
     chain_key key = chain_key_supply();
-    const chain_row_supply *s = row_get(c, CHAIN_TABLE_SUPPLY, &key);
+    const chain_row_supply *s = chain_row_get(c, CHAIN_TABLE_SUPPLY, &key);
     if (!s)
         return fail(f, ERR_INVARIANT, "supply record", 0);
     if (s->minted > param(c, CHAIN_PARAM_SUPPLY_CAP))

@@ -6,55 +6,55 @@
 const chain_row_account *chain_account(const chain *c, const cr_address *a)
 {
     chain_key key = chain_key_address(a);
-    return row_get(c, CHAIN_TABLE_ACCOUNT, &key);
+    return chain_row_get(c, CHAIN_TABLE_ACCOUNT, &key);
 }
 
 const chain_row_supply *chain_supply(const chain *c)
 {
     chain_key key = chain_key_supply();
-    return row_get(c, CHAIN_TABLE_SUPPLY, &key);
+    return chain_row_get(c, CHAIN_TABLE_SUPPLY, &key);
 }
 
 const chain_row_job *chain_job(const chain *c, const hash256 *job)
 {
     chain_key key = chain_key_job(job);
-    return row_get(c, CHAIN_TABLE_JOB, &key);
+    return chain_row_get(c, CHAIN_TABLE_JOB, &key);
 }
 
 const chain_row_bid *chain_bid(const chain *c, const hash256 *job, const cr_address *worker)
 {
     chain_key key = chain_key_bid(job, worker);
-    return row_get(c, CHAIN_TABLE_BID, &key);
+    return chain_row_get(c, CHAIN_TABLE_BID, &key);
 }
 
 const chain_row_worker *chain_worker(const chain *c, const cr_address *a)
 {
     chain_key key = chain_key_address(a);
-    return row_get(c, CHAIN_TABLE_WORKER, &key);
+    return chain_row_get(c, CHAIN_TABLE_WORKER, &key);
 }
 
 const chain_row_identity *chain_identity(const chain *c, const cr_address *a)
 {
     chain_key key = chain_key_address(a);
-    return row_get(c, CHAIN_TABLE_IDENTITY, &key);
+    return chain_row_get(c, CHAIN_TABLE_IDENTITY, &key);
 }
 
 const chain_row_lease *chain_lease_row(const chain *c, const hash256 *job, uint64_t lease_id)
 {
     chain_key key = chain_key_numbered(job, lease_id);
-    return row_get(c, CHAIN_TABLE_LEASE, &key);
+    return chain_row_get(c, CHAIN_TABLE_LEASE, &key);
 }
 
 const chain_row_coverage *chain_coverage(const chain *c, const hash256 *job, uint64_t block)
 {
     chain_key key = chain_key_numbered(job, block);
-    return row_get(c, CHAIN_TABLE_COVERAGE, &key);
+    return chain_row_get(c, CHAIN_TABLE_COVERAGE, &key);
 }
 
 const chain_row_beacon *chain_beacon(const chain *c, uint64_t height)
 {
     chain_key key = chain_key_height(height);
-    return row_get(c, CHAIN_TABLE_BEACON, &key);
+    return chain_row_get(c, CHAIN_TABLE_BEACON, &key);
 }
 
 uint64_t chain_param_value(const chain *c, chain_param p)
@@ -64,7 +64,7 @@ uint64_t chain_param_value(const chain *c, chain_param p)
 
 bool chain_kyc_valid(const chain *c, const cr_address *a)
 {
-    return kyc_valid_at(c, a, c->head.height + 1);
+    return chain_kyc_valid_at(c, a, c->head.height + 1);
 }
 
 err chain_sampled(const chain *c, bool *out, const hash256 *job, uint64_t lease_id)
@@ -103,7 +103,7 @@ static void prove_top(const chain *c, smt_proof *out)
     hash256 level[CHAIN_MODULE_COUNT];
     for (unsigned i = 0; i < CHAIN_MODULE_COUNT; i++) {
         /* The hashes are fresh, so reading the root does not write. */
-        hash256 root = tree_fresh_root(&c->trees[i]);
+        hash256 root = chain_tree_fresh_root(&c->trees[i]);
         level[i] = cr_sha256_concat((const bytes[]){ bytes_of("\0", 1), BYTES_OF(root) }, 2);
     }
     unsigned at = out->module;
@@ -124,13 +124,13 @@ err chain_prove(const chain *c, smt_proof *out, bytes *value, uint8_t *buffer, c
     if (key.len != info->key_len)
         return fail(f, ERR_RANGE, "key", key.len);
     hash256 path = smt_path((uint8_t)table, key);
-    tree_prove(&c->trees[info->module], out, &path);
+    chain_tree_prove(&c->trees[info->module], out, &path);
     out->module = (uint8_t)info->module;
     prove_top(c, out);
     chain_key k = { .len = (uint8_t)key.len };
     memcpy(k.b, key.data, key.len);
-    uint32_t number = table_find(&c->tables[table], &k);
-    *value = number == TABLE_NONE ? bytes_of(buffer, 0) : row_encode(&c->tables[table], number, buffer);
+    uint32_t number = chain_table_find(&c->tables[table], &k);
+    *value = number == TABLE_NONE ? bytes_of(buffer, 0) : chain_row_encode(&c->tables[table], number, buffer);
     return OK;
 }
 
@@ -175,7 +175,7 @@ static err audit_coverage(const chain *c, fault *f)
 err chain_audit(const chain *c, fault *f)
 {
     const chain_row_supply *supply = chain_supply(c);
-    TRY(supply_check(c, 0, f));
+    TRY(chain_supply_check(c, 0, f));
     sums s = add_up(c);
     if (s.balances != supply->balances)
         return fail(f, ERR_INVARIANT, "sum of balances", 0);
@@ -190,13 +190,13 @@ err chain_audit(const chain *c, fault *f)
         for (uint32_t k = 0; k < t->count; k++) {
             const tree_leaf *leaf = &c->trees[t->info->module].leaves[table_entry_at(t, k)->leaf];
             hash256 path = smt_path((uint8_t)i, bytes_of(table_key_at(t, k), t->info->key_len));
-            hash256 value_hash = smt_value_hash(row_encode(t, k, buffer));
+            hash256 value_hash = smt_value_hash(chain_row_encode(t, k, buffer));
             if (!hash256_equal(&leaf->path, &path) || !hash256_equal(&leaf->value_hash, &value_hash))
                 return fail(f, ERR_INVARIANT, "row = leaf", k);
         }
     }
     for (unsigned i = 0; i < CHAIN_MODULE_COUNT; i++)
-        if (!tree_audit(&c->trees[i]))
+        if (!chain_tree_audit(&c->trees[i]))
             return fail(f, ERR_INVARIANT, "node hashes", i);
     return OK;
 }

@@ -14,7 +14,7 @@ bool chain_dirty_next(const chain *c, size_t *cursor, chain_record_kv *out, uint
         }
         uint32_t number = t->mark_dirty[skip];
         *out = (chain_record_kv){ .table = (uint8_t)i, .key = bytes_of(table_key_at(t, number), t->info->key_len),
-                                  .value = row_encode(t, number, buffer) };
+                                  .value = chain_row_encode(t, number, buffer) };
         ++*cursor;
         return true;
     }
@@ -54,15 +54,15 @@ err chain_load_row(chain *c, uint8_t table, bytes key, bytes value, fault *f)
         return fail(f, ERR_LIMIT, "row.value", value.len);
     chain_key k = { .len = (uint8_t)key.len };
     memcpy(k.b, key.data, key.len);
-    if (table_find(&c->tables[table], &k) != TABLE_NONE)
+    if (chain_table_find(&c->tables[table], &k) != TABLE_NONE)
         return fail(f, ERR_DUPLICATE, "row.key", table);
-    if (table_room(c, (chain_table)table, 1) != OK)
+    if (chain_table_room(c, (chain_table)table, 1) != OK)
         return fail(f, ERR_MEMORY, "row", c->tables[table].count);
     row_table *t = &c->tables[table];
-    uint32_t number = table_append(t, &k);
+    uint32_t number = chain_table_append(t, &k);
     err e = chain_record_decode_all(value, info->record, table_row_at(t, number), f);
     if (e != OK) {
-        table_pop(t);
+        chain_table_pop(t);
         return e;
     }
     table_entry_at(t, number)->in_block = true;
@@ -75,7 +75,7 @@ static err check_params(const chain *c, fault *f)
 {
     for (unsigned i = 0; i < CHAIN_PARAM_COUNT; i++) {
         chain_key key = chain_key_param((chain_param)i);
-        const chain_row_param *row = row_get(c, CHAIN_TABLE_PARAM, &key);
+        const chain_row_param *row = chain_row_get(c, CHAIN_TABLE_PARAM, &key);
         if (!row || row->value != c->genesis.params.v[i])
             return fail(f, ERR_FIELD, chain_param_rows[i].key, i);
     }
@@ -98,11 +98,11 @@ err chain_load_end(chain *c, bytes signed_header, fault *f)
         size_t rows = 0;
         for (unsigned k = 1; k < CHAIN_TABLE_END; k++)
             rows += c->tables[k].info->module == (chain_module)i ? c->tables[k].count : 0;
-        TRY(tree_room(c, &c->trees[i], rows));
+        TRY(chain_tree_room(c, &c->trees[i], rows));
     }
-    trees_sync(c);
-    hash256 root = trees_root(c, NULL);
-    block_dirty_to_mark(c);
+    chain_trees_sync(c);
+    hash256 root = chain_trees_root(c, NULL);
+    chain_block_dirty_to_mark(c);
     chain_mark_clean(c);
     if (!hash256_equal(&root, &header.state_root))
         return fail(f, ERR_HASH, "header.state_root", header.height);
@@ -169,7 +169,7 @@ static void cut_chunks(chain_snapshot *s)
     s->chunks = 0;
     for (size_t i = 0; i < s->count; i++) {
         const row_table *t = &s->c->tables[s->items[i].table];
-        size_t size = row_encode(t, s->items[i].number, buffer).len + t->info->key_len + ROW_FRAME;
+        size_t size = chain_row_encode(t, s->items[i].number, buffer).len + t->info->key_len + ROW_FRAME;
         if (s->chunks == 0 || used + size > s->chunk_bytes) {
             s->starts[s->chunks++] = i;
             used = CHUNK_FRAME;
@@ -240,7 +240,7 @@ err chain_snapshot_chunk(const chain_snapshot *s, size_t index, bytes *out, hash
         cbor_put_array(&w, 3);
         cbor_put_uint(&w, s->items[i].table);
         cbor_put_bytes(&w, bytes_of(table_key_at(t, s->items[i].number), t->info->key_len));
-        cbor_put_bytes(&w, row_encode(t, s->items[i].number, value));
+        cbor_put_bytes(&w, chain_row_encode(t, s->items[i].number, value));
     }
     TRY(cbor_finish(&w, out));
     *hash = cr_sha256(*out);

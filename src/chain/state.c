@@ -99,9 +99,9 @@ cr_address chain_treasury_address(void)
 
 /* --- rows and the journal --- */
 
-const void *row_get(const chain *c, chain_table table, const chain_key *key)
+const void *chain_row_get(const chain *c, chain_table table, const chain_key *key)
 {
-    uint32_t number = table_find(&c->tables[table], key);
+    uint32_t number = chain_table_find(&c->tables[table], key);
     return number == TABLE_NONE ? NULL : table_row_at(&c->tables[table], number);
 }
 
@@ -134,31 +134,31 @@ static void *edit_number(chain *c, chain_table table, uint32_t number)
     return row;
 }
 
-void *row_edit(chain *c, chain_table table, const chain_key *key)
+void *chain_row_edit(chain *c, chain_table table, const chain_key *key)
 {
-    uint32_t number = table_find(&c->tables[table], key);
+    uint32_t number = chain_table_find(&c->tables[table], key);
     CHECK(number != TABLE_NONE);
     return edit_number(c, table, number);
 }
 
-void *row_create(chain *c, chain_table table, const chain_key *key)
+void *chain_row_create(chain *c, chain_table table, const chain_key *key)
 {
     row_table *t = &c->tables[table];
-    CHECK(table_find(t, key) == TABLE_NONE);
-    uint32_t number = table_append(t, key);
+    CHECK(chain_table_find(t, key) == TABLE_NONE);
+    uint32_t number = chain_table_append(t, key);
     journal_entry j = { .number = number, .table = (uint8_t)table, .created = true,
                         .first_in_block = list_in_block(t, number) };
     memcpy(journal_take(c, sizeof j), &j, sizeof j);
     return table_row_at(t, number);
 }
 
-void *row_edit_or_create(chain *c, chain_table table, const chain_key *key)
+void *chain_row_edit_or_create(chain *c, chain_table table, const chain_key *key)
 {
-    uint32_t number = table_find(&c->tables[table], key);
-    return number == TABLE_NONE ? row_create(c, table, key) : edit_number(c, table, number);
+    uint32_t number = chain_table_find(&c->tables[table], key);
+    return number == TABLE_NONE ? chain_row_create(c, table, key) : edit_number(c, table, number);
 }
 
-size_t journal_mark(const chain *c)
+size_t chain_journal_mark(const chain *c)
 {
     return c->journal_len;
 }
@@ -179,19 +179,19 @@ static void undo_one(chain *c, const journal_entry *j)
         entry->in_block = false;
         if (c->trees_ahead && !j->created) {
             uint8_t buffer[1024];
-            hash256 value_hash = smt_value_hash(row_encode(t, j->number, buffer));
-            tree_update(tr, entry->leaf, &value_hash);
+            hash256 value_hash = smt_value_hash(chain_row_encode(t, j->number, buffer));
+            chain_tree_update(tr, entry->leaf, &value_hash);
         }
     }
     if (j->created) {
         CHECK(j->number == t->count - 1);
         if (entry->leaf != TREE_NONE)
-            tree_remove(tr, entry->leaf);
-        table_pop(t);
+            chain_tree_remove(tr, entry->leaf);
+        chain_table_pop(t);
     }
 }
 
-void journal_undo(chain *c, size_t mark)
+void chain_journal_undo(chain *c, size_t mark)
 {
     while (c->journal_len > mark) {
         journal_entry j;
@@ -202,7 +202,7 @@ void journal_undo(chain *c, size_t mark)
     CHECK(c->journal_len == mark);
 }
 
-bytes row_encode(const row_table *t, uint32_t number, uint8_t *buffer)
+bytes chain_row_encode(const row_table *t, uint32_t number, uint8_t *buffer)
 {
     cbor_writer w = cbor_writer_on(buffer, LIMIT_STATE_VALUE_BYTES);
     chain_record_encode(&w, t->info->record, table_row_at(t, number));
@@ -213,7 +213,7 @@ bytes row_encode(const row_table *t, uint32_t number, uint8_t *buffer)
 
 /* --- the authenticated side --- */
 
-void trees_sync(chain *c)
+void chain_trees_sync(chain *c)
 {
     uint8_t buffer[1024];
     _Static_assert(sizeof buffer == 1024, "LIMIT_STATE_VALUE_BYTES");
@@ -223,23 +223,23 @@ void trees_sync(chain *c)
         for (uint32_t k = 0; k < t->block_dirty_count; k++) {
             uint32_t number = t->block_dirty[k];
             table_entry *entry = table_entry_at(t, number);
-            hash256 value_hash = smt_value_hash(row_encode(t, number, buffer));
+            hash256 value_hash = smt_value_hash(chain_row_encode(t, number, buffer));
             if (entry->leaf != TREE_NONE) {
-                tree_update(tr, entry->leaf, &value_hash);
+                chain_tree_update(tr, entry->leaf, &value_hash);
                 continue;
             }
             hash256 path = smt_path((uint8_t)i, bytes_of(table_key_at(t, number), t->info->key_len));
-            entry->leaf = tree_insert(tr, &path, &value_hash);
+            entry->leaf = chain_tree_insert(tr, &path, &value_hash);
         }
     }
 }
 
-hash256 trees_root(chain *c, hash256 module_roots[CHAIN_MODULE_COUNT])
+hash256 chain_trees_root(chain *c, hash256 module_roots[CHAIN_MODULE_COUNT])
 {
     static const uint8_t leaf = 0;
     hash256 leaves[CHAIN_MODULE_COUNT];
     for (unsigned i = 0; i < CHAIN_MODULE_COUNT; i++) {
-        hash256 root = tree_root(&c->trees[i]);
+        hash256 root = chain_tree_root(&c->trees[i]);
         if (module_roots)
             module_roots[i] = root;
         leaves[i] = cr_sha256_concat((const bytes[]){ bytes_of(&leaf, 1), BYTES_OF(root) }, 2);
@@ -247,7 +247,7 @@ hash256 trees_root(chain *c, hash256 module_roots[CHAIN_MODULE_COUNT])
     return chain_rfc6962_root(leaves, CHAIN_MODULE_COUNT);
 }
 
-void block_dirty_to_mark(chain *c)
+void chain_block_dirty_to_mark(chain *c)
 {
     for (unsigned i = 1; i < CHAIN_TABLE_END; i++) {
         row_table *t = &c->tables[i];

@@ -49,7 +49,7 @@ static void tree_is_its_set(void **state)
     static tree_node nodes[LEAVES];
     static uint32_t free_leaves[LEAVES], free_nodes[LEAVES], number[LEAVES];
     tree t;
-    tree_init(&t);
+    chain_tree_init(&t);
     t.leaves = leaves, t.nodes = nodes, t.free_leaves = free_leaves, t.free_nodes = free_nodes, t.cap = LEAVES;
     uint64_t seed = 1;
     size_t count = 0;
@@ -68,14 +68,14 @@ static void tree_is_its_set(void **state)
             if (known)
                 continue;
             model[count] = (tree_leaf){ path, value };
-            number[count++] = tree_insert(&t, &path, &value);
+            number[count++] = chain_tree_insert(&t, &path, &value);
         } else if (what < 6 && count) {
             size_t i = kit_random(&seed) % count;
             model[i].value_hash = value;
-            tree_update(&t, number[i], &value);
+            chain_tree_update(&t, number[i], &value);
         } else if (count) {
             size_t i = kit_random(&seed) % count;
-            tree_remove(&t, number[i]);
+            chain_tree_remove(&t, number[i]);
             model[i] = model[--count];
             number[i] = number[count];
         }
@@ -83,9 +83,9 @@ static void tree_is_its_set(void **state)
             continue;
         memcpy(sorted, model, count * sizeof *sorted);
         qsort(sorted, count, sizeof *sorted, by_path);
-        hash256 want = plain_root(sorted, count), got = tree_root(&t);
+        hash256 want = plain_root(sorted, count), got = chain_tree_root(&t);
         assert_true(hash256_equal(&want, &got));
-        assert_true(tree_audit(&t));
+        assert_true(chain_tree_audit(&t));
     }
 }
 

@@ -4,7 +4,7 @@
 #include "base/int.h"
 #include "chain/tree_int.h"
 
-void table_init(row_table *t, const chain_table_info *info, uint64_t seed)
+void chain_table_init(row_table *t, const chain_table_info *info, uint64_t seed)
 {
     memset(t, 0, sizeof *t);
     t->info = info;
@@ -33,7 +33,7 @@ static uint32_t slot_of(const row_table *t, const uint8_t *key)
     return (uint32_t)(h >> 32 ^ h) & t->index_mask;
 }
 
-uint32_t table_find(const row_table *t, const chain_key *key)
+uint32_t chain_table_find(const row_table *t, const chain_key *key)
 {
     if (t->cap == 0)
         return TABLE_NONE;
@@ -55,7 +55,7 @@ static void index_put(row_table *t, uint32_t number)
     t->index[s] = number + 1;
 }
 
-uint32_t table_append(row_table *t, const chain_key *key)
+uint32_t chain_table_append(row_table *t, const chain_key *key)
 {
     CHECK(t->count < t->cap && key->len == t->info->key_len);
     uint32_t number = t->count++;
@@ -67,7 +67,7 @@ uint32_t table_append(row_table *t, const chain_key *key)
     return number;
 }
 
-void table_pop(row_table *t)
+void chain_table_pop(row_table *t)
 {
     CHECK(t->count > 0);
     uint32_t number = --t->count;
@@ -85,7 +85,7 @@ void table_pop(row_table *t)
     t->index[hole] = 0;
 }
 
-void table_reindex(row_table *t)
+void chain_table_reindex(row_table *t)
 {
     memset(t->index, 0, ((size_t)t->index_mask + 1) * sizeof *t->index);
     for (uint32_t i = 0; i < t->count; i++)

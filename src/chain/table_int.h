@@ -43,10 +43,10 @@ static inline const uint8_t *table_key_at(const row_table *t, uint32_t number)
     return t->entries + (size_t)number * t->stride + sizeof(table_entry) + t->row_size;
 }
 
-void     table_init(row_table *t, const chain_table_info *info, uint64_t seed);
-uint32_t table_find(const row_table *t, const chain_key *key); /* TABLE_NONE if absent */
-uint32_t table_append(row_table *t, const chain_key *key);     /* a zeroed row; the key is new and there is room */
-void     table_pop(row_table *t);                              /* takes the newest row back */
-void     table_reindex(row_table *t);                          /* after the index moved to a larger array */
+void     chain_table_init(row_table *t, const chain_table_info *info, uint64_t seed);
+uint32_t chain_table_find(const row_table *t, const chain_key *key); /* TABLE_NONE if absent */
+uint32_t chain_table_append(row_table *t, const chain_key *key);     /* a zeroed row; the key is new and there is room */
+void     chain_table_pop(row_table *t);                              /* takes the newest row back */
+void     chain_table_reindex(row_table *t);                          /* after the index moved to a larger array */
 
 #endif

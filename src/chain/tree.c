@@ -27,7 +27,7 @@ static unsigned parting_bit(const hash256 *a, const hash256 *b)
     return 256;
 }
 
-void tree_init(tree *t)
+void chain_tree_init(tree *t)
 {
     memset(t, 0, sizeof *t);
     t->root = TREE_NONE;
@@ -52,7 +52,7 @@ static uint32_t nearest(const tree *t, const hash256 *path)
     return ref;
 }
 
-uint32_t tree_insert(tree *t, const hash256 *path, const hash256 *value_hash)
+uint32_t chain_tree_insert(tree *t, const hash256 *path, const hash256 *value_hash)
 {
     uint32_t leaf = take(t->free_leaves, &t->free_leaf_count, &t->leaf_count, t->cap);
     t->leaves[leaf] = (tree_leaf){ *path, *value_hash };
@@ -79,7 +79,7 @@ uint32_t tree_insert(tree *t, const hash256 *path, const hash256 *value_hash)
     return leaf;
 }
 
-void tree_update(tree *t, uint32_t leaf, const hash256 *value_hash)
+void chain_tree_update(tree *t, uint32_t leaf, const hash256 *value_hash)
 {
     tree_leaf *l = &t->leaves[leaf];
     l->value_hash = *value_hash;
@@ -92,7 +92,7 @@ void tree_update(tree *t, uint32_t leaf, const hash256 *value_hash)
     CHECK(ref == leaf);
 }
 
-void tree_remove(tree *t, uint32_t leaf)
+void chain_tree_remove(tree *t, uint32_t leaf)
 {
     const hash256 *path = &t->leaves[leaf].path;
     uint32_t *link = &t->root, *above = NULL;
@@ -133,14 +133,14 @@ static hash256 renew(tree *t, uint32_t ref)
     return n->hash;
 }
 
-hash256 tree_root(tree *t)
+hash256 chain_tree_root(tree *t)
 {
     if (t->root == TREE_NONE)
         return (hash256){ { 0 } };
     return renew(t, t->root);
 }
 
-hash256 tree_fresh_root(const tree *t)
+hash256 chain_tree_fresh_root(const tree *t)
 {
     if (t->root == TREE_NONE)
         return (hash256){ { 0 } };
@@ -150,7 +150,7 @@ hash256 tree_fresh_root(const tree *t)
     return node_of(t, t->root)->hash;
 }
 
-void tree_prove(const tree *t, smt_proof *out, const hash256 *path)
+void chain_tree_prove(const tree *t, smt_proof *out, const hash256 *path)
 {
     memset(out, 0, sizeof *out);
     if (t->root == TREE_NONE) {
@@ -194,7 +194,7 @@ static bool audit(const tree *t, uint32_t ref, hash256 *out)
     return hash256_equal(out, &n->hash);
 }
 
-bool tree_audit(const tree *t)
+bool chain_tree_audit(const tree *t)
 {
     hash256 root;
     return t->root == TREE_NONE || audit(t, t->root, &root);

@@ -33,22 +33,22 @@ typedef struct tree {
     uint32_t   root;
 } tree;
 
-void tree_init(tree *t);
+void chain_tree_init(tree *t);
 
 /* Adds a leaf with a new path; room must be there. Returns its number, which stays until it is removed. */
-uint32_t tree_insert(tree *t, const hash256 *path, const hash256 *value_hash);
-void     tree_update(tree *t, uint32_t leaf, const hash256 *value_hash);
-void     tree_remove(tree *t, uint32_t leaf);
+uint32_t chain_tree_insert(tree *t, const hash256 *path, const hash256 *value_hash);
+void     chain_tree_update(tree *t, uint32_t leaf, const hash256 *value_hash);
+void     chain_tree_remove(tree *t, uint32_t leaf);
 
 /* Renews stale hashes. Zero for an empty tree. */
-hash256 tree_root(tree *t);
+hash256 chain_tree_root(tree *t);
 /* The same when nothing is stale. */
-hash256 tree_fresh_root(const tree *t);
+hash256 chain_tree_fresh_root(const tree *t);
 
 /* Everything of the proof but module and top. The root must be fresh. */
-void tree_prove(const tree *t, smt_proof *out, const hash256 *path);
+void chain_tree_prove(const tree *t, smt_proof *out, const hash256 *path);
 
 /* Recomputes every hash from the leaves and compares; the root must be fresh. */
-bool tree_audit(const tree *t);
+bool chain_tree_audit(const tree *t);
 
 #endif
