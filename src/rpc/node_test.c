@@ -523,7 +523,7 @@ static void over_http(void **state)
     char endpoint[64];
     rpc_server *server;
     rpc_client *c;
-    rpc_metrics metrics = { 0 };
+    rpc_metrics metrics = { NULL };
     fault f;
     json_t *result;
     buf text;
