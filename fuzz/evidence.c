@@ -9,11 +9,11 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* A function of the place, like every real source. */
-static err element(void *ctx, uint32_t tensor, uint32_t row, uint32_t col, int64_t *out, fault *f)
+static err place(void *ctx, uint32_t tensor, uint64_t sequence, uint32_t row, uint32_t col, int64_t *out, fault *f)
 {
     const bytes *in = ctx;
     uint8_t word[8] = { 0 };
-    (void)f;
+    (void)f, (void)sequence;
     if (in->len == 0)
         return ERR_TRUNCATED;
     size_t at = (size_t)tensor * 31 + (size_t)row * 7 + (size_t)col * 9;
@@ -27,22 +27,33 @@ static err element(void *ctx, uint32_t tensor, uint32_t row, uint32_t col, int64
 }
 
 /* Honest values only where the relation would refuse others at once: half of the inputs are cut to 11 bits. */
-static err small_element(void *ctx, uint32_t tensor, uint32_t row, uint32_t col, int64_t *out, fault *f)
+static err weight(void *ctx, uint32_t tensor, uint32_t row, uint32_t col, int64_t *out, fault *f)
 {
-    TRY(element(ctx, tensor, row, col, out, f));
+    return place(ctx, tensor + 1, 0, row, col, out, f);
+}
+
+static err small_place(void *ctx, uint32_t tensor, uint64_t sequence, uint32_t row, uint32_t col, int64_t *out, fault *f)
+{
+    TRY(place(ctx, tensor, sequence, row, col, out, f));
     *out = *out % 2048 & INT64_MAX;
     return OK;
+}
+
+static err small_weight(void *ctx, uint32_t tensor, uint32_t row, uint32_t col, int64_t *out, fault *f)
+{
+    return small_place(ctx, tensor + 1, 0, row, col, out, f);
 }
 
 static void relations(const num_model_header *model, bytes in, uint32_t tensor, uint64_t at)
 {
     static const uint16_t tokens[4097];
     pf_context c = { .model = model, .sequence = 1, .tokens = in.len % 2 ? tokens : NULL };
-    pf_source any = { &in, element, element }, small = { &in, small_element, small_element };
+    pf_source any = { &in, place, weight }, small = { &in, small_place, small_weight };
     pf_element out;
     for (uint32_t i = 0; i < 8; i++) {
         uint32_t id = tensor % 64 > 39 ? NUM_TENSOR_ID(model->shape.layers, i) : tensor + i;
         err e = pf_relation_eval(&out, &c, i % 2 ? &any : &small, id, at, NULL);
+        e = pf_gradient_eval(&out, &c, i % 2 ? &any : &small, 1, 3, tensor % 64 + i, at, NULL);
         (void)e;
     }
 }

@@ -257,13 +257,25 @@ uint64_t num_weight_leaf(const num_shape *s, uint32_t tensor, uint32_t tile_row,
     return weight_leaf_first(s, tensor) + tile_row * weight_tile_cols(&t) + tile_col;
 }
 
-void num_weight_leaf_encode(uint8_t out[NUM_WEIGHT_LEAF_BYTES], const num_shape *s, uint32_t tensor, uint32_t tile_row,
-                            uint32_t tile_col, const int16_t *weights)
+static void parameter_leaf_encode(uint8_t *out, const num_shape *s, uint32_t tensor, uint32_t tile_row, uint32_t tile_col,
+                                  const void *data, uint32_t elem_bytes)
 {
     num_tensor_info t = num_tensor_describe(s, tensor);
     CHECK((uint64_t)tile_row * NUM_TILE < t.rows && tile_col < weight_tile_cols(&t));
     store_le32(out, tensor);
     store_le32(out + 4, tile_row);
     store_le32(out + 8, tile_col);
-    tile_encode(out + NUM_WEIGHT_LEAF_HEAD, (const uint8_t *)weights, t.rows, t.cols, 2, tile_row, tile_col);
+    tile_encode(out + NUM_WEIGHT_LEAF_HEAD, data, t.rows, t.cols, elem_bytes, tile_row, tile_col);
+}
+
+void num_weight_leaf_encode(uint8_t out[NUM_WEIGHT_LEAF_BYTES], const num_shape *s, uint32_t tensor, uint32_t tile_row,
+                            uint32_t tile_col, const int16_t *weights)
+{
+    parameter_leaf_encode(out, s, tensor, tile_row, tile_col, weights, 2);
+}
+
+void num_gradient_leaf_encode(uint8_t out[NUM_GRADIENT_LEAF_BYTES], const num_shape *s, uint32_t tensor, uint32_t tile_row,
+                              uint32_t tile_col, const int64_t *gradient)
+{
+    parameter_leaf_encode(out, s, tensor, tile_row, tile_col, gradient, 8);
 }

@@ -69,4 +69,11 @@ uint64_t num_weight_leaf(const num_shape *shape, uint32_t tensor, uint32_t tile_
 void num_weight_leaf_encode(uint8_t out[NUM_WEIGHT_LEAF_BYTES], const num_shape *shape, uint32_t tensor, uint32_t tile_row,
                             uint32_t tile_col, const int16_t *weights);
 
+/* The leaf of a gradient tile under the gradient root: the same places as the weights, with 256 le64 elements. `gradient` is that
+ * of the tensor, rows x cols. */
+enum { NUM_GRADIENT_LEAF_BYTES = NUM_WEIGHT_LEAF_HEAD + 8 * NUM_TILE_ELEMENTS };
+
+void num_gradient_leaf_encode(uint8_t out[NUM_GRADIENT_LEAF_BYTES], const num_shape *shape, uint32_t tensor, uint32_t tile_row,
+                              uint32_t tile_col, const int64_t *gradient);
+
 #endif

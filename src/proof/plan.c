@@ -13,7 +13,7 @@ typedef struct leaf_set {
 typedef struct recorder {
     const pf_source *source;
     const num_shape *shape;
-    uint64_t sequences, seq_index;
+    uint64_t from, sequences;
     leaf_set trace, weight;
 } recorder;
 
@@ -32,13 +32,13 @@ static err leaf_add(leaf_set *set, uint64_t leaf, fault *f)
     return OK;
 }
 
-static err record_trace(void *ctx, uint32_t id, uint32_t row, uint32_t col, int64_t *out, fault *f)
+static err record_trace(void *ctx, uint32_t id, uint64_t sequence, uint32_t row, uint32_t col, int64_t *out, fault *f)
 {
     recorder *r = ctx;
     num_trace_tensor t;
     TRY(num_trace_find(&t, NULL, r->shape, id));
-    TRY(leaf_add(&r->trace, num_trace_leaf(&t, r->sequences, r->seq_index, row / NUM_TILE, col / NUM_TILE), f));
-    return r->source->trace(r->source->ctx, id, row, col, out, f);
+    TRY(leaf_add(&r->trace, num_trace_leaf(&t, r->sequences, sequence - r->from, row / NUM_TILE, col / NUM_TILE), f));
+    return r->source->trace(r->source->ctx, id, sequence, row, col, out, f);
 }
 
 static err record_weight(void *ctx, uint32_t tensor, uint32_t row, uint32_t col, int64_t *out, fault *f)
@@ -52,10 +52,10 @@ static err record_weight(void *ctx, uint32_t tensor, uint32_t row, uint32_t col,
 static uint64_t trace_owner(const recorder *r, uint64_t leaf)
 {
     num_trace_tensor t;
-    uint64_t seq_index;
+    uint64_t seq_index; /* a run must not cross into the next sequence either */
     uint32_t row, col;
     CHECK(num_trace_locate(&t, &seq_index, &row, &col, r->shape, r->sequences, leaf) == OK);
-    return t.id;
+    return seq_index << 32 | t.id;
 }
 
 static uint64_t weight_owner(const recorder *r, uint64_t leaf)
@@ -84,16 +84,33 @@ static err runs_of(pf_run *out, uint32_t *count, const recorder *r, const leaf_s
     return OK;
 }
 
-err pf_plan_make(pf_plan *out, const pf_context *c, const pf_source *source, uint64_t sequences, uint64_t seq_index,
+static err plan_runs(pf_plan *out, const recorder *r, fault *f)
+{
+    TRY(runs_of(out->trace, &out->trace_count, r, &r->trace, false, f));
+    return runs_of(out->weight, &out->weight_count, r, &r->weight, true, f);
+}
+
+static err plan_gradient(pf_plan *out, recorder *r, const pf_context *c, uint64_t to, uint32_t tensor, uint64_t element, fault *f)
+{
+    pf_source recording = { r, record_trace, record_weight };
+    TRY(pf_gradient_eval(&out->expected, c, &recording, r->from, to, tensor, element, f));
+    uint64_t cols = num_tensor_describe(r->shape, tensor).cols;
+    out->gradient = num_weight_leaf(r->shape, tensor, (uint32_t)(element / cols / NUM_TILE), (uint32_t)(element % cols / NUM_TILE));
+    return plan_runs(out, r, f);
+}
+
+err pf_plan_make(pf_plan *out, const pf_context *c, const pf_source *source, uint64_t from, uint64_t to,
                  uint32_t tensor_id, uint64_t element, fault *f)
 {
     recorder r;
     r.source = source;
     r.shape = &c->model->shape;
-    r.sequences = sequences;
-    r.seq_index = seq_index;
+    r.from = from;
+    r.sequences = to - from;
     r.trace.count = r.weight.count = 0;
     pf_source recording = { &r, record_trace, record_weight };
+    if (tensor_id >= PF_GRADIENT)
+        return plan_gradient(out, &r, c, to, tensor_id - PF_GRADIENT, element, f);
     if (!c->tokens && tensor_id == NUM_TENSOR_ID(r.shape->layers, NUM_DL))
         TRY(pf_relation_eval_dl(&out->expected, c, &recording, element, false, f));
     else
@@ -101,7 +118,6 @@ err pf_plan_make(pf_plan *out, const pf_context *c, const pf_source *source, uin
     int64_t own;
     num_trace_tensor t;
     TRY(num_trace_find(&t, NULL, r.shape, tensor_id));
-    TRY(record_trace(&r, tensor_id, (uint32_t)(element / t.cols), (uint32_t)(element % t.cols), &own, f));
-    TRY(runs_of(out->trace, &out->trace_count, &r, &r.trace, false, f));
-    return runs_of(out->weight, &out->weight_count, &r, &r.weight, true, f);
+    TRY(record_trace(&r, tensor_id, c->sequence, (uint32_t)(element / t.cols), (uint32_t)(element % t.cols), &own, f));
+    return plan_runs(out, &r, f);
 }

@@ -10,18 +10,19 @@
 /* No opening of LIMIT_EVIDENCE_BYTES has more tiles: the smallest is one of int16. */
 enum { TILES_MAX = 65536 / (2 * NUM_TILE_ELEMENTS) };
 
-/* Tiles of one tensor (and, in the trace, of the disputed sequence) whose openings verified. */
+/* Tiles of one tensor (and, in the trace, of one sequence) whose openings verified. */
 typedef struct opened {
     uint32_t       tensor, tile_cols, elem_bytes;
+    uint64_t       sequence;    /* 0 for weights and gradients */
     uint64_t       tile, count; /* the first one's place in its tensor, row-major */
     const uint8_t *elements;
 } opened;
 
 typedef struct referee {
     num_model_header model;
-    uint64_t sequence, seq_index, sequences;
-    uint32_t trace_count, weight_count;
-    opened   trace[PF_OPENINGS_MAX], weight[PF_OPENINGS_MAX];
+    uint64_t from, sequences;
+    uint32_t trace_count, weight_count, gradient_count;
+    opened   trace[PF_OPENINGS_MAX], weight[PF_OPENINGS_MAX], gradient;
 } referee;
 
 /* ---- openings ---- */
@@ -68,24 +69,24 @@ static err open_trace(referee *r, const pf_opening *o, const hash256 *root, faul
     uint64_t seq_index;
     uint32_t tile_row, tile_col;
     opened *at = &r->trace[r->trace_count];
-    if (num_trace_locate(&t, &seq_index, &tile_row, &tile_col, &r->model.shape, r->sequences, o->first) != OK ||
-        seq_index != r->seq_index)
+    if (num_trace_locate(&t, &seq_index, &tile_row, &tile_col, &r->model.shape, r->sequences, o->first) != OK)
         return fail(f, ERR_PROOF, "evidence.opening.first", o->first);
-    *at = (opened){ .tensor = t.id, .tile_cols = t.tile_cols, .elem_bytes = t.elem_bytes,
+    *at = (opened){ .tensor = t.id, .tile_cols = t.tile_cols, .elem_bytes = t.elem_bytes, .sequence = r->from + seq_index,
                     .tile = (uint64_t)tile_row * t.tile_cols + tile_col };
     TRY(count_tiles(at, o, t.tiles, f));
     uint8_t head[12];
     store_le32(head, t.id);
-    store_le64(head + 4, r->sequence);
+    store_le64(head + 4, at->sequence);
     TRY(verify_range(o, at, head, sizeof head, root, num_trace_leaves(&r->model.shape, r->sequences), f));
     r->trace_count++;
     return OK;
 }
 
-static err open_weight(referee *r, const pf_opening *o, uint64_t leaves, fault *f)
+/* A tile of a weight tensor or of its gradient: the same tree shape, under `root`. */
+static err open_parameter(opened *at, const referee *r, const pf_opening *o, uint32_t elem_bytes, const hash256 *root, fault *f)
 {
     const num_shape *s = &r->model.shape;
-    opened *at = &r->weight[r->weight_count];
+    uint64_t leaves = num_weight_leaves(s);
     if (o->first >= leaves)
         return fail(f, ERR_PROOF, "evidence.opening.first", o->first);
     uint64_t first = 0, tiles = 0;
@@ -93,7 +94,7 @@ static err open_weight(referee *r, const pf_opening *o, uint64_t leaves, fault *
         num_tensor_info t = num_tensor_describe(s, i);
         uint32_t tile_cols = (t.cols + NUM_TILE - 1) / NUM_TILE;
         tiles = (uint64_t)((t.rows + NUM_TILE - 1) / NUM_TILE) * tile_cols;
-        *at = (opened){ .tensor = i, .tile_cols = tile_cols, .elem_bytes = 2, .tile = o->first - first };
+        *at = (opened){ .tensor = i, .tile_cols = tile_cols, .elem_bytes = elem_bytes, .tile = o->first - first };
         if (o->first < first + tiles)
             break;
         first += tiles;
@@ -101,19 +102,18 @@ static err open_weight(referee *r, const pf_opening *o, uint64_t leaves, fault *
     TRY(count_tiles(at, o, tiles, f));
     uint8_t head[4];
     store_le32(head, at->tensor);
-    TRY(verify_range(o, at, head, sizeof head, &r->model.weight_root, leaves, f));
-    r->weight_count++;
-    return OK;
+    return verify_range(o, at, head, sizeof head, root, leaves, f);
 }
 
 /* ---- the source of a relation ---- */
 
-static err read_opened(const opened *list, uint32_t count, uint32_t tensor, uint32_t row, uint32_t col, int64_t *out, fault *f)
+static err read_opened(const opened *list, uint32_t count, uint32_t tensor, uint64_t sequence, uint32_t row, uint32_t col,
+                       int64_t *out, fault *f)
 {
     for (uint32_t i = 0; i < count; i++) {
         const opened *o = &list[i];
         uint64_t tile = (uint64_t)(row / NUM_TILE) * o->tile_cols + col / NUM_TILE;
-        if (o->tensor != tensor || tile < o->tile || tile - o->tile >= o->count)
+        if (o->tensor != tensor || o->sequence != sequence || tile < o->tile || tile - o->tile >= o->count)
             continue;
         const uint8_t *at = o->elements + ((tile - o->tile) * NUM_TILE_ELEMENTS + row % NUM_TILE * NUM_TILE + col % NUM_TILE) *
                                               o->elem_bytes;
@@ -123,16 +123,16 @@ static err read_opened(const opened *list, uint32_t count, uint32_t tensor, uint
     return fail(f, ERR_EVIDENCE, "a tile is missing", tensor);
 }
 
-static err read_trace(void *ctx, uint32_t tensor, uint32_t row, uint32_t col, int64_t *out, fault *f)
+static err read_trace(void *ctx, uint32_t tensor, uint64_t sequence, uint32_t row, uint32_t col, int64_t *out, fault *f)
 {
     const referee *r = ctx;
-    return read_opened(r->trace, r->trace_count, tensor, row, col, out, f);
+    return read_opened(r->trace, r->trace_count, tensor, sequence, row, col, out, f);
 }
 
 static err read_weight(void *ctx, uint32_t tensor, uint32_t row, uint32_t col, int64_t *out, fault *f)
 {
     const referee *r = ctx;
-    return read_opened(r->weight, r->weight_count, tensor, row, col, out, f);
+    return read_opened(r->weight, r->weight_count, tensor, 0, row, col, out, f);
 }
 
 /* ---- the verdict ---- */
@@ -147,16 +147,16 @@ static err open_all(referee *r, const pf_evidence *e, const pf_statement *s, fau
         return fail(f, ERR_RANGE, "statement.sequences", s->to);
     if (e->sequence < s->from || e->sequence >= s->to)
         return fail(f, ERR_RANGE, "evidence.sequence", e->sequence);
-    if (e->trace_count > PF_OPENINGS_MAX || e->weight_count > PF_OPENINGS_MAX)
+    if (e->trace_count > PF_OPENINGS_MAX || e->weight_count > PF_OPENINGS_MAX || e->gradient_count > 1)
         return fail(f, ERR_LIMIT, "evidence.openings", 0);
-    r->sequence = e->sequence;
-    r->seq_index = e->sequence - s->from;
+    r->from = s->from;
     r->sequences = s->to - s->from;
     for (uint32_t i = 0; i < e->trace_count; i++)
         TRY(open_trace(r, &e->trace[i], &s->trace_root, f));
-    uint64_t leaves = num_weight_leaves(&r->model.shape);
-    for (uint32_t i = 0; i < e->weight_count; i++)
-        TRY(open_weight(r, &e->weight[i], leaves, f));
+    for (; r->weight_count < e->weight_count; r->weight_count++)
+        TRY(open_parameter(&r->weight[r->weight_count], r, &e->weight[r->weight_count], 2, &r->model.weight_root, f));
+    for (; r->gradient_count < e->gradient_count; r->gradient_count++)
+        TRY(open_parameter(&r->gradient, r, &e->gradient, 8, &s->gradient_root, f));
     return OK;
 }
 
@@ -166,12 +166,33 @@ static bool contradicts(const pf_element *x, const pf_statement *s, int64_t comm
     return s->range ? !x->range : x->range || x->value != committed;
 }
 
+static err decide_gradient(pf_verdict *out, referee *r, const pf_context *c, const pf_source *source, const pf_evidence *e,
+                           const pf_statement *s, fault *f)
+{
+    uint32_t tensor = e->tensor - PF_GRADIENT;
+    pf_verdict v = { .tensor = e->tensor, .sequence = e->sequence, .element = e->element };
+    pf_element x;
+    if (s->range)
+        return fail(f, ERR_EVIDENCE, "RANGE was attested: there is no gradient", e->element);
+    TRY(pf_gradient_eval(&x, c, source, s->from, s->to, tensor, e->element, f));
+    uint32_t cols = num_tensor_describe(&r->model.shape, tensor).cols;
+    TRY(read_opened(&r->gradient, r->gradient_count, tensor, 0, (uint32_t)(e->element / cols), (uint32_t)(e->element % cols),
+                    &v.committed, f));
+    if (x.value == v.committed)
+        return fail(f, ERR_EVIDENCE, "the attested element is right", e->element);
+    v.expected = x.value;
+    *out = v;
+    return OK;
+}
+
 static err decide(pf_verdict *out, referee *r, const pf_evidence *e, const pf_statement *s, fault *f)
 {
     pf_source source = { r, read_trace, read_weight };
     pf_context c = { .model = &r->model, .sequence = e->sequence, .tokens = s->tokens,
                      .dither_seed = num_dither_seed(&s->job_id, &s->model_id, s->step) };
     pf_verdict v = { .tensor = e->tensor, .sequence = e->sequence, .element = e->element };
+    if (e->tensor >= PF_GRADIENT)
+        return decide_gradient(out, r, &c, &source, e, s, f);
     if (s->range) {
         if (e->tensor != s->range_tensor || e->sequence != s->range_sequence || e->element != s->range_index)
             return fail(f, ERR_EVIDENCE, "RANGE was attested for another element", e->element);
@@ -179,7 +200,7 @@ static err decide(pf_verdict *out, referee *r, const pf_evidence *e, const pf_st
         num_trace_tensor t;
         if (num_trace_find(&t, NULL, &r->model.shape, e->tensor) != OK || e->element >= (uint64_t)t.rows * t.cols)
             return fail(f, ERR_NOT_FOUND, "evidence.element", e->element);
-        TRY(read_trace(r, t.id, (uint32_t)(e->element / t.cols), (uint32_t)(e->element % t.cols), &v.committed, f));
+        TRY(read_trace(r, t.id, e->sequence, (uint32_t)(e->element / t.cols), (uint32_t)(e->element % t.cols), &v.committed, f));
     }
     pf_element x, other;
     bool wrong;
@@ -203,7 +224,7 @@ static err decide(pf_verdict *out, referee *r, const pf_evidence *e, const pf_st
 err pf_referee_check(pf_verdict *out, const pf_evidence *evidence, const pf_statement *statement, fault *f)
 {
     referee r;
-    r.trace_count = r.weight_count = 0;
+    r.trace_count = r.weight_count = r.gradient_count = 0;
     TRY(open_all(&r, evidence, statement, f));
     return decide(out, &r, evidence, statement, f);
 }

@@ -10,7 +10,7 @@
 #include "base/bytes.h"
 #include "base/limits.h"
 
-enum { PF_OPENINGS_MAX = 128 };
+enum { PF_OPENINGS_MAX = 128, PF_GRADIENT = 65536 };
 
 /* Consecutive leaves under one root: their elements without the heads (256 little-endian elements a tile), and the siblings
  * of crypto/merkle.h's range proof, 32 bytes each. Views. */
@@ -22,10 +22,10 @@ typedef struct pf_opening {
 typedef struct pf_evidence {
     bytes      lease, attestation; /* the signed structures, as the chain encodes them; opaque here */
     bytes      model;              /* the model header (numerics/model_header.h) */
-    uint32_t   tensor;
-    uint64_t   sequence, element;  /* global number; row-major index in the tensor of that sequence */
-    uint32_t   trace_count, weight_count;
-    pf_opening trace[PF_OPENINGS_MAX], weight[PF_OPENINGS_MAX];
+    uint32_t   tensor;             /* id of numerics section 7, or PF_GRADIENT + index of a weight tensor */
+    uint64_t   sequence, element;  /* global number (any of the lease for a gradient); row-major index in the tensor */
+    uint32_t   trace_count, weight_count, gradient_count; /* gradient_count <= 1 */
+    pf_opening trace[PF_OPENINGS_MAX], weight[PF_OPENINGS_MAX], gradient;
 } pf_evidence;
 
 /* At most LIMIT_EVIDENCE_BYTES of canonical CBOR; on failure *out is unspecified and the fault names the field. */
@@ -35,6 +35,7 @@ err pf_evidence_encode(uint8_t *out, size_t cap, const pf_evidence *evidence, by
 /* What the signed lease and attestation say; the caller has decoded them and checked the signatures. */
 typedef struct pf_statement {
     hash256  job_id, model_id, trace_root;
+    hash256  gradient_root;  /* over the tiles of numerics/trace.h; looked at for gradients only */
     uint64_t step, from, to; /* global sequence numbers [from, to) */
     bool     range;          /* attested result: RANGE(range_tensor, range_sequence, range_index) */
     uint32_t range_tensor;

@@ -15,6 +15,7 @@ typedef struct eval {
     const num_layer_fractions *l; /* of the layer; NULL in layer L */
     num_const k;
     uint32_t  layer, slot, id, row, col;
+    uint64_t  sequence; /* that reads are about */
     err       e;
     fault    *f;
 } eval;
@@ -75,7 +76,7 @@ static int64_t get_at(eval *v, uint32_t layer, uint32_t slot, uint32_t row, uint
     if (v->e != OK)
         return 0;
     uint32_t id = NUM_TENSOR_ID(layer, slot);
-    v->e = v->source->trace(v->source->ctx, id, row, col, &value, v->f);
+    v->e = v->source->trace(v->source->ctx, id, v->sequence, row, col, &value, v->f);
     if (v->e != OK)
         return 0;
     bounds b = honest(v, slot);
@@ -460,14 +461,20 @@ static pf_element relation(eval *v)
     }
 }
 
+static err model_check(eval *v, fault *f)
+{
+    const num_shape *s = &v->c->model->shape;
+    TRY(num_const_of(&v->k, s, f));
+    TRY(num_fractions_check(&v->c->model->fractions, s, f));
+    return num_ledger_check(NULL, s, NUM_LEDGER_WORD, f);
+}
+
 static err eval_open(eval *v, const pf_context *c, const pf_source *source, uint32_t id, uint64_t element, fault *f)
 {
     const num_shape *s = &c->model->shape;
     num_trace_tensor t;
-    *v = (eval){ .c = c, .source = source, .id = id, .layer = id / 64, .slot = id % 64, .f = f };
-    TRY(num_const_of(&v->k, s, f));
-    TRY(num_fractions_check(&c->model->fractions, s, f));
-    TRY(num_ledger_check(NULL, s, NUM_LEDGER_WORD, f));
+    *v = (eval){ .c = c, .source = source, .id = id, .layer = id / 64, .slot = id % 64, .sequence = c->sequence, .f = f };
+    TRY(model_check(v, f));
     if (num_trace_find(&t, NULL, s, id) != OK)
         return fail(f, ERR_NOT_FOUND, "tensor", id);
     if (element >= (uint64_t)t.rows * t.cols)
@@ -495,5 +502,47 @@ err pf_relation_eval_dl(pf_element *out, const pf_context *c, const pf_source *s
     pf_element result = loss_gradient(&v, is_target);
     if (v.e == OK)
         *out = result;
+    return v.e;
+}
+
+/* ---- weight gradients: sums over all positions of the lease ---- */
+
+static int64_t gradient_of_sequence(eval *v, uint32_t tensor)
+{
+    static const uint8_t left[NUM_W_PER_LAYER] = { NUM_Y1, NUM_Y1, NUM_Y1, NUM_OO, NUM_Y2, NUM_GG };
+    static const uint8_t right[NUM_W_PER_LAYER] = { NUM_DQ, NUM_DK, NUM_DV, NUM_DA, NUM_DH, NUM_DM };
+    const num_shape *s = &v->c->model->shape;
+    if (tensor == 1)
+        return get_at(v, 0, NUM_GX, v->row, v->col);
+    uint32_t layer = (tensor - 2) / NUM_W_PER_LAYER, which = (tensor - 2) % NUM_W_PER_LAYER;
+    bool head = layer == s->layers;
+    int64_t sum = 0;
+    for (uint32_t i = 0; i < s->context && v->e == OK; i++)
+        sum += get_at(v, layer, head ? NUM_Y1 : left[which], i, v->row) * get_at(v, layer, head ? NUM_DL : right[which], i, v->col);
+    return sum;
+}
+
+err pf_gradient_eval(pf_element *out, const pf_context *c, const pf_source *source, uint64_t from, uint64_t to, uint32_t tensor,
+                     uint64_t element, fault *f)
+{
+    const num_shape *s = &c->model->shape;
+    eval v = { .c = c, .source = source, .f = f };
+    TRY(model_check(&v, f));
+    if (tensor >= num_tensor_count(s))
+        return fail(f, ERR_NOT_FOUND, "tensor", tensor);
+    num_tensor_info t = num_tensor_describe(s, tensor);
+    if (element >= (uint64_t)t.rows * t.cols)
+        return fail(f, ERR_NOT_FOUND, "element", element);
+    if (to <= from || (to - from) > LIMIT_LEASE_TOKENS / s->context)
+        return fail(f, ERR_RANGE, "sequences", to);
+    if (tensor == 0)
+        return fail(f, ERR_UNSUPPORTED, "the tokens are not known", tensor);
+    v.row = (uint32_t)(element / t.cols);
+    v.col = (uint32_t)(element % t.cols);
+    int64_t sum = 0;
+    for (v.sequence = from; v.sequence < to && v.e == OK; v.sequence++)
+        sum += gradient_of_sequence(&v, tensor);
+    if (v.e == OK)
+        *out = plain(sum);
     return v.e;
 }

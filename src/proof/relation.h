@@ -8,11 +8,11 @@
 
 #include "numerics/model_header.h"
 
-/* Element (row, col) of a committed tensor of the sequence in question, or of a weight tensor. An error ends the evaluation
+/* Element (row, col) of a committed tensor of global sequence `sequence`, or of a weight tensor. An error ends the evaluation
  * and is handed on. Elements that a relation does not need are never asked for. */
 typedef struct pf_source {
     void *ctx;
-    err (*trace)(void *ctx, uint32_t tensor_id, uint32_t row, uint32_t col, int64_t *out, fault *f);
+    err (*trace)(void *ctx, uint32_t tensor_id, uint64_t sequence, uint32_t row, uint32_t col, int64_t *out, fault *f);
     err (*weight)(void *ctx, uint32_t tensor, uint32_t row, uint32_t col, int64_t *out, fault *f);
 } pf_source;
 
@@ -20,7 +20,7 @@ typedef struct pf_source {
 typedef struct pf_context {
     const num_model_header *model;
     hash256         dither_seed; /* num_dither_seed(job, model id, step) */
-    uint64_t        sequence;    /* global number */
+    uint64_t        sequence;    /* global number of the element's sequence */
     const uint16_t *tokens;      /* the T + 1 tokens of the sequence, or NULL if they are not known */
 } pf_context;
 
@@ -36,7 +36,12 @@ typedef struct pf_element {
 err pf_relation_eval(pf_element *out, const pf_context *c, const pf_source *source, uint32_t tensor_id, uint64_t element,
                      fault *f) MUST_USE;
 
-/* The same for dl with the target known only as "this column" or "another column". */
+/* Element `element` of the lease's gradient of weight tensor `weight`, over its sequences [from, to): exact, so never RANGE.
+ * ERR_UNSUPPORTED for the token embedding, which depends on all tokens of the lease. */
+err pf_gradient_eval(pf_element *out, const pf_context *c, const pf_source *source, uint64_t from, uint64_t to, uint32_t weight,
+                     uint64_t element, fault *f) MUST_USE;
+
+/* pf_relation_eval for dl with the target known only as "this column" or "another column". */
 err pf_relation_eval_dl(pf_element *out, const pf_context *c, const pf_source *source, uint64_t element, bool is_target,
                         fault *f) MUST_USE;
 

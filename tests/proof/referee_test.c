@@ -26,8 +26,10 @@ typedef struct world {
     void            *data[SEQUENCES][64 * 50];
     hash256         *leaves, *weight_leaves;
     uint64_t         leaf_count, weight_leaf_count;
-    hash256          trace_root;
-    uint32_t         seq_index; /* what the sources read */
+    hash256          trace_root, gradient_root;
+    int64_t         *gradient;
+    hash256         *gradient_leaves;
+    uint32_t         seq_index; /* of the element in question */
     pf_context       context;
 } world;
 
@@ -47,14 +49,14 @@ static err keep(void *ctx, uint32_t id, uint64_t sequence, const void *data, uin
     return OK;
 }
 
-static err from_trace(void *ctx, uint32_t id, uint32_t row, uint32_t col, int64_t *out, fault *f)
+static err from_trace(void *ctx, uint32_t id, uint64_t sequence, uint32_t row, uint32_t col, int64_t *out, fault *f)
 {
     world *w = ctx;
     num_trace_tensor t;
     (void)f;
     assert_int_equal(num_trace_find(&t, NULL, &w->shape, id), OK);
     assert_true(row < t.rows && col < t.cols);
-    const void *data = w->data[w->seq_index][id];
+    const void *data = w->data[sequence - FROM][id];
     size_t at = (size_t)row * t.cols + col;
     *out = t.elem_bytes == 2 ? ((const int16_t *)data)[at] : t.elem_bytes == 4 ? ((const int32_t *)data)[at] : ((const int64_t *)data)[at];
     return OK;
@@ -100,6 +102,20 @@ static void hash_weights(world *w)
     assert_memory_equal(root.b, w->model.weight_root.b, 32);
 }
 
+static void hash_gradient(world *w)
+{
+    for (uint32_t i = 0; i < num_tensor_count(&w->shape); i++) {
+        num_tensor_info t = num_tensor_describe(&w->shape, i);
+        for (uint32_t r = 0; r < (t.rows + 15) / 16; r++)
+            for (uint32_t c = 0; c < (t.cols + 15) / 16; c++) {
+                uint8_t leaf[NUM_GRADIENT_LEAF_BYTES];
+                num_gradient_leaf_encode(leaf, &w->shape, i, r, c, w->gradient + t.offset);
+                w->gradient_leaves[num_weight_leaf(&w->shape, i, r, c)] = cr_merkle_leaf(&cr_merkle_blake3, bytes_of(leaf, sizeof leaf));
+            }
+    }
+    w->gradient_root = cr_merkle_root(&cr_merkle_blake3, w->gradient_leaves, w->weight_leaf_count);
+}
+
 static world *world_new(num_shape shape)
 {
     world *w = calloc(1, sizeof *w);
@@ -108,9 +124,10 @@ static world *world_new(num_shape shape)
     bt_gpt *gpt;
     bt_state state;
     bt_result result;
-    int64_t loss = 0, *gradient = calloc(num_parameter_count(&shape), sizeof *gradient);
+    int64_t loss = 0;
     uint64_t sequences[SEQUENCES] = { FROM, FROM + 1 };
     w->shape = shape;
+    w->gradient = calloc(num_parameter_count(&shape), sizeof *w->gradient);
     memset(w->job.b, 0x5a, 32);
     w->tokens = calloc(SEQUENCES * (shape.context + 1), sizeof *w->tokens);
     for (uint32_t i = 0; i < SEQUENCES * (shape.context + 1); i++)
@@ -124,7 +141,7 @@ static world *world_new(num_shape shape)
     bt_batch batch = { .job_id = w->job, .step = 3, .count = SEQUENCES, .sequences = sequences, .tokens = w->tokens };
     assert_int_equal(bt_gpt_calibrate(gpt, &w->header.fractions, state.master, &batch, 0, &f), OK);
     assert_int_equal(bt_state_publish(&state, &w->header.fractions, &w->model, bt_gpt_tables(gpt), &f), OK);
-    assert_int_equal(bt_gpt_gradient(gpt, &w->model, &batch, gradient, &loss, &result, keep, w, &f), OK);
+    assert_int_equal(bt_gpt_gradient(gpt, &w->model, &batch, w->gradient, &loss, &result, keep, w, &f), OK);
     assert_false(result.range);
     w->header.shape = shape;
     w->header.weight_root = w->model.weight_root;
@@ -132,6 +149,7 @@ static world *world_new(num_shape shape)
     w->leaf_count = num_trace_leaves(&shape, SEQUENCES);
     w->leaves = calloc(w->leaf_count, sizeof *w->leaves);
     w->weight_leaf_count = num_weight_leaves(&shape);
+    w->gradient_leaves = calloc(w->weight_leaf_count, sizeof *w->gradient_leaves);
     w->weight_leaves = calloc(w->weight_leaf_count, sizeof *w->weight_leaves);
     hash_trace(w);
     hash_weights(w);
@@ -140,7 +158,7 @@ static world *world_new(num_shape shape)
     bt_state_deinit(&state);
     bt_gpt_free(gpt);
     device->backend->close(device);
-    free(gradient);
+    hash_gradient(w);
     return w;
 }
 
@@ -152,6 +170,8 @@ static void world_free(world *w)
     bt_model_deinit(&w->model);
     free(w->tokens);
     free(w->leaves);
+    free(w->gradient);
+    free(w->gradient_leaves);
     free(w->weight_leaves);
     free(w);
 }
@@ -184,7 +204,7 @@ static void every_element_is_what_its_relation_says(void **state)
                     int64_t committed;
                     if (pf_relation_eval(&x, &w->context, &source, t.id, e, &f) != OK)
                         fail_msg("tensor %u: %s", t.id, f.what);
-                    assert_int_equal(from_trace(w, t.id, (uint32_t)(e / t.cols), (uint32_t)(e % t.cols), &committed, NULL), OK);
+                    assert_int_equal(from_trace(w, t.id, FROM + s, (uint32_t)(e / t.cols), (uint32_t)(e % t.cols), &committed, NULL), OK);
                     if (x.range || x.value != committed)
                         fail_msg("layer %u slot %u element %lu: %ld, relation says %ld", t.id / 64, t.id % 64, (unsigned long)e,
                                  (long)committed, (long)x.value);
@@ -201,11 +221,11 @@ typedef struct file {
     bytes    view;
 } file;
 
-static void tile_bytes(const world *w, const num_trace_tensor *t, uint64_t tile, uint8_t *out)
+static void tile_bytes(const world *w, const num_trace_tensor *t, uint64_t seq, uint64_t tile, uint8_t *out)
 {
     uint8_t leaf[NUM_LEAF_BYTES_MAX];
-    num_leaf_encode(leaf, t, FROM + w->seq_index, (uint32_t)(tile / t->tile_cols), (uint32_t)(tile % t->tile_cols),
-                    w->data[w->seq_index][t->id]);
+    num_leaf_encode(leaf, t, FROM + seq, (uint32_t)(tile / t->tile_cols), (uint32_t)(tile % t->tile_cols),
+                    w->data[seq][t->id]);
     memcpy(out, leaf + NUM_LEAF_HEAD, num_leaf_bytes(t->elem_bytes) - NUM_LEAF_HEAD);
 }
 
@@ -230,7 +250,7 @@ static bool accuse(world *w, file *out, uint32_t tensor, uint64_t element)
     pf_plan plan;
     pf_evidence e = { .lease = bytes_of_str("lease"), .attestation = bytes_of_str("attestation"), .tensor = tensor,
                       .sequence = FROM + w->seq_index, .element = element };
-    if (pf_plan_make(&plan, &w->context, &source, SEQUENCES, w->seq_index, tensor, element, NULL) != OK)
+    if (pf_plan_make(&plan, &w->context, &source, FROM, FROM + SEQUENCES, tensor, element, NULL) != OK)
         return false;
     assert_int_equal(num_model_header_encode(out->model, sizeof out->model, &w->header, &e.model), OK);
     for (uint32_t i = 0; i < plan.trace_count; i++) {
@@ -241,7 +261,7 @@ static bool accuse(world *w, file *out, uint32_t tensor, uint64_t element)
         size_t size = (size_t)t.elem_bytes * NUM_TILE_ELEMENTS;
         uint8_t *data = malloc(size * plan.trace[i].count);
         for (uint32_t k = 0; k < plan.trace[i].count; k++)
-            tile_bytes(w, &t, (uint64_t)r * t.tile_cols + c + k, data + k * size);
+            tile_bytes(w, &t, seq, (uint64_t)r * t.tile_cols + c + k, data + k * size);
         e.trace[e.trace_count++] = (pf_opening){ plan.trace[i].first, bytes_of(data, size * plan.trace[i].count),
                                                  siblings_of(w->leaves, w->leaf_count, plan.trace[i]) };
     }
@@ -260,15 +280,26 @@ static bool accuse(world *w, file *out, uint32_t tensor, uint64_t element)
         e.weight[e.weight_count++] = (pf_opening){ plan.weight[i].first, bytes_of(data, (size_t)512 * plan.weight[i].count),
                                                    siblings_of(w->weight_leaves, w->weight_leaf_count, plan.weight[i]) };
     }
+    uint8_t gradient_leaf[NUM_GRADIENT_LEAF_BYTES];
+    if (tensor >= PF_GRADIENT) {
+        num_tensor_info t = num_tensor_describe(&w->shape, tensor - PF_GRADIENT);
+        uint64_t tile = plan.gradient - num_weight_leaf(&w->shape, tensor - PF_GRADIENT, 0, 0), cols = (t.cols + 15) / 16;
+        num_gradient_leaf_encode(gradient_leaf, &w->shape, tensor - PF_GRADIENT, (uint32_t)(tile / cols), (uint32_t)(tile % cols), w->gradient + t.offset);
+        e.gradient = (pf_opening){ plan.gradient, bytes_of(gradient_leaf + NUM_WEIGHT_LEAF_HEAD, 2048),
+                                   siblings_of(w->gradient_leaves, w->weight_leaf_count, (pf_run){ plan.gradient, 1 }) };
+        e.gradient_count = 1;
+    }
     err result = pf_evidence_encode(out->bytes, sizeof out->bytes, &e, &out->view);
     free_openings(e.trace, e.trace_count);
     free_openings(e.weight, e.weight_count);
+    if (e.gradient_count)
+        free((void *)e.gradient.siblings.data);
     return result == OK;
 }
 
 static pf_statement statement_of(const world *w)
 {
-    return (pf_statement){ .job_id = w->job, .model_id = w->model.id, .trace_root = w->trace_root, .step = 3, .from = FROM,
+    return (pf_statement){ .job_id = w->job, .model_id = w->model.id, .trace_root = w->trace_root, .gradient_root = w->gradient_root, .step = 3, .from = FROM,
                            .to = FROM + SEQUENCES, .tokens = w->context.tokens };
 }
 
@@ -318,6 +349,33 @@ static void one_wrong_element_of_every_tensor_is_proved_and_a_right_one_is_not(v
         assert_false(v.expected_range);
         nudge(w, t.id, element, -1);
     }
+    free(evidence);
+    world_free(w);
+}
+
+static void one_wrong_element_of_every_gradient_is_proved(void **state)
+{
+    (void)state;
+    world *w = world_new(small);
+    file *evidence = malloc(sizeof *evidence);
+    for (uint32_t i = 1; i < num_tensor_count(&w->shape); i++) {
+        num_tensor_info t = num_tensor_describe(&w->shape, i);
+        uint64_t element = (uint64_t)t.rows * t.cols * 4 / 9;
+        pf_verdict v;
+        fault f = { 0 };
+        for (int wrong = 0; wrong <= 1; wrong++) {
+            w->gradient[t.offset + element] += wrong;
+            hash_gradient(w);
+            pf_statement s = statement_of(w);
+            assert_true(accuse(w, evidence, PF_GRADIENT + i, element));
+            assert_int_equal(judge(w, evidence->view, &v, &s, &f), wrong ? OK : ERR_EVIDENCE);
+        }
+        assert_true(v.expected == v.committed - 1);
+        w->gradient[t.offset + element]--;
+    }
+    pf_plan plan;
+    pf_source source = { w, from_trace, from_model };
+    assert_int_equal(pf_plan_make(&plan, &w->context, &source, FROM, FROM + SEQUENCES, PF_GRADIENT, 0, NULL), ERR_UNSUPPORTED);
     free(evidence);
     world_free(w);
 }
@@ -410,6 +468,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_element_is_what_its_relation_says),
         cmocka_unit_test(one_wrong_element_of_every_tensor_is_proved_and_a_right_one_is_not),
+        cmocka_unit_test(one_wrong_element_of_every_gradient_is_proved),
         cmocka_unit_test(without_tokens),
         cmocka_unit_test(a_false_range_is_proved),
         cmocka_unit_test(damage_never_convicts),
