@@ -380,6 +380,26 @@ static void one_wrong_element_of_every_gradient_is_proved(void **state)
     world_free(w);
 }
 
+/* The model of the demonstration: every tensor and gradient can be disputed within the limits of an evidence file. */
+static void evidence_fits_at_width_128(void **state)
+{
+    (void)state;
+    world *w = world_new((num_shape){ 73, 64, 128, 4, 4, 12, NUM_NARROW });
+    file *evidence = malloc(sizeof *evidence);
+    size_t most = 0;
+    for (uint32_t k = 0; k < num_trace_count(&w->shape); k++) {
+        num_trace_tensor t = num_trace_at(&w->shape, k);
+        if (!accuse(w, evidence, t.id, (uint64_t)t.rows * t.cols - 1) || !accuse(w, evidence, t.id, t.cols / 2))
+            fail_msg("layer %u slot %u does not fit", t.id / 64, t.id % 64);
+        most = evidence->view.len > most ? evidence->view.len : most;
+    }
+    for (uint32_t i = 1; i < num_tensor_count(&w->shape); i++)
+        assert_true(accuse(w, evidence, PF_GRADIENT + i, 300));
+    print_message("largest evidence: %zu bytes\n", most);
+    free(evidence);
+    world_free(w);
+}
+
 static void without_tokens(void **state)
 {
     (void)state;
@@ -469,6 +489,7 @@ int main(void)
         cmocka_unit_test(every_element_is_what_its_relation_says),
         cmocka_unit_test(one_wrong_element_of_every_tensor_is_proved_and_a_right_one_is_not),
         cmocka_unit_test(one_wrong_element_of_every_gradient_is_proved),
+        cmocka_unit_test(evidence_fits_at_width_128),
         cmocka_unit_test(without_tokens),
         cmocka_unit_test(a_false_range_is_proved),
         cmocka_unit_test(damage_never_convicts),
