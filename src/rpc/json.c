@@ -40,12 +40,14 @@ static err scan(bytes text, fault *f)
 err rpc_json_read(json_t **out, bytes text, fault *f)
 {
     TRY(scan(text, f));
-    json_error_t error;
+    json_error_t error = { 0 };
     json_t *value = json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
     if (value) {
         *out = value;
         return OK;
     }
+    if (!error.text[0]) /* the parser says nothing only where an allocation failed */
+        return fail(f, ERR_MEMORY, "json", 0);
     uint64_t at = error.position < 0 ? 0 : (uint64_t)error.position;
     switch (json_error_code(&error)) {
     case json_error_out_of_memory: return fail(f, ERR_MEMORY, "json", at);

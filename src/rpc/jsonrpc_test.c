@@ -220,6 +220,53 @@ static void long_reply(void **state)
     buf_deinit(&reply);
 }
 
+static size_t allocations_left; /* 0: no end */
+
+static void *allocate(size_t size)
+{
+    if (allocations_left && --allocations_left == 0) {
+        allocations_left = 1; /* and all later ones */
+        return NULL;
+    }
+    return malloc(size);
+}
+
+/* Whichever allocation of the JSON library is the last to succeed: a reply or ERR_MEMORY, nothing half done (and no leak, which the
+ * sanitizer would see). */
+static void no_memory(void **state)
+{
+    (void)state;
+    static const char *const bodies[] = {
+        CALL("account.get", "{\"address\":1}"), "[" CALL("chain.events", "[1]") "," CALL("tx.submit", "{\"tx\":\"ff\"}") ",3]",
+        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"rpc.discover\"}", "{\"jsonrpc\":\"2.0\",\"id\":1",
+    };
+    json_malloc_t real_malloc;
+    json_free_t real_free;
+    json_get_alloc_funcs(&real_malloc, &real_free);
+    rpc_dispatcher d = dispatcher();
+    for (size_t i = 0; i < COUNT_OF(bodies); i++) {
+        char *full = strdup(ask(bodies[i]));
+        bool done = false;
+        for (size_t n = 1; !done; n++) {
+            buf reply;
+            buf_init(&reply, 16384);
+            allocations_left = n;
+            json_set_alloc_funcs(allocate, free);
+            err e = rpc_dispatch(&d, RPC_SCOPE_SPEND, NULL, bytes_of_str(bodies[i]), &reply, NULL);
+            json_set_alloc_funcs(real_malloc, real_free);
+            done = allocations_left > 1;
+            if (e != OK)
+                assert_int_equal(e, ERR_MEMORY);
+            else if (reply.len == strlen(full))
+                assert_memory_equal(reply.data, full, reply.len);
+            assert_true(n < 5000);
+            assert_true(!done || e == OK);
+            buf_deinit(&reply);
+        }
+        free(full);
+    }
+}
+
 static void openrpc(void **state)
 {
     (void)state;
@@ -257,7 +304,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_calls), cmocka_unit_test(refusals), cmocka_unit_test(scopes), cmocka_unit_test(batches),
-        cmocka_unit_test(long_reply), cmocka_unit_test(openrpc), cmocka_unit_test(table),
+        cmocka_unit_test(long_reply), cmocka_unit_test(no_memory), cmocka_unit_test(openrpc), cmocka_unit_test(table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
