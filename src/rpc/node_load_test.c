@@ -161,7 +161,7 @@ static void *wait_long(void *code)
     json_t *status = NULL, *result = NULL;
     CHECK(rpc_client_call(c, "chain.status", NULL, &status, NULL) == OK);
     json_t *params = json_pack("{s:O, s:i}", "since", json_object_get(status, "event_next"), "wait_ms", 60000);
-    *(err *)code = rpc_client_call_wait(c, "chain.events", params, 60000, &result, NULL);
+    *(atomic_int *)code = (int)rpc_client_call_wait(c, "chain.events", params, 60000, &result, NULL);
     json_decref(result);
     json_decref(status);
     json_decref(params);
@@ -173,7 +173,7 @@ static void stop_while_waiting(void **state)
 {
     (void)state;
     pthread_t waiter;
-    err e = ERR_INTERNAL;
+    atomic_int e = ERR_INTERNAL;
     assert_int_equal(pthread_create(&waiter, NULL, wait_long, &e), 0);
     usleep(300000);
     assert_int_equal(e, ERR_INTERNAL); /* it waits */
