@@ -42,6 +42,8 @@ void kit_genesis(buf *out, const char *name, size_t accounts)
     CHECK(chain_name_set(&g.address_prefix, bytes_of_str("tb")) == OK);
     chain_params_default(&g.params);
     g.params.v[CHAIN_PARAM_TX_TERM_MAX] = EXPIRY_HEIGHT + 1;
+    g.params.v[CHAIN_PARAM_WORKER_BOND_MIN] = 1000000;
+    g.params.v[CHAIN_PARAM_FEE_BURN] = 300000; /* so that burning is not a special case nobody sees */
     g.allocations = calloc(accounts, sizeof *g.allocations);
     CHECK(g.allocations != NULL);
     for (size_t i = 0; i < accounts; i++)
@@ -53,17 +55,35 @@ void kit_genesis(buf *out, const char *name, size_t accounts)
     free(g.allocations);
 }
 
-bytes kit_transfer(uint8_t *out, hash256 *id, const char *name, uint64_t from, uint64_t to, uint64_t amount, uint64_t nonce)
+static bytes sign(uint8_t *out, hash256 *id, chain_tx *tx, const char *name, uint64_t from, uint64_t nonce)
 {
     cr_secret_key secret;
-    chain_tx tx = { .chain_id = dev_name(name), .type = CHAIN_TX_TRANSFER, .nonce = nonce, .expiry_height = EXPIRY_HEIGHT,
-                    .fee_max = 1000000000 };
-    kit_key(&secret, &tx.sender, from);
+    kit_key(&secret, &tx->sender, from);
+    tx->chain_id = dev_name(name);
+    tx->nonce = nonce;
+    tx->expiry_height = EXPIRY_HEIGHT;
+    tx->fee_max = 1000000000;
+    bytes raw;
+    CHECK(chain_tx_sign(&raw, out, KIT_TX_BYTES, tx, &secret, id, NULL) == OK);
+    return raw;
+}
+
+bytes kit_transfer(uint8_t *out, hash256 *id, const char *name, uint64_t from, uint64_t to, uint64_t amount, uint64_t nonce)
+{
+    chain_tx tx = { .type = CHAIN_TX_TRANSFER };
     tx.payload.transfer.to = kit_address(to);
     tx.payload.transfer.amount = amount;
-    bytes raw;
-    CHECK(chain_tx_sign(&raw, out, KIT_TX_BYTES, &tx, &secret, id, NULL) == OK);
-    return raw;
+    return sign(out, id, &tx, name, from, nonce);
+}
+
+bytes kit_bond(uint8_t *out, hash256 *id, const char *name, uint64_t from, uint64_t bond, uint64_t nonce)
+{
+    chain_tx tx = { .type = CHAIN_TX_WORKER_REGISTER };
+    tx.payload.worker_register = (chain_tx_worker_register){ .bond = bond, .blocktorch_version = 1 << 20,
+                                                             .supported_backends = CHAIN_BACKEND_CPU,
+                                                             .max_model_parameters = 1000000, .max_batch_size = 64,
+                                                             .measured_throughput = 1000 };
+    return sign(out, id, &tx, name, from, nonce);
 }
 
 static void *heap_alloc(void *ctx, size_t size)

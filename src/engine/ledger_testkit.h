@@ -24,6 +24,9 @@ void kit_genesis(buf *out, const char *name, size_t accounts);
 /* A signed transfer of account `from`, good for a million blocks. `out` has KIT_TX_BYTES; returns its view. */
 bytes kit_transfer(uint8_t *out, hash256 *id, const char *name, uint64_t from, uint64_t to, uint64_t amount, uint64_t nonce);
 
+/* Registers account `from` as a worker, or adds to its bond. */
+bytes kit_bond(uint8_t *out, hash256 *id, const char *name, uint64_t from, uint64_t bond, uint64_t nonce);
+
 /* A chain over malloc. */
 chain_config kit_config(void);
 chain       *kit_chain(bytes genesis);

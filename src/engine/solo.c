@@ -52,6 +52,23 @@ static err init_locks(eng_solo *s)
     return good ? OK : ERR_MEMORY;
 }
 
+/* Every event fits into its place in the ring. */
+static void check_event_sizes(void)
+{
+    chain_event_type      type;
+    const chain_record   *record;
+    for (size_t i = 0; (record = chain_event_record_at(i, &type)) != NULL; i++) {
+        size_t size = 16 + 64; /* array head and tag */
+        for (size_t k = 0; k < record->count; k++) {
+            chain_type t = record->fields[k].type;
+            CHECK(t != CHAIN_TYPE_ITEMS);
+            size += t == CHAIN_TYPE_BLOB ? (size_t)record->fields[k].max + 9 : t == CHAIN_TYPE_NAME ? 66
+                    : t == CHAIN_TYPE_SIGNATURE ? 66 : t == CHAIN_TYPE_ADDRESS ? 35 : t == CHAIN_TYPE_HASH || t == CHAIN_TYPE_KEY ? 34 : 9;
+        }
+        CHECK(size <= ENG_EVENT_BYTES);
+    }
+}
+
 static err init_memory(eng_solo *s)
 {
     mempool_limits limits = { LIMIT_MEMPOOL_TXS, LIMIT_MEMPOOL_BYTES, LIMIT_MEMPOOL_SENDER_TXS };
@@ -61,6 +78,7 @@ static err init_memory(eng_solo *s)
     TRY(init_locks(s));
     TRY(result_ring_init(&s->results));
     TRY(mempool_new(&s->pool, &limits, seed));
+    check_event_sizes();
     s->events.next = 1;
     s->events.entries = calloc(LIMIT_EVENT_RING, sizeof *s->events.entries);
     s->ready = calloc(LIMIT_BLOCK_TXS, sizeof *s->ready);
@@ -178,11 +196,12 @@ static uint64_t next_nonce(void *ctx, const cr_public_key *sender)
     return account ? account->nonce : 0;
 }
 
-/* What could go into the block. The views stay good while `state` is held for writing: who adds to the pool holds it for reading. */
-static err gather(eng_solo *s, size_t *count, fault *f)
+/* What could go into the block; *all: nothing was left out for want of room. The views stay good while `state` is held for writing: who adds to the pool holds it for reading. */
+static err gather(eng_solo *s, size_t *count, bool *all, fault *f)
 {
     pthread_mutex_lock(&s->pool_lock);
     *count = mempool_ready(s->pool, s->ready, LIMIT_BLOCK_TXS, s->block_bytes_max, next_nonce, s->chain);
+    *all = mempool_count(s->pool) <= LIMIT_BLOCK_TXS && mempool_bytes(s->pool) <= s->block_bytes_max;
     pthread_mutex_unlock(&s->pool_lock);
     size_t total = 0;
     for (size_t i = 0; i < *count; i++) {
@@ -273,28 +292,51 @@ static void clean_pool(eng_solo *s, const chain_block_result *result, size_t can
     pthread_mutex_unlock(&s->pool_lock);
 }
 
+/* All candidates in the order of their senders' turns: without competition for room there is nothing to choose, and executing
+ * once is cheaper than chain_propose's trial and then executing. False if one of them cannot be in a block. */
+static bool execute_all(eng_solo *s, size_t candidates, chain_block_result *result)
+{
+    for (size_t i = 0; i < candidates; i++) {
+        s->chosen[i] = s->candidates[i];
+        s->picked[i] = i;
+    }
+    return execute(s, candidates, result, NULL) == OK;
+}
+
+/* The best of the candidates, by chain_propose. *count may be 0: then nothing is pending unless `allow_empty`. */
+static err execute_best(eng_solo *s, size_t candidates, bool allow_empty, size_t *count, chain_block_result *result, fault *f)
+{
+    TRY(chain_propose(s->chain, s->picked, count, s->candidates, candidates, s->block_bytes_max, f));
+    if (*count == 0 && !allow_empty)
+        return OK;
+    for (size_t i = 0; i < *count; i++)
+        s->chosen[i] = s->candidates[s->picked[i]];
+    fault g = { 0 };
+    err e = execute(s, *count, result, &g);
+    if (e == OK)
+        return OK;
+    /* What propose lets through and execute does not must not stop every block after it. */
+    if (e != ERR_MEMORY && g.at < *count)
+        drop_candidate(s, s->picked[g.at], e, g.what);
+    return fail(f, e, g.what, g.at);
+}
+
 /* With `make` and `state` (for writing) held. */
 static err make_block(eng_solo *s, bool allow_empty, uint64_t *height, fault *f)
 {
     size_t candidates, count = 0;
-    TRY(gather(s, &candidates, f));
-    TRY(chain_propose(s->chain, s->picked, &count, s->candidates, candidates, s->block_bytes_max, f));
+    bool   all;
     chain_block_result result = { .tx_count = 0 };
+    TRY(gather(s, &candidates, &all, f));
+    if (all && candidates != 0 && execute_all(s, candidates, &result))
+        count = candidates;
+    else
+        TRY(execute_best(s, candidates, allow_empty, &count, &result, f));
     if (count == 0 && !allow_empty) {
         clean_pool(s, &result, candidates);
         return OK;
     }
-    for (size_t i = 0; i < count; i++)
-        s->chosen[i] = s->candidates[s->picked[i]];
-    fault g = { 0 };
-    err e = execute(s, count, &result, &g);
-    if (e != OK) {
-        /* What propose lets through and execute does not must not stop every block after it. */
-        if (e != ERR_MEMORY && g.at < count)
-            drop_candidate(s, s->picked[g.at], e, g.what);
-        return fail(f, e, g.what, g.at);
-    }
-    e = seal(s, count, f);
+    err e = seal(s, count, f);
     if (e != OK) {
         chain_abort(s->chain);
         s->halted = eng_log_failed(s->log);

@@ -124,7 +124,7 @@ err eng_solo_block(eng_solo *s, buf *out, uint64_t height, fault *f) MUST_USE;
 /* Waits for a block above `height`; *now is the newest height. ERR_TIMEOUT, ERR_INTERRUPTED. */
 err eng_solo_wait_block(eng_solo *s, uint64_t *now, uint64_t height, uint64_t timeout_ms) MUST_USE;
 
-enum { ENG_EVENT_BYTES = 512 };
+enum { ENG_EVENT_BYTES = 192 };
 
 typedef struct eng_event {
     uint64_t         seq;    /* counts from 1 in this process: a stream that reconnects after a restart starts anew */

@@ -83,6 +83,17 @@ static err add_to_pool(eng_solo *s, const chain_tx *tx, uint64_t fee, bytes raw,
     return e;
 }
 
+/* With `state` and the pool held: why a transaction is refused that may be known already. */
+static err name_duplicate(eng_solo *s, const chain_tx *tx, err e, fault *f)
+{
+    const eng_tx_result *known = result_ring_find(&s->results, &tx->id);
+    if (mempool_has(s->pool, &tx->id))
+        return fail(f, ERR_DUPLICATE, "tx: waits already", 0);
+    if (known && known->status == ENG_TX_INCLUDED)
+        return fail(f, ERR_DUPLICATE, "tx: was in a block already", known->height);
+    return e;
+}
+
 /* With `state` held for reading. The pool lock also keeps submitters from noting results at once. */
 static err check_and_add(eng_solo *s, const chain_tx *tx, bytes raw, fault *f)
 {
@@ -90,19 +101,11 @@ static err check_and_add(eng_solo *s, const chain_tx *tx, bytes raw, fault *f)
         return fail(f, s->halted ? ERR_IO : s->block_error, "engine: no block can be made now", 0);
     chain_tx checked;
     uint64_t base, total;
+    err e = chain_check(s->chain, &checked, raw, (chain_check_flags){ .signature_known = true }, f);
+    if (e == OK && (e = chain_fee(s->chain, &base, &total, &checked, raw.len)) != OK)
+        e = fail(f, e, "tx.fee_max", 0);
     pthread_mutex_lock(&s->pool_lock);
-    const eng_tx_result *known = result_ring_find(&s->results, &tx->id);
-    err e;
-    if (known && known->status == ENG_TX_INCLUDED)
-        TRY_OUT(fail(f, ERR_DUPLICATE, "tx: was in a block already", known->height));
-    if (mempool_has(s->pool, &tx->id))
-        TRY_OUT(fail(f, ERR_DUPLICATE, "tx: waits already", 0));
-    TRY_OUT(chain_check(s->chain, &checked, raw, (chain_check_flags){ .signature_known = true }, f));
-    e = chain_fee(s->chain, &base, &total, &checked, raw.len);
-    if (e != OK)
-        TRY_OUT(fail(f, e, "tx.fee_max", 0));
-    TRY_OUT(add_to_pool(s, tx, total, raw, f));
-out:
+    e = e == OK ? add_to_pool(s, tx, total, raw, f) : name_duplicate(s, tx, e, f);
     pthread_mutex_unlock(&s->pool_lock);
     return e;
 }

@@ -64,9 +64,11 @@ static void note_event(eng_solo *s, const chain_event *event, const chain_block_
 {
     uint64_t   seq = s->events.next++;
     eng_event *entry = &s->events.entries[seq % LIMIT_EVENT_RING];
-    *entry = (eng_event){ .seq = seq, .height = height, .type = event->type, .tx_index = event->tx_index };
-    if (event->tx_index != CHAIN_EVENT_NO_TX)
-        entry->tx = result->txs[event->tx_index].id;
+    entry->seq = seq;
+    entry->height = height;
+    entry->type = event->type;
+    entry->tx_index = event->tx_index;
+    entry->tx = event->tx_index != CHAIN_EVENT_NO_TX ? result->txs[event->tx_index].id : (hash256){ { 0 } };
     if (event->type == CHAIN_EVENT_TRACE_COMMITTED)
         s->owes_beacon = true;
     cbor_writer w = cbor_writer_on(entry->data, sizeof entry->data);
