@@ -18,23 +18,43 @@ static bt_tensor flip(bt_graph *g, const bt_tensor *t)
     return out;
 }
 
+/* Exact sums stay within 2^62; a graph whose fractions lie too far apart is refused, never wrapped. */
+static bool fits_acc(const bt_tensor *acc, int shift)
+{
+    if (shift < 0 || shift > 62)
+        return false;
+    const int64_t most = ((int64_t)1 << 62) >> shift, *data = bt_tensor_data(acc);
+    bool          fits = true;
+    for (uint64_t i = 0, n = bt_tensor_count(acc); i < n; i++)
+        fits &= data[i] <= most && data[i] >= -most;
+    return fits;
+}
+
+static void need_fit(bt_graph *g, const bt_tensor *acc, int shift)
+{
+    if (graph_ok(g) && !fits_acc(acc, shift))
+        graph_fail(g, ERR_LEDGER, "gradient: exact sum", (uint64_t)(shift < 0 ? 0 : shift));
+}
+
 /* Brings the exact sum to a fraction at least as fine; multiplying by a power of two is exact. */
 static void acc_align(bt_graph *g, value *v, int fraction)
 {
     if (fraction <= v->acc_fraction)
+        return;
+    need_fit(g, &v->acc, fraction - v->acc_fraction);
+    if (!graph_ok(g))
         return;
     int64_t factor = (int64_t)1 << (fraction - v->acc_fraction);
     int64_t *data = bt_tensor_data(&v->acc);
     for (uint64_t i = 0, n = bt_tensor_count(&v->acc); i < n; i++)
         data[i] *= factor;
     v->acc_fraction = fraction;
-    (void)g;
 }
 
 static void acc_open(bt_graph *g, value *v, int fraction)
 {
     if (!v->acc.storage) {
-        v->acc = graph_tensor(g, BT_I64, v->t.shape[0], v->t.shape[1], fraction);
+        v->acc = graph_tensor(g, BT_I64, v->rows, v->cols, fraction);
         v->acc_fraction = fraction;
         if (graph_ok(g))
             bt_tensor_zero(&v->acc);
@@ -43,21 +63,31 @@ static void acc_open(bt_graph *g, value *v, int fraction)
         acc_align(g, v, fraction);
 }
 
-/* Adds `t` (int16 or int64, same shape, any strides) at `fraction` to the exact sum. */
+static int64_t element(const bt_tensor *t, int64_t at)
+{
+    const void *data = bt_tensor_data(t);
+    return t->dtype == BT_I64 ? ((const int64_t *)data)[at] : ((const int16_t *)data)[at];
+}
+
+/* Adds `t` (int16 or int64, same shape, any strides, within 2^62) at `fraction` to the exact sum. */
 static void acc_add(bt_graph *g, value *v, const bt_tensor *t, int fraction)
 {
     acc_open(g, v, fraction);
     if (!graph_ok(g))
         return;
-    int64_t factor = (int64_t)1 << (v->acc_fraction - fraction);
+    int shift = v->acc_fraction - fraction;
+    if (t->dtype == BT_I64)
+        need_fit(g, t, shift);
+    else if (shift > 46)
+        graph_fail(g, ERR_LEDGER, "gradient: exact sum", (uint64_t)shift);
+    if (!graph_ok(g))
+        return;
+    int64_t factor = (int64_t)1 << shift;
     int64_t *to = bt_tensor_data(&v->acc);
-    const char *from = bt_tensor_data(t);
     for (uint64_t i = 0; i < t->shape[0]; i++)
-        for (uint64_t j = 0; j < t->shape[1]; j++) {
-            int64_t at = (int64_t)i * t->stride[0] + (int64_t)j * t->stride[1];
-            int64_t x = t->dtype == BT_I64 ? ((const int64_t *)(const void *)from)[at] : ((const int16_t *)(const void *)from)[at];
-            to[i * t->shape[1] + j] += x * factor;
-        }
+        for (uint64_t j = 0; j < t->shape[1]; j++)
+            to[i * t->shape[1] + j] += element(t, (int64_t)i * t->stride[0] + (int64_t)j * t->stride[1]) * factor;
+    need_fit(g, &v->acc, 0);
 }
 
 static void drop_terms(value *v)
@@ -81,6 +111,7 @@ static void materialise(bt_graph *g, value *v)
                              .bound = g->c.q_max, .acc = v->acc };
         uint64_t rows = t->a.shape[0], cols = t->b.shape[1];
         graph_launch(g, BT_OP_LINEAR, (bt_args){ .linear = &a, .rows = rows, .cols = cols, .macs = rows * cols * t->a.shape[1] }, 0);
+        need_fit(g, &v->acc, 0);
     }
     drop_terms(v);
     if (v->ready.storage) {
@@ -125,15 +156,35 @@ void grad_add_stream(bt_graph *g, bt_value to, const bt_tensor *gx)
     v->stream = sum;
 }
 
+static bool has_gradient(const value *v)
+{
+    return v->stream.storage || v->acc.storage || v->ready.storage || v->n_terms != 0;
+}
+
+/* True if no operands could take the sum of the pending products, times a multiplier below 2^(extra + 1), out of 2^62. */
+static bool terms_fit(const bt_graph *g, const value *v, int finest, int extra)
+{
+    u128 sum = 0, each = (u128)g->c.q_max * (u128)g->c.q_max;
+    for (uint32_t i = 0; i < v->n_terms; i++) {
+        int shift = finest - v->terms[i].fraction;
+        if (shift > 40)
+            return false;
+        sum += (each * v->terms[i].a.shape[1]) << shift;
+    }
+    return sum <= (u128)1 << (61 - extra);
+}
+
 /* Rounds the whole gradient of v once, by `r` (its acc_fraction is set here), into `out`. `extra` is the fraction that the
- * rounding's multiplier adds; group_mul as in LINEAR. */
+ * rounding's multiplier adds (it is below 2^(extra + 1)); group_mul as in LINEAR. */
 static void consume(bt_graph *g, bt_value at, bt_rounding *r, int extra, const int64_t *group_mul, uint32_t groups, bt_tensor *out)
 {
     value *v = &g->values[at];
-    if (v->acc.storage || v->ready.storage || v->n_terms == 0) {
-        if (v->n_terms == 0 && !v->ready.storage && !v->acc.storage)
-            acc_open(g, v, 0); /* an unused value: its gradient is zero */
+    int finest = INT32_MIN;
+    for (uint32_t i = 0; i < v->n_terms; i++)
+        finest = v->terms[i].fraction > finest ? v->terms[i].fraction : finest;
+    if (v->acc.storage || v->ready.storage || v->n_terms == 0 || !terms_fit(g, v, finest, extra)) {
         materialise(g, v);
+        need_fit(g, &v->acc, extra + 1);
         if (!graph_ok(g))
             return;
         r->acc_fraction = v->acc_fraction + extra;
@@ -142,9 +193,6 @@ static void consume(bt_graph *g, bt_value at, bt_rounding *r, int extra, const i
         bt_tensor_unref(&v->acc);
         return;
     }
-    int finest = v->terms[0].fraction;
-    for (uint32_t i = 1; i < v->n_terms; i++)
-        finest = v->terms[i].fraction > finest ? v->terms[i].fraction : finest;
     bt_linear_args a = { .n_terms = v->n_terms, .group_mul = group_mul, .groups = groups };
     for (uint32_t i = 0; i < v->n_terms; i++)
         a.terms[i] = (bt_term){ .a = v->terms[i].a, .b = v->terms[i].b, .shift = (unsigned)(finest - v->terms[i].fraction) };
@@ -153,22 +201,49 @@ static void consume(bt_graph *g, bt_value at, bt_rounding *r, int extra, const i
     drop_terms(v);
 }
 
+/* The gradient array of a parameter must mean one thing: all uses at one fraction. */
+static void use_parameter(bt_graph *g, value *v, int fraction)
+{
+    if (v->parameter_used && v->parameter_fraction != fraction)
+        graph_fail(g, ERR_RANGE, "parameter: uses at different gradient fractions", (uint64_t)(v - g->values));
+    v->parameter_used = true;
+    v->parameter_fraction = fraction;
+}
+
+/* Where an embedding adds the gradient of one of its tables: a new handle, or none if nobody wants it. */
+static bt_tensor table_gradient(bt_graph *g, value *v, int fraction)
+{
+    if (v->parameter && v->needs_gradient) {
+        use_parameter(g, v, fraction);
+        return bt_tensor_ref(&v->parameter_gradient);
+    }
+    if (v->parameter)
+        return (bt_tensor){ 0 };
+    bt_tensor own = graph_tensor(g, BT_I64, v->rows, v->cols, fraction);
+    if (graph_ok(g))
+        bt_tensor_zero(&own);
+    return own;
+}
+
 static void back_embed(bt_graph *g, const node *n)
 {
-    value *e = &g->values[n->in[0]], *p = &g->values[n->in[1]];
-    bt_tensor gx = g->values[n->out].stream;
-    if (!gx.storage || !e->needs_gradient || !p->needs_gradient)
-        return;
+    bt_tensor gx = g->values[n->out].stream, into[2];
+    for (int i = 0; i < 2; i++)
+        into[i] = table_gradient(g, &g->values[n->in[i]], gx.fraction);
     bt_embed_grad_args a = { .tokens = g->spec.tokens, .token_stride = (size_t)g->spec.context + 1, .context = g->spec.context, .gx = gx,
-                             .de = e->parameter_gradient, .dp = p->parameter_gradient };
+                             .de = into[0], .dp = into[1] };
     graph_launch(g, BT_OP_EMBED_GRAD, (bt_args){ .embed_grad = &a, .rows = gx.shape[0], .cols = gx.shape[1], .n_bytes = 20 * gx.shape[0] * gx.shape[1] }, 0);
+    for (int i = 0; i < 2; i++) {
+        value *v = &g->values[n->in[i]];
+        if (!v->parameter && into[i].storage)
+            acc_add(g, v, &into[i], gx.fraction);
+        bt_tensor_unref(&into[i]);
+    }
 }
 
 static void back_add(bt_graph *g, const node *n)
 {
-    bt_tensor *gx = &g->values[n->out].stream;
-    if (!gx->storage)
-        return;
+    const bt_tensor *gx = &g->values[n->out].stream;
     grad_add_stream(g, n->in[0], gx);
     grad_add_stream(g, n->in[1], gx);
 }
@@ -202,6 +277,7 @@ static void back_norm(bt_graph *g, const node *n)
 {
     const value *y = &g->values[n->out];
     uint64_t rows = y->t.shape[0], d = y->t.shape[1];
+    bt_pieces pieces = graph_pieces(g, rows, g->spec.context);
     bt_tensor dn = graph_tensor(g, BT_I32, rows, d, 0);
     bt_rounding rn = { .slot = n->slot, .rule = RULE_DN, .backward = true, .domain = g->c.d_t, .round = { .mul = 1 } };
     if (graph_ok(g))
@@ -222,17 +298,17 @@ static void back_norm(bt_graph *g, const node *n)
         a.measure = false;
         g->gx_chosen = true;
         if (graph_ok(g) && stream_too_fine(g, &rx))
-            graph_range(g, n->id2, 0, g->spec.context, d); /* the calibration starts again with a coarser gradient stream */
+            graph_range(g, n->id2, 0, pieces, d); /* the calibration starts again with a coarser gradient stream */
     }
     if (graph_ok(g)) {
-        rounding_prepare(g, &rx, g->spec.context, d);
+        rounding_prepare(g, &rx, pieces, d);
         own_stream(g, n->in[0], rows, d);
         a.gx = g->values[n->in[0]].stream;
     }
     if (graph_launch(g, BT_OP_NORM_GRAD, args, n->id2)) {
         if (bad_m != BT_ROUND_NONE)
-            graph_range(g, n->id, bad_m, g->spec.context, 1);
-        rounding_check(g, &rx, g->spec.context, d);
+            graph_range(g, n->id, bad_m, pieces, 1);
+        rounding_check(g, &rx, pieces, d);
     }
     if (m.storage)
         trace_emit(g, n->id, &m, g->spec.context, 1);
@@ -261,7 +337,6 @@ static bt_tensor output_gradient(bt_graph *g, const node *n)
     if (!n->slot.fraction) {
         graph_fail(g, ERR_USAGE, "linear: gradient slot missing", n->out);
     } else if (v->kind == BT_STREAM) {
-        own_stream(g, n->out, rows, cols);
         r.acc_fraction = g->spec.fractions->top.gx;
         bt_round_args a = { .in = v->stream };
         if (graph_ok(g))
@@ -278,6 +353,7 @@ static void back_product(bt_graph *g, bt_value x, bt_value w, bt_tensor dy)
 {
     value *vx = &g->values[x], *vw = &g->values[w];
     if (graph_ok(g) && vw->parameter && vw->needs_gradient) {
+        use_parameter(g, vw, vx->t.fraction + dy.fraction);
         bt_outer_args a = { .x = vx->t, .dy = dy, .bound = g->c.q_max, .dw = vw->parameter_gradient };
         uint64_t rows = vx->t.shape[1], cols = dy.shape[1], k = dy.shape[0];
         graph_launch(g, BT_OP_OUTER, (bt_args){ .outer = &a, .rows = rows, .cols = cols, .n_bytes = 2 * k * (rows + cols) + 8 * rows * cols,
@@ -298,8 +374,6 @@ static void back_product(bt_graph *g, bt_value x, bt_value w, bt_tensor dy)
 
 static void back_linear(bt_graph *g, const node *n)
 {
-    if (g->values[n->out].kind == BT_STREAM && !g->values[n->out].stream.storage)
-        return;
     bt_tensor dy = output_gradient(g, n);
     bt_tensor_unref(&g->values[n->out].stream);
     back_product(g, n->in[0], n->in[1], dy);
@@ -343,7 +417,7 @@ static void prepare_four(bt_graph *g, bt_rounding *r, attn_words *w, uint64_t t,
 {
     for (int i = 0; i < ATTN_ROUNDINGS && graph_ok(g); i++) {
         uint64_t rows = i == DS ? heads * t : t, cols = i == DS ? heads * t : d;
-        rounding_prepare(g, &r[i], rows, cols);
+        rounding_prepare(g, &r[i], (bt_pieces){ g->spec.count, rows }, cols);
         if (!graph_ok(g) || !r[i].round.dither_row)
             continue;
         w->rows[i] = g->dither_rows, w->cols[i] = g->dither_cols;
@@ -384,7 +458,7 @@ static void back_attention(bt_graph *g, const node *n)
         if (graph_launch(g, BT_OP_ATTN_GRAD, args, s->ds.id)) {
             rounding_choose(g, &r[DV]);
             rounding_choose(g, &r[DS]);
-            rounding_prepare(g, &r[DS], heads * t, heads * t);
+            rounding_prepare(g, &r[DS], (bt_pieces){ g->spec.count, heads * t }, heads * t);
         }
     }
     r[DQ].acc_fraction = *s->ds.fraction + tk->fraction + g->c.x_grad;
@@ -402,7 +476,7 @@ static void back_attention(bt_graph *g, const node *n)
     prepare_four(g, r, &w, t, heads, d);
     if (graph_launch(g, BT_OP_ATTN_GRAD, args, s->ds.id))
         for (int i = 0; i < ATTN_ROUNDINGS; i++)
-            rounding_check(g, &r[i], i == DS ? heads * t : t, i == DS ? t : d);
+            rounding_check(g, &r[i], (bt_pieces){ g->spec.count, i == DS ? heads * t : t }, i == DS ? t : d);
     for (int i = 0; i < ATTN_ROUNDINGS; i++) {
         free(w.rows[i]);
         free(w.cols[i]);
@@ -438,11 +512,15 @@ static err same_view(bt_tensor *out, const bt_tensor *parent, const node *n)
 static void back_view(bt_graph *g, const node *n)
 {
     value *child = &g->values[n->out], *parent = &g->values[n->in[0]];
+    if (!parent->needs_gradient)
+        return;
     materialise(g, child);
-    if (!graph_ok(g) || !child->acc.storage)
+    if (!graph_ok(g))
         return;
     acc_open(g, parent, child->acc_fraction);
     bt_tensor into = { 0 };
+    if (graph_ok(g))
+        need_fit(g, &child->acc, parent->acc_fraction - child->acc_fraction);
     if (graph_ok(g) && same_view(&into, &parent->acc, n) != OK)
         graph_fail(g, ERR_INTERNAL, "view", n->out);
     if (graph_ok(g)) {
@@ -459,25 +537,29 @@ static void back_view(bt_graph *g, const node *n)
     }
     bt_tensor_unref(&into);
     bt_tensor_unref(&child->acc);
+    if (graph_ok(g))
+        need_fit(g, &parent->acc, 0);
+}
+
+static void back_loss(bt_graph *g, node *n)
+{
+    bt_tensor dl = n->saved[0];
+    n->saved[0] = (bt_tensor){ 0 };
+    back_product(g, n->in[0], n->in[1], dl);
 }
 
 static void back_node(bt_graph *g, node *n)
 {
-    switch (n->kind) {
-    case NODE_EMBED:     back_embed(g, n); break;
-    case NODE_ADD:       back_add(g, n); break;
-    case NODE_NORM:      back_norm(g, n); break;
-    case NODE_LINEAR:    back_linear(g, n); break;
-    case NODE_GELU:      back_gelu(g, n); break;
-    case NODE_ATTENTION: back_attention(g, n); break;
-    case NODE_VIEW:      back_view(g, n); break;
-    case NODE_LOSS: {
-        bt_tensor dl = n->saved[0];
-        n->saved[0] = (bt_tensor){ 0 };
-        back_product(g, n->in[0], n->in[1], dl);
+    static void (*const back[])(bt_graph *, const node *) = {
+        [NODE_EMBED] = back_embed, [NODE_ADD] = back_add,   [NODE_NORM] = back_norm,           [NODE_LINEAR] = back_linear,
+        [NODE_GELU] = back_gelu,   [NODE_VIEW] = back_view, [NODE_ATTENTION] = back_attention,
+    };
+    if (n->kind == NODE_LOSS) {
+        back_loss(g, n);
         return;
     }
-    }
+    if (has_gradient(&g->values[n->out])) /* else: a value that no seed or loss depends on */
+        back[n->kind](g, n);
     /* Whatever used this value is done: it and what was saved for it can go. */
     value *v = &g->values[n->out];
     bt_tensor_unref(&v->t);
@@ -489,20 +571,45 @@ static void back_node(bt_graph *g, node *n)
         bt_tensor_unref(&n->saved[i]);
 }
 
+/* What reached a parameter otherwise than as the right factor of a product: through a view, or as the left one. */
+static void settle_parameter(bt_graph *g, value *v)
+{
+    if (!v->parameter || !has_gradient(v))
+        return;
+    if (v->needs_gradient) {
+        materialise(g, v);
+        use_parameter(g, v, v->acc_fraction);
+    }
+    if (v->needs_gradient && graph_ok(g)) {
+        const int64_t *from = bt_tensor_data(&v->acc);
+        int64_t *to = bt_tensor_data(&v->parameter_gradient);
+        const bt_tensor *t = &v->parameter_gradient;
+        for (uint64_t i = 0; i < v->rows; i++)
+            for (uint64_t j = 0; j < v->cols; j++)
+                to[(int64_t)i * t->stride[0] + (int64_t)j * t->stride[1]] += from[i * v->cols + j];
+    }
+    drop_terms(v);
+    bt_tensor_unref(&v->ready);
+    bt_tensor_unref(&v->acc);
+}
+
 void bt_backward(bt_graph *g)
 {
-    if (g->spec.mode == BT_INFER)
-        graph_fail(g, ERR_USAGE, "backward: graph without a tape", 0);
+    if (g->spec.mode == BT_INFER || g->walked)
+        graph_fail(g, ERR_USAGE, g->walked ? "backward: walked already" : "backward: graph without a tape", 0);
+    g->walked = true;
     for (uint32_t i = g->n_nodes; i-- > 0 && graph_ok(g);)
         back_node(g, &g->nodes[i]);
+    for (uint32_t i = 0; i < g->n_values && graph_ok(g); i++)
+        settle_parameter(g, &g->values[i]);
 }
 
 void bt_seed_gradient(bt_graph *g, bt_value x, const bt_tensor *operand)
 {
     if (!graph_ok(g))
         return;
-    if (x >= g->n_values || operand->dtype != BT_I16 || operand->rank != 2 || operand->shape[0] != g->values[x].t.shape[0] ||
-        operand->shape[1] != g->values[x].t.shape[1]) {
+    if (x >= g->n_values || g->values[x].kind == BT_STREAM || operand->dtype != BT_I16 || operand->rank != 2 || operand->shape[0] != g->values[x].rows ||
+        operand->shape[1] != g->values[x].cols) {
         graph_fail(g, ERR_SHAPE, "seed gradient", x);
         return;
     }
@@ -511,10 +618,12 @@ void bt_seed_gradient(bt_graph *g, bt_value x, const bt_tensor *operand)
 
 err bt_gradient_acc(bt_graph *g, bt_value input, bt_tensor *out, int *fraction)
 {
-    if (input >= g->n_values || !graph_ok(g))
+    if (!graph_ok(g))
+        return g->status;
+    if (input >= g->n_values || !g->walked || !g->values[input].leaf || g->values[input].parameter)
         return ERR_USAGE;
     value *v = &g->values[input];
-    if (!v->acc.storage && !v->ready.storage && v->n_terms == 0)
+    if (!has_gradient(v))
         acc_open(g, v, 0);
     materialise(g, v);
     *out = v->acc;

@@ -10,7 +10,7 @@ bt_value bt_parameter(bt_graph *g, const bt_tensor *weight, const bt_tensor *gra
     bt_tensor w = bt_tensor_ref(weight);
     bt_value v = graph_value(g, BT_OPERAND, &w);
     if (graph_ok(g)) {
-        g->values[v].parameter = true;
+        g->values[v].leaf = g->values[v].parameter = true;
         g->values[v].needs_gradient = gradient && gradient->storage;
         if (g->values[v].needs_gradient)
             g->values[v].parameter_gradient = bt_tensor_ref(gradient);
@@ -23,7 +23,10 @@ bt_value bt_input(bt_graph *g, const bt_tensor *operand)
     if (operand->rank != 2 || operand->dtype != BT_I16)
         graph_fail(g, ERR_DTYPE, "input: int16 matrix wanted", operand->rank);
     bt_tensor t = bt_tensor_ref(operand);
-    return graph_value(g, BT_OPERAND, &t);
+    bt_value v = graph_value(g, BT_OPERAND, &t);
+    if (graph_ok(g))
+        g->values[v].leaf = true;
+    return v;
 }
 
 /* A matrix product wants `cols` columns of an operand; a wrong kind or size is the caller's mistake, reported like any error. */
@@ -31,7 +34,8 @@ static bool wants(bt_graph *g, bt_value v, bt_kind kind, uint64_t rows, const ch
 {
     if (!graph_ok(g))
         return false;
-    if (v >= g->n_values || g->values[v].kind != kind || g->values[v].t.rank != 2 || (rows && g->values[v].t.shape[0] != rows)) {
+    if (v >= g->n_values || g->values[v].kind != kind || g->values[v].released || g->values[v].t.rank != 2 ||
+        (rows && g->values[v].t.shape[0] != rows)) {
         graph_fail(g, ERR_SHAPE, what, v);
         return false;
     }
@@ -44,7 +48,8 @@ bt_value bt_embed(bt_graph *g, bt_value e, bt_value p, uint32_t id)
         return 0;
     const bt_tensor *te = &g->values[e].t, *tp = &g->values[p].t;
     int shift_e = g->c.f_res - te->fraction, shift_p = g->c.f_res - tp->fraction;
-    if (te->shape[1] != tp->shape[1] || tp->shape[0] < g->spec.context || shift_e < 0 || shift_e > 4 || shift_p < 0 || shift_p > 4)
+    if (te->shape[1] != tp->shape[1] || te->shape[0] < g->spec.shape->vocab || tp->shape[0] < g->spec.context ||
+        !bt_tensor_contiguous(te) || !bt_tensor_contiguous(tp) || shift_e < 0 || shift_e > 4 || shift_p < 0 || shift_p > 4)
         graph_fail(g, ERR_SHAPE, "embed: tables", id);
     uint64_t d = te->shape[1];
     bt_tensor x = graph_tensor(g, BT_I32, g->rows, d, g->c.f_res);
@@ -63,7 +68,10 @@ bt_value bt_embed(bt_graph *g, bt_value e, bt_value p, uint32_t id)
 
 void bt_release(bt_graph *g, bt_value v)
 {
-    if (graph_ok(g) && v < g->n_values && (g->values[v].kind != BT_OPERAND || g->spec.mode == BT_INFER) && !g->values[v].parameter)
+    if (!graph_ok(g) || v >= g->n_values || g->values[v].parameter)
+        return;
+    g->values[v].released = true;
+    if (g->values[v].kind != BT_OPERAND || g->spec.mode == BT_INFER)
         bt_tensor_unref(&g->values[v].t);
 }
 
@@ -75,8 +83,9 @@ bt_value bt_add(bt_graph *g, bt_value sa, bt_value sb, bool take, uint32_t id)
         return 0;
     }
     uint64_t rows = g->values[sa].t.shape[0], d = g->values[sa].t.shape[1];
-    bt_tensor x = take ? bt_tensor_ref(&g->values[sa].t) : graph_tensor(g, BT_I32, rows, d, g->c.f_res);
-    if (take)
+    bool in_place = take && sa != sb;
+    bt_tensor x = in_place ? bt_tensor_ref(&g->values[sa].t) : graph_tensor(g, BT_I32, rows, d, g->c.f_res);
+    if (in_place)
         bt_release(g, sa);
     else if (graph_ok(g) && bt_tensor_copy(&x, &g->values[sa].t, &g->fault) != OK)
         graph_fail(g, ERR_INTERNAL, "add: copy", id);
@@ -97,6 +106,7 @@ bt_value bt_rmsnorm(bt_graph *g, bt_value stream, bt_slot y_slot, uint32_t r_id,
         return 0;
     const bt_tensor *x = &g->values[stream].t;
     uint64_t rows = x->shape[0], d = x->shape[1];
+    bt_pieces pieces = graph_pieces(g, rows, g->spec.context);
     bt_tensor r = graph_tensor(g, BT_I64, rows, 1, g->c.f_r), y = graph_tensor(g, BT_I16, rows, d, 0);
     bt_rounding round = { .slot = y_slot, .rule = RULE_OPERAND, .acc_fraction = g->c.f_res + g->c.f_r, .saturate = true, .domain = g->c.d_t };
     bt_norm_args a = { .c = &g->c, .x = *x, .y = y, .r = r, .round = &round.round, .measure = calibrating(g) };
@@ -105,10 +115,10 @@ bt_value bt_rmsnorm(bt_graph *g, bt_value stream, bt_slot y_slot, uint32_t r_id,
         rounding_choose(g, &round);
     a.measure = false;
     if (graph_ok(g))
-        rounding_prepare(g, &round, g->spec.context, d);
+        rounding_prepare(g, &round, pieces, d);
     y.fraction = *y_slot.fraction;
     if (graph_launch(g, BT_OP_NORM, args, y_slot.id))
-        rounding_check(g, &round, g->spec.context, d);
+        rounding_check(g, &round, pieces, d);
     trace_emit(g, r_id, &r, g->spec.context, 1);
     trace_emit(g, y_slot.id, &y, g->spec.context, d);
     bt_value out = graph_value(g, BT_OPERAND, &y);
@@ -224,12 +234,12 @@ bt_value bt_attention(bt_graph *g, bt_value q, bt_value k, bt_value v, const bt_
     }
     a.measure = false;
     if (graph_ok(g))
-        rounding_prepare(g, &round, t, d);
+        rounding_prepare(g, &round, (bt_pieces){ g->spec.count, t }, d);
     o.fraction = *slots->o.fraction;
     if (graph_launch(g, BT_OP_ATTN, args, slots->o.id)) {
         if (bad_z != BT_ROUND_NONE)
-            graph_range(g, slots->z, bad_z, heads * t, t);
-        rounding_check(g, &round, t, d);
+            graph_range(g, slots->z, bad_z, (bt_pieces){ g->spec.count, heads * t }, t);
+        rounding_check(g, &round, (bt_pieces){ g->spec.count, t }, d);
     }
     trace_emit(g, slots->z, &z, heads * t, t);
     trace_emit(g, slots->e, &e, heads * t, t);
@@ -254,9 +264,11 @@ bt_value bt_attention(bt_graph *g, bt_value q, bt_value k, bt_value v, const bt_
 /* Logits in base-2 logarithm units, and their table domain. */
 static bt_tensor logits_of(bt_graph *g, bt_value x, bt_value w, uint32_t layer)
 {
-    if (!wants(g, x, BT_OPERAND, 0, "logits: x") || !wants(g, w, BT_OPERAND, g->values[x].t.shape[1], "logits: x and w"))
+    if (!wants(g, x, BT_OPERAND, g->rows, "logits: x") || !wants(g, w, BT_OPERAND, g->values[x].t.shape[1], "logits: x and w"))
         return (bt_tensor){ 0 };
     const bt_tensor *tx = &g->values[x].t, *tw = &g->values[w].t;
+    if (tw->shape[1] != g->spec.shape->vocab)
+        graph_fail(g, ERR_SHAPE, "logits: vocabulary", tw->shape[1]);
     int8_t f_l = (int8_t)g->c.f_l;
     bt_rounding round = { .slot = { &f_l, NUM_TENSOR_ID(layer, NUM_LG) }, .rule = RULE_FIXED, .acc_fraction = tx->fraction + tw->fraction + g->c.x_2,
                        .domain = g->c.d_t, .round = { .mul = g->c.c_logit } };
@@ -295,13 +307,13 @@ void bt_cross_entropy(bt_graph *g, bt_value x, bt_value w, uint32_t layer)
     bt_tensor el = graph_traced(g, BT_I32, rows, v), zl = graph_traced(g, BT_I64, rows, 1), rl = graph_traced(g, BT_I64, rows, 1);
     bt_tensor loss = graph_traced(g, BT_I64, rows, 1);
     if (taped && graph_ok(g))
-        rounding_prepare(g, &round, g->spec.context, v);
+        rounding_prepare(g, &round, (bt_pieces){ g->spec.count, g->spec.context }, v);
     bt_loss_args a = { .c = &g->c, .exp_table = bt_tables_exp_loss(g->spec.tables), .lg = lg, .targets = g->spec.tokens + 1,
                        .target_stride = (size_t)g->spec.context + 1, .context = g->spec.context, .dl = dl, .round = &round.round,
                        .loss_q16 = &g->loss_q16, .el = el, .zl = zl, .rl = rl, .loss = loss };
     bool ok = graph_launch(g, BT_OP_LOSS, (bt_args){ .loss = &a, .rows = rows, .cols = v, .n_bytes = rows * v * 6 }, round.slot.id);
     if (ok && taped)
-        rounding_check(g, &round, g->spec.context, v);
+        rounding_check(g, &round, (bt_pieces){ g->spec.count, g->spec.context }, v);
     const struct { num_slot slot; const bt_tensor *t; uint64_t cols; } traced[] = {
         { NUM_LG, &lg, v }, { NUM_EL, &el, v }, { NUM_ZL, &zl, 1 }, { NUM_RL, &rl, 1 }, { NUM_LOSS, &loss, 1 }, { NUM_DL, &dl, v } };
     for (size_t i = 0; g->spec.trace && i < COUNT_OF(traced); i++)

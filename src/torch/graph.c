@@ -19,6 +19,8 @@ err bt_graph_new(bt_graph **out, bt_device *device, const bt_graph_spec *spec)
     g->gx_chosen = spec->mode != BT_CALIBRATE || spec->keep_gx;
     g->rows = (uint64_t)spec->count * spec->context;
     err e = num_const_of(&g->c, spec->shape, NULL);
+    if (e == OK && (spec->count == 0 || spec->context == 0 || spec->context > spec->shape->context || (spec->mode == BT_TRAIN && !spec->sequences)))
+        e = ERR_USAGE;
     if (e == OK && spec->trace) {
         g->trace_row = malloc((size_t)spec->context * spec->shape->heads * sizeof(int64_t));
         e = g->trace_row ? OK : ERR_MEMORY;
@@ -69,13 +71,24 @@ void graph_fail(bt_graph *g, err code, const char *what, uint64_t at)
         g->status = fail(&g->fault, code, what, at);
 }
 
-void graph_range(bt_graph *g, uint32_t id, uint64_t flat, uint64_t rows, uint64_t cols)
+bt_pieces graph_pieces(const bt_graph *g, uint64_t tensor_rows, uint64_t rows_per_sequence)
+{
+    return tensor_rows == g->spec.count * rows_per_sequence ? (bt_pieces){ g->spec.count, rows_per_sequence } : (bt_pieces){ 1, tensor_rows };
+}
+
+uint64_t graph_sequence(const bt_graph *g, bt_pieces p, uint64_t piece)
+{
+    if (p.count != g->spec.count)
+        return BT_NO_SEQUENCE;
+    return g->spec.sequences ? g->spec.sequences[piece] : piece;
+}
+
+void graph_range(bt_graph *g, uint32_t id, uint64_t flat, bt_pieces pieces, uint64_t cols)
 {
     if (!graph_ok(g))
         return;
-    uint64_t per_sequence = rows * cols;
-    g->result = (bt_result){ .range = true, .tensor = id, .sequence = g->spec.sequences ? g->spec.sequences[flat / per_sequence] : flat / per_sequence,
-                             .index = flat % per_sequence };
+    uint64_t size = pieces.rows * cols;
+    g->result = (bt_result){ .range = true, .tensor = id, .sequence = graph_sequence(g, pieces, flat / size), .index = flat % size };
     graph_fail(g, ERR_STEP_RANGE, "tensor", id);
 }
 
@@ -101,7 +114,7 @@ bt_value graph_value(bt_graph *g, bt_kind kind, const bt_tensor *owned)
         graph_fail(g, ERR_MEMORY, "values", g->n_values);
         return 0;
     }
-    g->values[g->n_values] = (value){ .kind = kind, .t = t, .needs_gradient = true };
+    g->values[g->n_values] = (value){ .kind = kind, .t = t, .rows = t.shape[0], .cols = t.shape[1], .needs_gradient = true };
     return g->n_values++;
 }
 
@@ -155,7 +168,7 @@ static uint64_t *words(bt_graph *g, uint64_t **table, size_t *cap, size_t n)
     return *table;
 }
 
-void rounding_prepare(bt_graph *g, bt_rounding *r, uint64_t rows_per_sequence, uint64_t n)
+void rounding_prepare(bt_graph *g, bt_rounding *r, bt_pieces pieces, uint64_t n)
 {
     int shift = r->acc_fraction - *r->slot.fraction;
     if (shift < 0 || shift > BT_ROUND_SHIFT_MAX) {
@@ -168,12 +181,12 @@ void rounding_prepare(bt_graph *g, bt_rounding *r, uint64_t rows_per_sequence, u
     r->round.bad = BT_ROUND_NONE;
     if (!r->backward || g->spec.mode != BT_TRAIN)
         return;
-    uint64_t *rows = words(g, &g->dither_rows, &g->dither_rows_cap, (size_t)(g->spec.count * rows_per_sequence));
+    uint64_t *rows = words(g, &g->dither_rows, &g->dither_rows_cap, (size_t)(pieces.count * pieces.rows));
     uint64_t *cols = words(g, &g->dither_cols, &g->dither_cols_cap, (size_t)n);
     if (!graph_ok(g))
         return;
-    for (uint32_t s = 0; s < g->spec.count; s++)
-        num_dither_rows(rows + s * rows_per_sequence, (size_t)rows_per_sequence, &g->spec.dither_seed, r->slot.id, g->spec.sequences[s]);
+    for (uint32_t s = 0; s < pieces.count; s++)
+        num_dither_rows(rows + s * pieces.rows, (size_t)pieces.rows, &g->spec.dither_seed, r->slot.id, graph_sequence(g, pieces, s));
     num_dither_cols(cols, (size_t)n, &g->spec.dither_seed, r->slot.id);
     r->round.dither_row = rows;
     r->round.dither_col = cols;
@@ -202,10 +215,10 @@ void rounding_choose(bt_graph *g, bt_rounding *r)
     *r->slot.fraction = (int8_t)(r->acc_fraction - shift - coarser);
 }
 
-void rounding_check(bt_graph *g, const bt_rounding *r, uint64_t rows_per_sequence, uint64_t n)
+void rounding_check(bt_graph *g, const bt_rounding *r, bt_pieces pieces, uint64_t n)
 {
     if (r->round.bad != BT_ROUND_NONE)
-        graph_range(g, r->slot.id, r->round.bad, rows_per_sequence, n);
+        graph_range(g, r->slot.id, r->round.bad, pieces, n);
 }
 
 static bt_args linear_args(const bt_linear_args *a)
@@ -221,6 +234,7 @@ static bt_args linear_args(const bt_linear_args *a)
 void graph_linear(bt_graph *g, bt_linear_args *a, bt_rounding *r, bt_tensor *out)
 {
     uint64_t n = out->shape[1];
+    bt_pieces pieces = graph_pieces(g, out->shape[0], g->spec.context);
     a->bound = g->c.q_max;
     a->round = &r->round;
     if (calibrating(g) && r->rule != RULE_FIXED) {
@@ -232,16 +246,17 @@ void graph_linear(bt_graph *g, bt_linear_args *a, bt_rounding *r, bt_tensor *out
     }
     if (!graph_ok(g))
         return;
-    rounding_prepare(g, r, g->spec.context, n);
+    rounding_prepare(g, r, pieces, n);
     out->fraction = *r->slot.fraction;
     a->out = *out;
     if (graph_launch(g, BT_OP_LINEAR, linear_args(a), r->slot.id))
-        rounding_check(g, r, g->spec.context, n);
+        rounding_check(g, r, pieces, n);
 }
 
 void graph_round(bt_graph *g, bt_round_args *a, bt_rounding *r, bt_tensor *out)
 {
     uint64_t rows = out->shape[0], n = out->shape[1];
+    bt_pieces pieces = graph_pieces(g, rows, g->spec.context);
     bt_args args = { .round = a, .rows = rows, .cols = n, .n_bytes = rows * n * 6 };
     a->round = &r->round;
     if (calibrating(g) && r->rule != RULE_FIXED) {
@@ -253,11 +268,11 @@ void graph_round(bt_graph *g, bt_round_args *a, bt_rounding *r, bt_tensor *out)
     }
     if (!graph_ok(g))
         return;
-    rounding_prepare(g, r, g->spec.context, n);
+    rounding_prepare(g, r, pieces, n);
     out->fraction = *r->slot.fraction;
     a->out = *out;
     if (graph_launch(g, BT_OP_ROUND, args, r->slot.id))
-        rounding_check(g, r, g->spec.context, n);
+        rounding_check(g, r, pieces, n);
 }
 
 void trace_emit(bt_graph *g, uint32_t id, const bt_tensor *t, uint64_t rows_per_sequence, uint64_t cols)
@@ -266,9 +281,10 @@ void trace_emit(bt_graph *g, uint32_t id, const bt_tensor *t, uint64_t rows_per_
         return;
     size_t size = bt_dtype_size(t->dtype);
     const char *data = bt_tensor_data(t);
-    for (uint32_t s = 0; s < g->spec.count && graph_ok(g); s++) {
-        err e = g->spec.trace(g->spec.trace_ctx, id, g->spec.sequences[s], data + s * rows_per_sequence * cols * size,
-                              (uint32_t)rows_per_sequence, (uint32_t)cols, (uint32_t)size);
+    bt_pieces p = graph_pieces(g, t->shape[0], rows_per_sequence);
+    for (uint32_t s = 0; s < p.count && graph_ok(g); s++) {
+        err e = g->spec.trace(g->spec.trace_ctx, id, graph_sequence(g, p, s), data + s * p.rows * cols * size, (uint32_t)p.rows, (uint32_t)cols,
+                              (uint32_t)size);
         if (e != OK)
             graph_fail(g, e, "trace of tensor", id);
     }
@@ -285,7 +301,8 @@ void trace_emit_heads(bt_graph *g, uint32_t id, const bt_tensor *t)
         for (uint64_t h = 0; h < heads; h++)
             for (uint64_t i = 0; i < context; i++)
                 row[i * heads + h] = data[h * g->rows + s * context + i];
-        err e = g->spec.trace(g->spec.trace_ctx, id, g->spec.sequences[s], row, (uint32_t)context, (uint32_t)heads, 8);
+        err e = g->spec.trace(g->spec.trace_ctx, id, graph_sequence(g, (bt_pieces){ g->spec.count, context }, s), row, (uint32_t)context,
+                              (uint32_t)heads, 8);
         if (e != OK)
             graph_fail(g, e, "trace of tensor", id);
     }

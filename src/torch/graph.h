@@ -57,7 +57,8 @@ typedef struct bt_graph bt_graph;
 err  bt_graph_new(bt_graph **out, bt_device *device, const bt_graph_spec *spec) MUST_USE;
 void bt_graph_free(bt_graph *g);
 
-/* A trainable int16 matrix; its exact gradient is added to `gradient` (int64, same shape; no storage: frozen). */
+/* A trainable int16 matrix; its exact gradient is added to `gradient` (int64, same shape; no storage: frozen). All its uses must
+ * contribute at one fraction (ERR_RANGE); for a weight used otherwise take bt_input. */
 bt_value bt_parameter(bt_graph *g, const bt_tensor *weight, const bt_tensor *gradient);
 
 /* An OPERAND given from outside, N x n. Its gradient can be read after the backward pass with bt_gradient_acc. */
@@ -67,7 +68,7 @@ bt_value bt_input(bt_graph *g, const bt_tensor *operand);
 bt_value bt_embed(bt_graph *g, bt_value e, bt_value p, uint32_t id);
 /* With `take` the sum takes the storage of stream_a, which must not be used again. */
 bt_value bt_add(bt_graph *g, bt_value stream_a, bt_value stream_b, bool take, uint32_t id);
-/* No later operation will use v: frees what the backward pass does not need. Using it again is ERR_SHAPE. */
+/* No later operation will use v: frees what the backward pass does not need. Using it again is ERR_SHAPE. Parameters stay. */
 void bt_release(bt_graph *g, bt_value v);
 bt_value bt_rmsnorm(bt_graph *g, bt_value stream, bt_slot y, uint32_t r_id, bt_slot dn, uint32_t m_id, uint32_t dx_id);
 /* out = round(x w). `kind` OPERAND: at slot `out`; STREAM: at f_res; INDEX: at slot `out`. `grad` is the rounding of the incoming
@@ -89,13 +90,14 @@ bt_value bt_view_slice(bt_graph *g, bt_value x, uint32_t dim, uint64_t start, ui
 bt_value bt_view_transpose(bt_graph *g, bt_value x);
 bt_value bt_view_reshape(bt_graph *g, bt_value x, uint64_t rows, uint64_t cols);
 
-/* Seeds the gradient of an OPERAND value with an operand at a fraction, for graphs that do not end in a cross-entropy. */
+/* Seeds the gradient of an OPERAND or INDEX value with an operand at a fraction, for graphs that do not end in a cross-entropy. */
 void bt_seed_gradient(bt_graph *g, bt_value x, const bt_tensor *operand);
 
-/* Walks the tape backwards. */
+/* Walks the tape backwards, once. Exact sums that would leave 2^62, because fractions lie too far apart: ERR_LEDGER. */
 void bt_backward(bt_graph *g);
 
-/* The exact accumulated gradient of an input: int64, same shape, *fraction its fraction. Borrowed until the graph is freed. */
+/* After the backward pass: the exact accumulated gradient of a bt_input (else ERR_USAGE): int64, same shape, *fraction its fraction.
+ * Borrowed until the graph is freed. */
 err bt_gradient_acc(bt_graph *g, bt_value input, bt_tensor *out, int *fraction) MUST_USE;
 
 const bt_tensor *bt_value_tensor(const bt_graph *g, bt_value x);

@@ -17,9 +17,14 @@ typedef struct grad_term {
 typedef struct value {
     bt_kind   kind;
     bt_tensor t;
+    uint64_t  rows, cols; /* also when t is gone */
+    bool      leaf;       /* a parameter or an input */
     bool      parameter;
+    bool      released;   /* by bt_release: no further use */
     bool      needs_gradient;
-    bt_tensor parameter_gradient; /* int64 or none */
+    bt_tensor parameter_gradient; /* int64 or none; every use must contribute at one fraction */
+    bool      parameter_used;
+    int       parameter_fraction;
     /* gradient, while it is being collected */
     bt_tensor stream;             /* STREAM: int32 */
     grad_term terms[BT_TERMS_MAX];
@@ -58,6 +63,7 @@ struct bt_graph {
     uint64_t       *dither_rows, *dither_cols;
     size_t          dither_rows_cap, dither_cols_cap;
     void           *trace_row;   /* scratch for head-major scalars */
+    bool            walked;      /* the backward pass has run */
     bool            gx_chosen;   /* a calibration has fixed the gradient stream's fraction */
     err             status;
     fault           fault;
@@ -85,8 +91,17 @@ static inline bool graph_ok(const bt_graph *g)
 }
 
 void graph_fail(bt_graph *g, err code, const char *what, uint64_t at);
-/* RANGE at a flat index of a tensor with `cols` columns and `rows` rows a sequence. */
-void graph_range(bt_graph *g, uint32_t id, uint64_t flat, uint64_t rows, uint64_t cols);
+/* A tensor of count x rows_per_sequence rows is one piece a sequence; any other (of a graph that mixes rows) is one piece under the
+ * number BT_NO_SEQUENCE. `rows` is what a piece has. */
+#define BT_NO_SEQUENCE UINT64_MAX
+typedef struct bt_pieces {
+    uint32_t count;
+    uint64_t rows;
+} bt_pieces;
+bt_pieces graph_pieces(const bt_graph *g, uint64_t tensor_rows, uint64_t rows_per_sequence);
+uint64_t  graph_sequence(const bt_graph *g, bt_pieces p, uint64_t piece);
+/* RANGE at a flat index of a tensor with `cols` columns, in pieces of `rows` rows. */
+void graph_range(bt_graph *g, uint32_t id, uint64_t flat, bt_pieces pieces, uint64_t cols);
 
 bt_value graph_value(bt_graph *g, bt_kind kind, const bt_tensor *owned); /* takes the handle */
 node    *graph_node(bt_graph *g, node_kind kind);                       /* NULL when nothing is taped or after an error */
@@ -95,15 +110,15 @@ bt_tensor graph_tensor(bt_graph *g, bt_dtype dtype, uint64_t rows, uint64_t cols
 /* An int64 row scalar for tracing, or no tensor when nothing is traced. */
 bt_tensor graph_traced(bt_graph *g, bt_dtype dtype, uint64_t rows, uint64_t cols);
 
-/* Prepares the shift, domain and dither for n columns; `rows_per_sequence` words of dither a sequence. In a calibration the
- * fraction must be chosen already. */
-void rounding_prepare(bt_graph *g, bt_rounding *r, uint64_t rows_per_sequence, uint64_t n);
+/* Prepares the shift, domain and dither for n columns; a word of dither for each row of a piece. In a calibration the fraction must be
+ * chosen already. */
+void rounding_prepare(bt_graph *g, bt_rounding *r, bt_pieces pieces, uint64_t n);
 /* Calibration: the fraction that the rule gives for the measured maximum. */
 void rounding_choose(bt_graph *g, bt_rounding *r);
 /* Bits by which repetitions shrink the room of the gradient stream. */
 int graph_gx_coarser(const bt_graph *g);
 /* After the launch: RANGE, if some element left its domain. */
-void rounding_check(bt_graph *g, const bt_rounding *r, uint64_t rows_per_sequence, uint64_t n);
+void rounding_check(bt_graph *g, const bt_rounding *r, bt_pieces pieces, uint64_t n);
 static inline bool calibrating(const bt_graph *g)
 {
     return g->spec.mode == BT_CALIBRATE;

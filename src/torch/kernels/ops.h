@@ -33,7 +33,7 @@ typedef struct bt_embed_grad_args { /* EMBED_GRAD */
     size_t          token_stride;
     uint32_t        context;
     bt_tensor       gx;     /* N x d int32 */
-    bt_tensor       de, dp; /* added to: V x d, T x d int64 */
+    bt_tensor       de, dp; /* added to: V x d, T x d int64; no storage: not wanted */
 } bt_embed_grad_args;
 
 typedef struct bt_add_args { /* ADD: x += b */

@@ -44,12 +44,12 @@ static void embed_grad_block(void *ctx, size_t block, unsigned thread)
         size_t position = i % g->context;
         size_t token = g->tokens[i / g->context * g->token_stride + position];
         const int32_t *restrict gx = (const int32_t *)bt_tensor_data(&g->gx) + i * d;
-        int64_t *restrict de = (int64_t *)bt_tensor_data(&g->de) + token * d;
-        int64_t *restrict dp = (int64_t *)bt_tensor_data(&g->dp) + position * d;
-        for (size_t j = j0; j < j1; j++) {
+        int64_t *restrict de = g->de.storage ? (int64_t *)bt_tensor_data(&g->de) + token * d : NULL;
+        int64_t *restrict dp = g->dp.storage ? (int64_t *)bt_tensor_data(&g->dp) + position * d : NULL;
+        for (size_t j = j0; de && j < j1; j++)
             de[j] += gx[j];
+        for (size_t j = j0; dp && j < j1; j++)
             dp[j] += gx[j];
-        }
     }
 }
 
