@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-err tr_book_init(tr_book *b, uint64_t from, uint64_t to, uint64_t per_lease, uint64_t id_first, uint64_t escrow, fault *f)
+err tr_book_init(tr_book *b, uint64_t from, uint64_t to, uint64_t per_lease, uint64_t id_next, uint64_t escrow, fault *f)
 {
     memset(b, 0, sizeof *b);
     if (from >= to || per_lease == 0)
@@ -17,9 +17,9 @@ err tr_book_init(tr_book *b, uint64_t from, uint64_t to, uint64_t per_lease, uin
         return fail(f, ERR_LIMIT, "leases.slots", count);
     b->slot_count = (size_t)count;
     b->entry_max = b->slot_count * TR_BOOK_ATTEMPTS_MAX;
-    if (id_first > UINT64_MAX - b->entry_max)
-        return fail(f, ERR_OVERFLOW, "leases.id", id_first);
-    b->id_first = id_first;
+    if (id_next > UINT64_MAX - b->entry_max)
+        return fail(f, ERR_OVERFLOW, "leases.id", id_next);
+    b->id_next = id_next;
     b->escrow = escrow;
     b->slots = calloc(b->slot_count, sizeof *b->slots);
     b->entries = calloc(b->entry_max, sizeof *b->entries);
@@ -43,7 +43,10 @@ void tr_book_deinit(tr_book *b)
 
 static tr_lease_entry *find(const tr_book *b, uint64_t id)
 {
-    return id >= b->id_first && id - b->id_first < b->entry_count ? &b->entries[id - b->id_first] : NULL;
+    for (size_t i = b->entry_count; i-- > 0;)
+        if (b->entries[i].id == id)
+            return &b->entries[i];
+    return NULL;
 }
 
 const tr_lease_entry *tr_book_find(const tr_book *b, uint64_t id)
@@ -77,12 +80,38 @@ err tr_book_lease(tr_book *b, const tr_lease_entry **out, const tr_terms *terms,
     b->outstanding += exposure - slot->exposure;
     slot->exposure = exposure;
     tr_lease_entry *e = &b->entries[b->entry_count];
-    *e = (tr_lease_entry){ .id = b->id_first + b->entry_count, .slot = at, .worker = terms->worker, .price = price,
+    *e = (tr_lease_entry){ .id = b->id_next++, .slot = at, .worker = terms->worker, .price = price,
                            .deadline_ms = terms->deadline_ms, .expiry_height = terms->expiry_height };
     slot->status = TR_SLOT_LEASED;
     slot->entry = b->entry_count++;
     slot->attempts++;
     *out = e;
+    return OK;
+}
+
+err tr_book_restore(tr_book *b, const tr_lease_entry **out, uint64_t from, uint64_t to, uint64_t id, uint32_t worker, uint64_t price,
+                    uint64_t expiry_height, const hash256 *attestation, bool accepted, fault *f)
+{
+    size_t at = 0;
+    while (at < b->slot_count && (b->slots[at].from != from || b->slots[at].to != to))
+        at++;
+    if (at == b->slot_count)
+        return fail(f, ERR_NOT_FOUND, "lease.range", from);
+    tr_slot *slot = &b->slots[at];
+    if (slot->status != TR_SLOT_FREE || find(b, id) || id >= b->id_next)
+        return fail(f, ERR_DUPLICATE, "lease.id", id);
+    if (price > slot->exposure && price - slot->exposure > b->escrow - b->outstanding)
+        return fail(f, ERR_FUNDS, "lease.price", price);
+    if (price > slot->exposure) {
+        b->outstanding += price - slot->exposure;
+        slot->exposure = price;
+    }
+    slot->status = accepted ? TR_SLOT_ACCEPTED : TR_SLOT_SUBMITTED;
+    slot->entry = b->entry_count++;
+    slot->attempts++;
+    b->entries[slot->entry] = (tr_lease_entry){ .id = id, .slot = at, .worker = worker, .price = price, .expiry_height = expiry_height,
+                                                .status = accepted ? TR_LEASE_ACCEPTED : TR_LEASE_SUBMITTED, .attestation = *attestation };
+    *out = &b->entries[slot->entry];
     return OK;
 }
 
@@ -122,7 +151,7 @@ err tr_book_submit(tr_book *b, uint64_t id, const hash256 *attestation, uint64_t
     e->status = TR_LEASE_SUBMITTED;
     e->attestation = *attestation;
     slot->status = TR_SLOT_SUBMITTED;
-    slot->entry = (size_t)(id - b->id_first);
+    slot->entry = (size_t)(e - b->entries);
     return OK;
 }
 
@@ -148,8 +177,9 @@ err tr_book_accept(tr_book *b, uint64_t id, fault *f)
 
 err tr_book_reject(tr_book *b, uint64_t id, fault *f)
 {
-    tr_lease_entry *e;
-    TRY(in_status(&e, b, id, TR_LEASE_SUBMITTED, f));
+    tr_lease_entry *e = find(b, id);
+    if (!e || e->status != TR_LEASE_ACCEPTED)
+        TRY(in_status(&e, b, id, TR_LEASE_SUBMITTED, f));
     e->status = TR_LEASE_REJECTED;
     b->slots[e->slot].status = TR_SLOT_FREE;
     return OK;

@@ -51,17 +51,17 @@ typedef struct tr_lease_entry {
 typedef struct tr_book {
     tr_slot        *slots;
     size_t          slot_count;
-    tr_lease_entry *entries; /* in order of id: id_first + index */
+    tr_lease_entry *entries; /* in order of giving out */
     size_t          entry_count, entry_max;
-    uint64_t        id_first;
+    uint64_t        id_next;     /* of the next lease */
     uint64_t        escrow;      /* what the job has left to pay with */
     uint64_t        outstanding; /* sum of the exposures, at most escrow */
 } tr_book;
 
-enum { TR_BOOK_SLOTS_MAX = 1 << 14, TR_BOOK_ATTEMPTS_MAX = 64 };
+enum { TR_BOOK_SLOTS_MAX = 1 << 14, TR_BOOK_ATTEMPTS_MAX = 16 };
 
 /* Slots of `per_lease` sequences over [from, to), the last one shorter. ERR_RANGE, ERR_LIMIT, ERR_MEMORY. */
-err  tr_book_init(tr_book *b, uint64_t from, uint64_t to, uint64_t per_lease, uint64_t id_first, uint64_t escrow,
+err  tr_book_init(tr_book *b, uint64_t from, uint64_t to, uint64_t per_lease, uint64_t id_next, uint64_t escrow,
                   fault *f) MUST_USE;
 void tr_book_deinit(tr_book *b);
 
@@ -86,10 +86,16 @@ const tr_lease_entry *tr_book_find(const tr_book *b, uint64_t id);
 err tr_book_may_submit(const tr_book *b, uint64_t id, uint64_t height, fault *f) MUST_USE;
 err tr_book_submit(tr_book *b, uint64_t id, const hash256 *attestation, uint64_t height, fault *f) MUST_USE;
 
-/* Verdicts on a submitted lease; paid on an accepted one. ERR_STATE otherwise. A rejected lease frees its slot. */
+/* Verdicts on a submitted lease; paid on an accepted one. ERR_STATE otherwise. A rejected lease frees its slot; an accepted one may
+ * still be rejected while it is not paid (its worker was caught elsewhere). */
 err tr_book_accept(tr_book *b, uint64_t id, fault *f) MUST_USE;
 err tr_book_reject(tr_book *b, uint64_t id, fault *f) MUST_USE;
 err tr_book_paid(tr_book *b, uint64_t id, fault *f) MUST_USE;
+
+/* After a restart: a lease of before, answered with `attestation`, in the state it had (submitted or accepted). Its slot [from, to) must be
+ * free: ERR_NOT_FOUND, ERR_DUPLICATE, ERR_FUNDS. */
+err tr_book_restore(tr_book *b, const tr_lease_entry **out, uint64_t from, uint64_t to, uint64_t id, uint32_t worker, uint64_t price,
+                    uint64_t expiry_height, const hash256 *attestation, bool accepted, fault *f) MUST_USE;
 
 /* Revokes what is late, expires what is too old. Returns the number of slots that became free. */
 size_t tr_book_expire(tr_book *b, uint64_t now_ms, uint64_t height);

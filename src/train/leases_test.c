@@ -77,6 +77,33 @@ static void late_lost_and_superseded(void **state)
     tr_book_deinit(&b);
 }
 
+static void restored_leases(void **state)
+{
+    (void)state;
+    tr_book b;
+    fault f;
+    const tr_lease_entry *e;
+    hash256 h = { { 4 } };
+    assert_int_equal(tr_book_init(&b, 0, 24, 8, 1000, 230, &f), OK);
+    assert_int_equal(tr_book_restore(&b, &e, 8, 16, 3, 1, 80, 50, &h, true, &f), OK);
+    assert_int_equal(tr_book_restore(&b, &e, 8, 16, 4, 1, 80, 50, &h, false, &f), ERR_DUPLICATE);
+    assert_int_equal(tr_book_restore(&b, &e, 0, 9, 4, 1, 80, 50, &h, false, &f), ERR_NOT_FOUND);
+    assert_int_equal(tr_book_restore(&b, &e, 0, 8, 3, 1, 80, 50, &h, false, &f), ERR_DUPLICATE);
+    assert_int_equal(tr_book_restore(&b, &e, 0, 8, 1000, 1, 80, 50, &h, false, &f), ERR_DUPLICATE); /* an id of the future */
+    assert_int_equal(tr_book_restore(&b, &e, 0, 8, 4, 1, 151, 50, &h, false, &f), ERR_FUNDS);
+    assert_int_equal(tr_book_restore(&b, &e, 0, 8, 4, 1, 80, 50, &h, false, &f), OK);
+    assert_int_equal(b.outstanding, 160);
+    assert_int_equal(tr_book_submit(&b, 4, &h, 1, &f), ERR_DUPLICATE);
+    assert_int_equal(tr_book_lease(&b, &e, &plain, &f), ERR_FUNDS);
+    assert_int_equal(tr_book_paid(&b, 3, &f), OK);
+    assert_int_equal(tr_book_accept(&b, 4, &f), OK);
+    assert_int_equal(tr_book_reject(&b, 4, &f), OK);
+    assert_int_equal(tr_book_lease(&b, &e, &plain, &f), OK);
+    assert_int_equal(e->id, 1000);
+    assert_int_equal(b.slots[e->slot].from, 0);
+    tr_book_deinit(&b);
+}
+
 static void refusals(void **state)
 {
     (void)state;
@@ -157,6 +184,7 @@ static void one_history(uint64_t seed)
             break;
         case 5:
             r = mix(&s) % 3 ? ERR_STATE : tr_book_reject(&b, id, &f);
+            assert_true(r != OK || before == TR_LEASE_SUBMITTED || before == TR_LEASE_ACCEPTED);
             break;
         case 6:
             r = tr_book_paid(&b, id, &f);
@@ -189,7 +217,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_lease_through_its_life), cmocka_unit_test(late_lost_and_superseded),
-        cmocka_unit_test(refusals), cmocka_unit_test(invariants_hold_in_any_history),
+        cmocka_unit_test(refusals), cmocka_unit_test(restored_leases), cmocka_unit_test(invariants_hold_in_any_history),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

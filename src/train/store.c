@@ -3,6 +3,7 @@
 
 #include "base/port/file.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -30,6 +31,18 @@ void tr_store_remove(const char *dir, const hash256 *id)
     char path[TR_PATH_MAX];
     if (tr_store_path(path, dir, id, NULL) == OK)
         unlink(path);
+}
+
+void tr_store_clear(const char *dir)
+{
+    char path[TR_PATH_MAX];
+    uint8_t id[32];
+    DIR *d = opendir(dir);
+    for (struct dirent *e; d && (e = readdir(d)) != NULL;)
+        if (base_hex_decode(id, sizeof id, e->d_name) == OK && tr_store_name(path, dir, e->d_name, NULL) == OK)
+            unlink(path);
+    if (d)
+        closedir(d);
 }
 
 /* Whether the file under this id is what its name says, in pieces. */

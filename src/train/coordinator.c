@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Life and the steps. */
+#define _GNU_SOURCE
+#include "train/coordinator.h"
+
+#include "base/port/file.h"
+#include "numerics/data.h"
+#include "train/coordinator_int.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { RANGE_TRIES = 16, TICK_MS = 50 };
+
+uint64_t coord_now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+void coord_event(const tr_coordinator *c, const tr_event *event)
+{
+    if (c->cfg.on_event)
+        c->cfg.on_event(c->cfg.event_ctx, event);
+}
+
+void coord_wake(tr_coordinator *c)
+{
+    pthread_cond_broadcast(&c->changed);
+}
+
+void coord_wait(tr_coordinator *c, uint64_t until_ms)
+{
+    /* Heights and deadlines pass without anybody's signal. */
+    uint64_t tick = coord_now_ms() + TICK_MS, until = until_ms < tick ? until_ms : tick;
+    struct timespec t = { (time_t)(until / 1000), (long)(until % 1000) * 1000000 };
+    pthread_cond_timedwait(&c->changed, &c->mu, &t);
+}
+
+/* --- life ----------------------------------------------------------------------------------------------------------------- */
+
+static err check_config(const tr_coordinator_config *k, fault *f)
+{
+    num_const constants;
+    TRY(num_const_of(&constants, &k->shape, f));
+    const struct { const char *what; bool good; } rules[] = {
+        { "config.batch_size", k->batch_size > 0 },
+        { "config.steps", k->steps > 0 && k->steps <= UINT64_MAX / k->batch_size },
+        { "config.sequences_per_lease", k->sequences_per_lease > 0 && k->sequences_per_lease <= LIMIT_LEASE_SEQUENCES &&
+                                            (uint64_t)k->sequences_per_lease * k->shape.context <= LIMIT_LEASE_TOKENS },
+        { "config.leases", (k->batch_size - 1) / k->sequences_per_lease < TR_BOOK_SLOTS_MAX },
+        { "config.price_sequences", k->price_sequences > 0 },
+        { "config.sample_ppm", k->sample_ppm <= TR_SAMPLE_PPM_MAX },
+        { "config.level_min", k->level_min == CHAIN_LEVEL_REFEREED },
+        { "config.lease_blocks", k->lease_blocks > 0 && k->lease_blocks < (uint64_t)1 << 32 },
+        { "config.lease_ms", k->lease_ms > 0 },
+        { "config.data", k->data->missing == 0 && tr_dataset_windows(k->data, k->shape.context) > 0 },
+        { "config.vocab", k->data->manifest.vocab <= k->shape.vocab },
+        { "config.ledger", k->ledger.height && k->ledger.job && k->ledger.lease && k->ledger.submit && k->ledger.randomness },
+    };
+    for (size_t i = 0; i < COUNT_OF(rules); i++)
+        if (!rules[i].good)
+            return fail(f, ERR_CONFIG, rules[i].what, 0);
+    return OK;
+}
+
+static err make_dirs(tr_coordinator *c, fault *f)
+{
+    char path[TR_PATH_MAX];
+    int n = snprintf(c->dir, sizeof c->dir, "%s", c->cfg.dir);
+    if (n < 0 || n >= (int)sizeof c->dir)
+        return fail(f, ERR_LIMIT, "config.dir", 0);
+    TRY(base_dir_make(c->dir, f));
+    TRY(tr_store_name(path, c->dir, "lock", f));
+    TRY(base_file_lock(&c->lock, path, f));
+    const struct { const char *name; char *out; } dirs[] = { { "gradients", c->gradients }, { "checkpoints", c->checkpoints },
+                                                             { "evidence", c->evidence } };
+    for (size_t i = 0; i < COUNT_OF(dirs); i++) {
+        TRY(tr_store_name(dirs[i].out, c->dir, dirs[i].name, f));
+        TRY(base_dir_make(dirs[i].out, f));
+    }
+    return OK;
+}
+
+static err init(tr_coordinator *c, fault *f)
+{
+    TRY(make_dirs(c, f));
+    TRY(tr_exec_init(&c->exec, &c->cfg.shape, c->cfg.threads, c->cfg.split, f));
+    TRY(bt_model_init(&c->model, &c->cfg.shape, f));
+    c->sum = malloc((size_t)c->elements * sizeof *c->sum);
+    c->part = malloc((size_t)c->elements * sizeof *c->part);
+    c->members = calloc(LIMIT_TRAIN_WORKERS, sizeof *c->members);
+    if (!c->sum || !c->part || !c->members || tr_manifest_encode(&c->manifest, &c->cfg.data->manifest) != OK)
+        return fail(f, ERR_MEMORY, "coordinator", c->elements);
+    TRY(coord_restore(c, f));
+    TRY(coord_escrow(c, &c->escrow, f));
+    cr_random(c->session, sizeof c->session);
+    return OK;
+}
+
+err tr_coordinator_new(tr_coordinator **out, const tr_coordinator_config *config, fault *f)
+{
+    *out = NULL;
+    TRY(check_config(config, f));
+    tr_coordinator *c = calloc(1, sizeof *c);
+    if (!c)
+        return fail(f, ERR_MEMORY, "coordinator", 0);
+    c->cfg = *config;
+    c->lock = c->journal.fd = -1;
+    c->elements = num_parameter_count(&config->shape);
+    memcpy(c->public_key.b, config->key.b + 32, 32);
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&c->changed, &attr);
+    pthread_condattr_destroy(&attr);
+    pthread_mutex_init(&c->mu, NULL);
+    err e = init(c, f);
+    c->cfg.master = NULL;
+    if (e != OK) {
+        tr_coordinator_free(c);
+        return e;
+    }
+    *out = c;
+    return OK;
+}
+
+static void free_member(member *m)
+{
+    if (m->reader) {
+        tr_gradient_reader_free(m->reader);
+        tr_store_drop(&m->writer);
+    }
+    buf_deinit(&m->challenge.data);
+}
+
+void tr_coordinator_free(tr_coordinator *c)
+{
+    if (!c)
+        return;
+    if (c->book.entries)
+        coord_forget_step(c);
+    for (size_t i = 0; i < c->member_count; i++)
+        free_member(&c->members[i]);
+    for (size_t i = 0; i < c->debt_count; i++) {
+        free(c->debts[i].lease);
+        free(c->debts[i].attestation);
+    }
+    for (size_t i = 0; i < c->past_count; i++) {
+        free(c->past[i].lease);
+        free(c->past[i].attestation);
+    }
+    free(c->past);
+    free(c->debts);
+    free(c->members);
+    free(c->model_file);
+    free(c->sum);
+    free(c->part);
+    buf_deinit(&c->manifest);
+    tr_journal_close(&c->journal);
+    bt_state_deinit(&c->state);
+    bt_model_deinit(&c->model);
+    tr_exec_deinit(&c->exec);
+    base_file_close(c->lock);
+    pthread_mutex_destroy(&c->mu);
+    pthread_cond_destroy(&c->changed);
+    cr_wipe(&c->cfg.key, sizeof c->cfg.key);
+    free(c);
+}
+
+err tr_coordinator_admit(tr_coordinator *c, const cr_public_key *worker, uint64_t price, uint64_t capacity, fault *f)
+{
+    pthread_mutex_lock(&c->mu);
+    size_t i = 0;
+    while (i < c->member_count && memcmp(&c->members[i].key, worker, sizeof *worker) != 0)
+        i++;
+    err e = i < LIMIT_TRAIN_WORKERS ? OK : fail(f, ERR_LIMIT, "coordinator.workers", i);
+    if (e == OK) {
+        member *m = &c->members[i];
+        m->key = m->status.key = *worker;
+        m->price = price;
+        m->capacity = capacity;
+        m->status.banned = m->status.banned || coord_was_banned(c, worker);
+        if (i == c->member_count)
+            c->member_count++;
+        coord_wake(c);
+    }
+    pthread_mutex_unlock(&c->mu);
+    return e;
+}
+
+void tr_coordinator_stop(tr_coordinator *c)
+{
+    atomic_store(&c->stopping, true);
+    pthread_mutex_lock(&c->mu);
+    coord_wake(c);
+    pthread_mutex_unlock(&c->mu);
+}
+
+/* --- a step --------------------------------------------------------------------------------------------------------------- */
+
+static err calibrate(tr_coordinator *c, fault *f)
+{
+    uint64_t numbers[NUM_CALIBRATION_SEQUENCES];
+    uint32_t t = c->cfg.shape.context;
+    uint32_t n = num_calibration_sequences(numbers, &c->cfg.job, c->state.step, c->state.retries, tr_dataset_windows(c->cfg.data, t));
+    uint16_t *tokens = malloc((size_t)n * (t + 1) * sizeof *tokens);
+    if (!tokens)
+        return fail(f, ERR_MEMORY, "calibration", n);
+    for (uint32_t i = 0; i < n; i++)
+        tr_dataset_sequence(tokens + (size_t)i * (t + 1), c->cfg.data, &c->cfg.job, numbers[i], t);
+    bt_batch batch = { .job_id = c->cfg.job, .step = c->state.step, .count = n, .sequences = numbers, .tokens = tokens };
+    err e = bt_gpt_calibrate(c->exec.gpt, &c->fractions, c->state.master, &batch, c->state.retries, f);
+    free(tokens);
+    return e;
+}
+
+static err publish(tr_coordinator *c, fault *f)
+{
+    if (bt_state_calibrates(&c->state))
+        TRY(calibrate(c, f));
+    pthread_mutex_lock(&c->mu);
+    free(c->model_file);
+    c->model_file = NULL;
+    err e = bt_state_publish(&c->state, &c->fractions, &c->model, bt_gpt_tables(c->exec.gpt), f);
+    if (e == OK)
+        e = bt_model_encode(&c->model, &c->model_file, &c->model_file_len);
+    pthread_mutex_unlock(&c->mu);
+    return e;
+}
+
+static err begin(tr_coordinator *c, fault *f)
+{
+    TRY(publish(c, f));
+    TRY(coord_ask_past(c, f));
+    uint64_t from = c->state.step * c->cfg.batch_size;
+    pthread_mutex_lock(&c->mu);
+    err e = tr_book_init(&c->book, from, from + c->cfg.batch_size, c->cfg.sequences_per_lease, c->lease_next, c->escrow - c->owed_total, f);
+    if (e == OK)
+        e = coord_replay_step(c, f);
+    c->progress_ms = coord_now_ms();
+    c->open = e == OK;
+    coord_wake(c);
+    pthread_mutex_unlock(&c->mu);
+    if (e == OK)
+        coord_event(c, &(tr_event){ .kind = TR_EVENT_STEP_BEGIN, .step = c->state.step, .hash = &c->model.id });
+    return e;
+}
+
+/* Takes back what is late. True when every slot is accepted. */
+static err look_around(tr_coordinator *c, bool *complete, bool *work, fault *f)
+{
+    uint64_t height;
+    err e = c->cfg.ledger.height(c->cfg.ledger.ctx, &height);
+    if (e != OK)
+        return fail(f, e, "ledger.height", 0);
+    pthread_mutex_lock(&c->mu);
+    size_t freed = tr_book_expire(&c->book, coord_now_ms(), height);
+    *complete = tr_book_count(&c->book, TR_SLOT_ACCEPTED) == c->book.slot_count;
+    *work = tr_book_count(&c->book, TR_SLOT_SUBMITTED) > 0;
+    bool idle = c->cfg.patience_ms && coord_now_ms() - c->progress_ms > c->cfg.patience_ms;
+    if (freed)
+        coord_wake(c);
+    if (!*complete && !*work && !idle && !atomic_load(&c->stopping))
+        coord_wait(c, coord_now_ms() + TICK_MS);
+    pthread_mutex_unlock(&c->mu);
+    if (freed)
+        coord_event(c, &(tr_event){ .kind = TR_EVENT_REVOKED, .step = c->state.step, .at = freed });
+    if (atomic_load(&c->stopping))
+        return fail(f, ERR_INTERRUPTED, "coordinator", 0);
+    return idle && !*complete && !*work ? fail(f, ERR_TIMEOUT, "coordinator: no worker answers", c->state.step) : OK;
+}
+
+static err collect(tr_coordinator *c, fault *f)
+{
+    for (;;) {
+        bool complete, work;
+        TRY(look_around(c, &complete, &work, f));
+        if (complete)
+            return OK;
+        if (!work)
+            continue;
+        if (c->cfg.sample_ppm)
+            TRY(coord_commit(c, f));
+        TRY(coord_judge(c, f));
+    }
+}
+
+/* The gradient of an accepted lease; from its file, or computed again if the file did not survive. */
+static err load_gradient(tr_coordinator *c, const answer *a, fault *f)
+{
+    tr_gradient_head want = { .model = a->terms.model, .lease = a->lease_hash, .tensors = num_tensor_count(&c->cfg.shape),
+                              .elements = c->elements };
+    hash256 raw = { { 0 } };
+    buf file;
+    buf_init(&file, (size_t)tr_gradient_bytes_max(c->elements));
+    err e = tr_store_get(&file, c->gradients, &a->file, NULL);
+    if (e == OK)
+        e = tr_gradient_decode(c->part, &raw, &want, buf_bytes(&file), NULL);
+    buf_deinit(&file);
+    if (e == OK && hash256_equal(&raw, &a->said.gradient))
+        return OK;
+    tr_task task;
+    int64_t loss;
+    bt_result result;
+    coord_recompute(c, a, &task);
+    TRY(tr_exec_run(&c->exec, &task, c->part, &loss, &result, NULL, f));
+    return result.range ? fail(f, ERR_STEP_RANGE, "gradient", a->terms.lease_id) : OK;
+}
+
+/* Sum over the slots; *range if any of them ended so. */
+static err sum_up(tr_coordinator *c, int64_t *loss, bool *range, fault *f)
+{
+    memset(c->sum, 0, (size_t)c->elements * sizeof *c->sum);
+    *loss = 0;
+    for (size_t i = 0; i < c->book.slot_count; i++) {
+        const answer *a = &c->answers[c->book.slots[i].entry];
+        *range = *range || a->said.result == CHAIN_RESULT_RANGE;
+        if (a->said.result == CHAIN_RESULT_RANGE)
+            continue;
+        TRY(load_gradient(c, a, f));
+        TRY(tr_gradient_add(c->sum, c->part, c->elements, f));
+        *loss += a->said.loss;
+    }
+    return OK;
+}
+
+/* RANGE: new fractions, a new model, and the step again. Its sequences are paid for (each worker answered its lease right), and the ledger
+ * pays a sequence once: so the coordinator computes the repetition itself. */
+static err repeat(tr_coordinator *c, int64_t *loss, fault *f)
+{
+    uint64_t from = c->state.step * c->cfg.batch_size, to = from + c->cfg.batch_size;
+    for (unsigned tries = 0; tries < RANGE_TRIES; tries++) {
+        c->state.retries++;
+        coord_event(c, &(tr_event){ .kind = TR_EVENT_RANGE, .step = c->state.step, .at = c->state.retries });
+        TRY(publish(c, f));
+        memset(c->sum, 0, (size_t)c->elements * sizeof *c->sum);
+        *loss = 0;
+        bt_result result = { 0 };
+        for (uint64_t at = from; at < to && !result.range; at += c->cfg.sequences_per_lease) {
+            uint64_t end = to - at < c->cfg.sequences_per_lease ? to : at + c->cfg.sequences_per_lease;
+            tr_task task = { &c->model, c->cfg.data, c->cfg.job, c->state.step, at, end };
+            int64_t part;
+            TRY(tr_exec_run(&c->exec, &task, c->part, &part, &result, NULL, f));
+            TRY(tr_gradient_add(c->sum, c->part, c->elements, f));
+            *loss += part;
+        }
+        if (!result.range)
+            return OK;
+    }
+    return fail(f, ERR_STEP_RANGE, "coordinator: RANGE again and again", c->state.step);
+}
+
+/* What the finished step owes. Takes the receipts out of the answers. With mu. */
+static err book_debts(tr_coordinator *c, fault *f)
+{
+    size_t need = c->debt_count + c->book.slot_count;
+    if (need > c->debt_room) {
+        owed *more = realloc(c->debts, need * sizeof *more);
+        if (!more)
+            return fail(f, ERR_MEMORY, "debts", need);
+        c->debts = more;
+        c->debt_room = need;
+    }
+    for (size_t i = 0; i < c->book.slot_count; i++) {
+        size_t at = c->book.slots[i].entry;
+        answer *a = &c->answers[at];
+        c->debts[c->debt_count++] = (owed){ .lease = a->lease, .attestation = a->attestation, .lease_len = a->lease_len,
+                                            .attestation_len = a->attestation_len, .lease_id = a->terms.lease_id, .step = a->terms.step,
+                                            .price = a->paid ? 0 : a->terms.price, .member = c->book.entries[at].worker,
+                                            .look = a->restored };
+        c->owed_total += a->paid ? 0 : a->terms.price;
+        a->lease = a->attestation = NULL;
+    }
+    return OK;
+}
+
+static err finish(tr_coordinator *c, fault *f)
+{
+    int64_t loss;
+    bool range = false;
+    uint64_t tokens = (uint64_t)c->cfg.batch_size * c->cfg.shape.context;
+    TRY(sum_up(c, &loss, &range, f));
+    if (range)
+        TRY(repeat(c, &loss, f));
+    pthread_mutex_lock(&c->mu);
+    c->open = false;
+    err e = book_debts(c, f);
+    if (e == OK) {
+        coord_forget_step(c);
+        e = bt_state_update(&c->state, &c->fractions, c->sum, tokens, &c->cfg.schedule);
+        if (e != OK)
+            e = fail(f, e, "update", tokens);
+    }
+    pthread_mutex_unlock(&c->mu);
+    if (e == OK)
+        coord_event(c, &(tr_event){ .kind = TR_EVENT_STEP_END, .step = c->state.step - 1, .loss = loss, .at = tokens });
+    /* Pay before the checkpoint: clearing the journal forgets the receipts. */
+    uint32_t every = c->cfg.checkpoint_steps ? c->cfg.checkpoint_steps : 1;
+    if (e == OK && (c->state.step % every == 0 || c->state.step == c->cfg.steps)) {
+        e = coord_pay(c, f);
+        if (e == OK)
+            e = coord_checkpoint(c, f);
+        if (e == OK)
+            tr_store_clear(c->gradients);
+    }
+    return e;
+}
+
+err tr_coordinator_step(tr_coordinator *c, fault *f)
+{
+    if (c->state.step >= c->cfg.steps)
+        return fail(f, ERR_STATE, "coordinator: all steps are done", c->state.step);
+    err e = begin(c, f);
+    if (e == OK)
+        e = collect(c, f);
+    if (e == OK)
+        e = finish(c, f);
+    if (e != OK && atomic_load(&c->stopping))
+        e = fail(f, ERR_INTERRUPTED, "coordinator", c->state.step);
+    if (e != OK && c->book.entries) {
+        /* What was answered is in the journal; the next life, or the next try, takes it from there. */
+        pthread_mutex_lock(&c->mu);
+        c->open = false;
+        coord_forget_step(c);
+        pthread_mutex_unlock(&c->mu);
+    }
+    return e;
+}
+
+err tr_coordinator_run(tr_coordinator *c, fault *f)
+{
+    while (c->state.step < c->cfg.steps)
+        TRY(tr_coordinator_step(c, f));
+    pthread_mutex_lock(&c->mu);
+    c->done = true;
+    coord_wake(c);
+    pthread_mutex_unlock(&c->mu);
+    return OK;
+}
+
+/* --- views ---------------------------------------------------------------------------------------------------------------- */
+
+const bt_state *tr_coordinator_state(const tr_coordinator *c)
+{
+    return &c->state;
+}
+
+const bt_model *tr_coordinator_model(const tr_coordinator *c)
+{
+    return &c->model;
+}
+
+hash256 tr_coordinator_state_id(const tr_coordinator *c)
+{
+    return bt_state_id(&c->state, &c->model);
+}
+
+err tr_coordinator_publish(const tr_coordinator *c, bt_model *model, fault *f)
+{
+    return bt_state_publish(&c->state, &c->fractions, model, bt_gpt_tables(c->exec.gpt), f);
+}
+
+void tr_coordinator_status(tr_coordinator *c, tr_status *out)
+{
+    pthread_mutex_lock(&c->mu);
+    *out = (tr_status){ .step = c->state.step, .steps = c->cfg.steps, .slots = c->book.slot_count, .owed = c->owed_total,
+                        .paid = c->paid_total, .escrow_left = c->escrow, .worker_count = c->member_count,
+                        .leased = tr_book_count(&c->book, TR_SLOT_LEASED), .submitted = tr_book_count(&c->book, TR_SLOT_SUBMITTED),
+                        .accepted = tr_book_count(&c->book, TR_SLOT_ACCEPTED) };
+    pthread_mutex_unlock(&c->mu);
+}
+
+void tr_coordinator_worker(tr_coordinator *c, size_t index, tr_worker_status *out)
+{
+    pthread_mutex_lock(&c->mu);
+    CHECK(index < c->member_count);
+    *out = c->members[index].status;
+    pthread_mutex_unlock(&c->mu);
+}

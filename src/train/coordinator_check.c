@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Draw, re-execute, decide; and what follows when a worker is caught. */
+#include "base/port/file.h"
+#include "train/coordinator_int.h"
+#include "train/dispute.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+void coord_recompute(tr_coordinator *c, const answer *a, tr_task *out)
+{
+    *out = (tr_task){ .model = &c->model, .data = c->cfg.data, .job = c->cfg.job, .step = a->terms.step, .from = a->terms.from,
+                      .to = a->terms.to };
+}
+
+static void say(const tr_coordinator *c, tr_event_kind kind, const answer *a, err code)
+{
+    coord_event(c, &(tr_event){ .kind = kind, .step = c->state.step, .lease_id = a->terms.lease_id, .worker = &a->terms.worker,
+                                .code = code });
+}
+
+static err accept(tr_coordinator *c, size_t i, fault *f)
+{
+    answer *a = &c->answers[i];
+    pthread_mutex_lock(&c->mu);
+    err e = coord_journal(c, TR_JOURNAL_ACCEPTED, a->terms.lease_id, NULL, f);
+    if (e == OK)
+        e = tr_book_accept(&c->book, a->terms.lease_id, f);
+    if (e == OK) {
+        tr_worker_status *s = &c->members[c->book.entries[i].worker].status;
+        s->accepted++;
+        s->earned += a->terms.price;
+    }
+    c->progress_ms = coord_now_ms();
+    coord_wake(c);
+    pthread_mutex_unlock(&c->mu);
+    if (e == OK)
+        say(c, TR_EVENT_ACCEPTED, a, OK);
+    return e;
+}
+
+/* --- the accused opens its trace ------------------------------------------------------------------------------------------ */
+
+/* Asks and waits. The answer is in m->challenge.data, whose memory stays until the next question. */
+static err ask(tr_coordinator *c, member *m, bool tile, uint64_t lease_id, uint64_t leaf, uint64_t want, fault *f)
+{
+    uint64_t until = coord_now_ms() + c->cfg.challenge_ms;
+    pthread_mutex_lock(&c->mu);
+    challenge *q = &m->challenge;
+    buf_deinit(&q->data);
+    buf_init(&q->data, (size_t)want);
+    q->tile = tile;
+    q->lease_id = lease_id;
+    q->leaf = leaf;
+    q->want = want;
+    q->state = tile ? CHALLENGE_TILE : CHALLENGE_LEAVES;
+    coord_wake(c);
+    while (q->state != CHALLENGE_ANSWERED && coord_now_ms() < until && !atomic_load(&c->stopping))
+        coord_wait(c, until);
+    bool answered = q->state == CHALLENGE_ANSWERED;
+    q->state = CHALLENGE_NONE;
+    pthread_mutex_unlock(&c->mu);
+    if (answered)
+        return OK;
+    return atomic_load(&c->stopping) ? fail(f, ERR_INTERRUPTED, "dispute", lease_id) : fail(f, ERR_TIMEOUT, "dispute: no answer", lease_id);
+}
+
+static err write_evidence(tr_coordinator *c, const answer *a, bytes evidence, char path[TR_PATH_MAX], fault *f)
+{
+    char name[48];
+    snprintf(name, sizeof name, "lease-%llu.evidence", (unsigned long long)a->terms.lease_id);
+    TRY(tr_store_name(path, c->evidence, name, f));
+    return base_file_write_atomic(path, evidence, 0644, BASE_FILE_REPLACE, f);
+}
+
+typedef struct case_file {
+    tr_dispute dispute;
+    hash256   *leaves; /* of the accused; owned */
+    tr_capture capture;
+    buf        evidence;
+    pf_verdict verdict;
+    char       path[TR_PATH_MAX];
+} case_file;
+
+static err narrow(tr_coordinator *c, member *m, const answer *a, const tr_trace *mine, case_file *k, fault *f)
+{
+    k->dispute = (tr_dispute){ .lease = bytes_of(a->lease, a->lease_len), .attestation = bytes_of(a->attestation, a->attestation_len) };
+    TRY(ask(c, m, false, a->terms.lease_id, 0, mine->leaf_count * sizeof(hash256), f));
+    k->leaves = malloc((size_t)mine->leaf_count * sizeof(hash256));
+    if (!k->leaves)
+        return fail(f, ERR_MEMORY, "dispute", 0);
+    memcpy(k->leaves, m->challenge.data.data, (size_t)mine->leaf_count * sizeof(hash256));
+    TRY(tr_dispute_leaves(&k->dispute, mine, k->leaves, &a->said, f));
+
+    tr_task task;
+    int64_t loss;
+    bt_result result;
+    tr_observer see = { tr_capture_take, &k->capture, tr_capture_reset };
+    coord_recompute(c, a, &task);
+    TRY(tr_capture_init(&k->capture, &c->cfg.shape, k->dispute.place.sequence, f));
+    TRY(tr_exec_run(&c->exec, &task, c->part, &loss, &result, &see, f));
+    TRY(ask(c, m, true, a->terms.lease_id, k->dispute.place.leaf, num_leaf_bytes(k->dispute.place.tensor.elem_bytes), f));
+    bytes tile = buf_bytes(&m->challenge.data);
+    TRY(tr_dispute_tile(&k->dispute, tile, k->leaves, &k->capture, f));
+    TRY(tr_dispute_evidence(&k->evidence, &k->verdict, &k->dispute, mine, k->leaves, tile, &k->capture, &task, f));
+    return write_evidence(c, a, buf_bytes(&k->evidence), k->path, f);
+}
+
+/* Evidence if there can be any, and the slash. Only errors of our own come back: that there is no evidence is not one. */
+static err accuse(tr_coordinator *c, member *m, const answer *a, const tr_trace *mine, fault *f)
+{
+    case_file k = { .leaves = NULL };
+    buf_init(&k.evidence, LIMIT_EVIDENCE_BYTES);
+    fault why = { 0 };
+    uint64_t height = 0;
+    err e = narrow(c, m, a, mine, &k, &why);
+    coord_event(c, &(tr_event){ .kind = TR_EVENT_EVIDENCE, .step = c->state.step, .lease_id = a->terms.lease_id, .worker = &m->key,
+                                .code = e, .path = k.path });
+    if (e == OK) {
+        e = coord_slash(c, a, buf_bytes(&k.evidence), &height, &why);
+        coord_event(c, &(tr_event){ .kind = TR_EVENT_SLASHED, .step = c->state.step, .lease_id = a->terms.lease_id, .worker = &m->key,
+                                    .code = e, .at = height });
+    }
+    free(k.leaves);
+    tr_capture_deinit(&k.capture);
+    buf_deinit(&k.evidence);
+    if (e == ERR_EVIDENCE || e == ERR_MEMORY || e == ERR_INTERRUPTED || e == ERR_DISK_FULL || e == ERR_IO) {
+        /* ERR_EVIDENCE: by the relation the worker is right, so our own executor is not. Nothing may be decided then. */
+        if (f)
+            *f = why;
+        return e;
+    }
+    return OK;
+}
+
+/* A caught worker's answers of this step are worth nothing unless they were re-executed; its leases go to others. */
+static err ban(tr_coordinator *c, member *m, fault *f)
+{
+    uint32_t number = (uint32_t)(m - c->members);
+    err e = OK;
+    TRY(coord_ban(c, &m->key, f));
+    pthread_mutex_lock(&c->mu);
+    m->status.banned = true;
+    tr_book_worker_lost(&c->book, number);
+    for (size_t i = 0; i < c->book.entry_count && e == OK; i++) {
+        const tr_lease_entry *entry = &c->book.entries[i];
+        bool taken = entry->status == TR_LEASE_SUBMITTED || entry->status == TR_LEASE_ACCEPTED;
+        if (entry->worker != number || !taken || c->answers[i].verified)
+            continue;
+        if (entry->status == TR_LEASE_ACCEPTED) {
+            m->status.accepted--;
+            m->status.earned -= entry->price;
+        }
+        m->status.rejected++;
+        e = tr_book_reject(&c->book, entry->id, f);
+        if (e == OK)
+            e = coord_journal(c, TR_JOURNAL_REJECTED, entry->id, NULL, f);
+    }
+    coord_wake(c);
+    pthread_mutex_unlock(&c->mu);
+    return e;
+}
+
+/* --- re-execution --------------------------------------------------------------------------------------------------------- */
+
+static bool same_result(const tr_coordinator *c, const chain_attestation *said, const bt_result *mine, const hash256 *root, int64_t loss)
+{
+    if ((said->result == CHAIN_RESULT_RANGE) != mine->range || !hash256_equal(root, &said->trace_root))
+        return false;
+    if (mine->range)
+        return said->range_tensor == mine->tensor && said->range_index == mine->index;
+    hash256 gradient = tr_gradient_hash(c->part, c->elements);
+    return hash256_equal(&gradient, &said->gradient) && loss == said->loss;
+}
+
+static void reset_trace(void *ctx)
+{
+    tr_trace_reset(ctx);
+}
+
+static err reexecute(tr_coordinator *c, const answer *a, tr_trace *trace, bool *same, bool *disputable, fault *f)
+{
+    tr_task task;
+    int64_t loss;
+    bt_result result;
+    hash256 root;
+    tr_observer see = { tr_trace_take, trace, reset_trace };
+    coord_recompute(c, a, &task);
+    TRY(tr_exec_run(&c->exec, &task, c->part, &loss, &result, &see, f));
+    if (result.range)
+        root = tr_trace_root_partial(trace);
+    else
+        TRY(tr_trace_root(trace, &root, f));
+    *same = same_result(c, &a->said, &result, &root, loss);
+    *disputable = !result.range && a->said.result == CHAIN_RESULT_NORMAL && !hash256_equal(&root, &a->said.trace_root);
+    return OK;
+}
+
+static err check(tr_coordinator *c, size_t i, fault *f)
+{
+    answer *a = &c->answers[i];
+    member *m = &c->members[c->book.entries[i].worker];
+    uint64_t count = a->terms.to - a->terms.from, *numbers = malloc((size_t)count * sizeof *numbers);
+    tr_trace trace = { 0 };
+    bool same = false, disputable = false;
+    if (!numbers)
+        return fail(f, ERR_MEMORY, "check", count);
+    for (uint64_t k = 0; k < count; k++)
+        numbers[k] = a->terms.from + k;
+    err e = tr_trace_init(&trace, &c->cfg.shape, (uint32_t)count, numbers, NULL, f);
+    if (e == OK)
+        e = reexecute(c, a, &trace, &same, &disputable, f);
+    if (e == OK) {
+        say(c, TR_EVENT_CHECKED, a, same ? OK : ERR_CHEAT);
+        a->verified = same;
+        if (same)
+            e = accept(c, i, f);
+        else {
+            if (disputable)
+                e = accuse(c, m, a, &trace, f);
+            else
+                say(c, TR_EVENT_EVIDENCE, a, ERR_UNSUPPORTED);
+            if (e == OK)
+                e = ban(c, m, f);
+            if (e == OK)
+                say(c, TR_EVENT_REJECTED, a, ERR_CHEAT);
+        }
+    }
+    tr_trace_deinit(&trace);
+    free(numbers);
+    return e;
+}
+
+/* Whether the block after the commitment draws this lease. */
+static err drawn(tr_coordinator *c, const answer *a, bool *yes, fault *f)
+{
+    hash256 randomness;
+    *yes = false;
+    if (c->cfg.sample_ppm == 0)
+        return OK;
+    TRY(coord_randomness(c, a->commit_height, &randomness, f));
+    *yes = chain_sample_selected(&randomness, &a->lease_hash, c->cfg.sample_ppm);
+    return OK;
+}
+
+err coord_judge(tr_coordinator *c, fault *f)
+{
+    for (size_t i = 0;; i++) {
+        pthread_mutex_lock(&c->mu);
+        bool end = i >= c->book.entry_count;
+        bool ready = !end && c->book.entries[i].status == TR_LEASE_SUBMITTED && (c->answers[i].committed || c->cfg.sample_ppm == 0);
+        pthread_mutex_unlock(&c->mu);
+        if (end)
+            return OK;
+        if (!ready)
+            continue;
+        bool sampled;
+        const answer *a = &c->answers[i];
+        TRY(drawn(c, a, &sampled, f));
+        if (sampled) {
+            pthread_mutex_lock(&c->mu);
+            c->members[c->book.entries[i].worker].status.sampled++;
+            pthread_mutex_unlock(&c->mu);
+            say(c, TR_EVENT_SAMPLED, a, OK);
+        }
+        /* RANGE changes what everybody computes next, and it is rare: always looked at. */
+        TRY(sampled || a->said.result == CHAIN_RESULT_RANGE ? check(c, i, f) : accept(c, i, f));
+    }
+}

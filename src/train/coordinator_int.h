@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Inside of the coordinator. `mu` guards everything below it; the run thread computes and talks to the ledger without it. */
+#ifndef TRAIN_COORDINATOR_INT_H
+#define TRAIN_COORDINATOR_INT_H
+
+#include "train/coordinator.h"
+#include "train/exec.h"
+#include "train/gradient.h"
+#include "train/journal.h"
+#include "train/leases.h"
+#include "train/store.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* What is known about a lease of the step, beside the book's entry of the same index. */
+typedef struct answer {
+    uint8_t          *lease, *attestation; /* signed bytes; owned */
+    size_t            lease_len, attestation_len;
+    chain_lease       terms;
+    hash256           lease_hash;
+    chain_attestation said;
+    hash256           said_hash, file;
+    bool              restored;  /* from the journal of an earlier life */
+    bool              paid;      /* in that life */
+    bool              look;      /* ask the ledger whether it is committed */
+    bool              committed;
+    uint64_t          commit_height;
+    bool              verified;  /* re-executed and right */
+} answer;
+
+typedef enum challenge_state { CHALLENGE_NONE, CHALLENGE_LEAVES, CHALLENGE_TILE, CHALLENGE_ANSWERED } challenge_state;
+
+typedef struct challenge {
+    challenge_state state;
+    bool            tile;     /* which of the two was asked */
+    uint64_t        lease_id, leaf, want; /* bytes wanted */
+    buf             data;
+} challenge;
+
+typedef struct member {
+    cr_public_key key;
+    uint64_t      price, capacity;
+    uint64_t      nonce;
+    bool          busy;        /* an upload part is being taken in */
+    uint64_t      upload_lease;
+    tr_gradient_reader *reader; /* NULL: no upload */
+    tr_store_writer     writer;
+    challenge     challenge;
+    tr_worker_status status;
+} member;
+
+/* Accepted, in a finished step, not paid yet. */
+typedef struct owed {
+    uint8_t *lease, *attestation; /* owned */
+    size_t   lease_len, attestation_len;
+    uint64_t lease_id, step, price;
+    size_t   member;
+    bool     look;
+} owed;
+
+/* A journal record of before the restart. */
+typedef struct remembered {
+    tr_journal_kind kind;
+    uint64_t        step, lease_id;
+    uint8_t        *lease, *attestation;
+    size_t          lease_len, attestation_len;
+    hash256         file;
+    bool            paid;
+} remembered;
+
+struct tr_coordinator {
+    tr_coordinator_config cfg;
+    cr_public_key         public_key;
+    char                  dir[TR_PATH_MAX], gradients[TR_PATH_MAX], checkpoints[TR_PATH_MAX], evidence[TR_PATH_MAX];
+    int                   lock;
+    tr_exec               exec;
+    uint64_t              elements;
+    int64_t              *sum, *part;
+    bt_state              state;
+    num_fractions         fractions;
+    bt_model              model;
+    buf                   manifest;
+    tr_journal            journal;
+    remembered           *past;
+    size_t                past_count, past_room;
+    atomic_bool           stopping;
+
+    pthread_mutex_t mu;
+    pthread_cond_t  changed;
+    uint8_t         session[TR_SESSION_BYTES];
+    uint8_t        *model_file;
+    size_t          model_file_len;
+    bool            open, done;
+    uint64_t        progress_ms;
+    tr_book         book;
+    answer         *answers; /* book.entry_max of them, one per book entry; they do not move while the step lasts */
+    uint64_t        lease_next;
+    uint64_t        escrow, owed_total, paid_total;
+    owed           *debts;
+    size_t          debt_count, debt_room;
+    member         *members;
+    size_t          member_count;
+};
+
+uint64_t coord_now_ms(void);
+void     coord_event(const tr_coordinator *c, const tr_event *event);
+void     coord_wake(tr_coordinator *c); /* with mu */
+/* Waits on `changed`, at most until `until_ms`. With mu. */
+void     coord_wait(tr_coordinator *c, uint64_t until_ms);
+
+/* coordinator_ledger.c: the run thread, without mu. */
+err coord_commit(tr_coordinator *c, fault *f) MUST_USE;  /* answers that are not on the ledger yet */
+err coord_pay(tr_coordinator *c, fault *f) MUST_USE;     /* everything owed */
+err coord_randomness(tr_coordinator *c, uint64_t height, hash256 *out, fault *f) MUST_USE;
+err coord_slash(tr_coordinator *c, const answer *a, bytes evidence, uint64_t *height, fault *f) MUST_USE;
+err coord_escrow(tr_coordinator *c, uint64_t *out, fault *f) MUST_USE;
+
+err coord_ask_past(tr_coordinator *c, fault *f) MUST_USE; /* which remembered answers of this step are paid for */
+
+/* coordinator_check.c: the run thread, without mu. Draws, re-executes, decides. */
+err coord_judge(tr_coordinator *c, fault *f) MUST_USE;
+void coord_recompute(tr_coordinator *c, const answer *a, tr_task *out);
+
+/* coordinator_state.c */
+err  coord_restore(tr_coordinator *c, fault *f) MUST_USE;     /* checkpoint or fresh start, journal */
+err  coord_replay_step(tr_coordinator *c, fault *f) MUST_USE; /* answers' memory, and the journal's into the new book; with mu */
+err  coord_checkpoint(tr_coordinator *c, fault *f) MUST_USE;
+err  coord_journal(tr_coordinator *c, tr_journal_kind kind, uint64_t lease_id, const answer *a, fault *f) MUST_USE; /* with mu */
+void coord_forget_step(tr_coordinator *c);                    /* book and answers; with mu */
+err  coord_ban(tr_coordinator *c, const cr_public_key *worker, fault *f) MUST_USE; /* for good: survives a restart */
+bool coord_was_banned(const tr_coordinator *c, const cr_public_key *worker);
+
+/* Index in answers and book.entries; -1: none. With mu. */
+int64_t coord_find_hash(const tr_coordinator *c, const hash256 *lease_hash);
+int64_t coord_find_id(const tr_coordinator *c, uint64_t lease_id);
+
+#endif

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Towards the ledger: commit, randomness, pay, slash. A submission whose outcome is unknown is not repeated blindly: the rows say
+ * what happened. */
+#include "train/coordinator_int.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+enum { BATCH = 32, PAUSE_MS = 100 };
+
+static void pause_ms(unsigned ms)
+{
+    struct timespec t = { ms / 1000, (long)(ms % 1000) * 1000000 };
+    nanosleep(&t, NULL);
+}
+
+static void say_ledger(const tr_coordinator *c, err code)
+{
+    coord_event(c, &(tr_event){ .kind = TR_EVENT_LEDGER, .step = c->state.step, .code = code });
+}
+
+/* After an error that may pass: false if the run has to end. */
+static bool try_again(const tr_coordinator *c, err e)
+{
+    say_ledger(c, e);
+    if (!err_describe(e)->retryable || atomic_load(&c->stopping))
+        return false;
+    pause_ms(PAUSE_MS);
+    return true;
+}
+
+err coord_escrow(tr_coordinator *c, uint64_t *out, fault *f)
+{
+    chain_row_job row;
+    err e;
+    do
+        e = c->cfg.ledger.job(c->cfg.ledger.ctx, &c->cfg.job, &row);
+    while (e != OK && try_again(c, e));
+    if (e != OK)
+        return fail(f, e, "ledger.job", 0);
+    *out = row.escrow;
+    return OK;
+}
+
+err coord_randomness(tr_coordinator *c, uint64_t height, hash256 *out, fault *f)
+{
+    err e;
+    do
+        e = c->cfg.ledger.randomness(c->cfg.ledger.ctx, height, out, f);
+    while (e != OK && try_again(c, e));
+    return e;
+}
+
+/* --- commit --------------------------------------------------------------------------------------------------------------- */
+
+typedef struct batch {
+    size_t   count;
+    size_t   index[BATCH];
+    uint8_t  items[65536];
+    bytes    view;
+} batch;
+
+/* What is on the ledger already, from before a restart or a lost answer. */
+static err look_up(tr_coordinator *c, size_t i, bool *found, fault *f)
+{
+    chain_row_lease row;
+    answer *a = &c->answers[i];
+    err e;
+    *found = false;
+    do
+        e = c->cfg.ledger.lease(c->cfg.ledger.ctx, &c->cfg.job, a->terms.lease_id, &row);
+    while (e != OK && e != ERR_NOT_FOUND && try_again(c, e));
+    if (e != OK && e != ERR_NOT_FOUND)
+        return fail(f, e, "ledger.lease", a->terms.lease_id);
+    pthread_mutex_lock(&c->mu);
+    a->look = false;
+    if (e == OK && hash256_equal(&row.attestation_hash, &a->said_hash) && row.commit_height) {
+        a->committed = true;
+        a->commit_height = row.commit_height;
+        *found = true;
+    }
+    pthread_mutex_unlock(&c->mu);
+    return OK;
+}
+
+/* Answers that wait for their commitment. */
+static err gather(tr_coordinator *c, batch *b, fault *f)
+{
+    chain_receipt receipts[BATCH];
+    b->count = 0;
+    for (size_t i = 0; b->count < BATCH; i++) {
+        pthread_mutex_lock(&c->mu);
+        bool end = i >= c->book.entry_count;
+        bool wants = !end && c->book.entries[i].status == TR_LEASE_SUBMITTED && !c->answers[i].committed;
+        bool look = wants && c->answers[i].look, found = false;
+        pthread_mutex_unlock(&c->mu);
+        if (end)
+            break;
+        if (look)
+            TRY(look_up(c, i, &found, f));
+        if (!wants || found)
+            continue;
+        const answer *a = &c->answers[i];
+        receipts[b->count] = (chain_receipt){ bytes_of(a->lease, a->lease_len), bytes_of(a->attestation, a->attestation_len) };
+        b->index[b->count++] = i;
+    }
+    return b->count ? chain_receipts_encode(&b->view, b->items, sizeof b->items, receipts, b->count) : OK;
+}
+
+static err reject(tr_coordinator *c, size_t i, err code, fault *f)
+{
+    pthread_mutex_lock(&c->mu);
+    answer *a = &c->answers[i];
+    err e = tr_book_reject(&c->book, a->terms.lease_id, f);
+    if (e == OK)
+        e = coord_journal(c, TR_JOURNAL_REJECTED, a->terms.lease_id, NULL, f);
+    c->members[c->book.entries[i].worker].status.rejected++;
+    coord_wake(c);
+    pthread_mutex_unlock(&c->mu);
+    coord_event(c, &(tr_event){ .kind = TR_EVENT_REJECTED, .step = c->state.step, .lease_id = a->terms.lease_id,
+                                .worker = &a->terms.worker, .code = code });
+    return e;
+}
+
+static err submit_commit(tr_coordinator *c, const batch *b, uint64_t *height, fault *f)
+{
+    chain_tx tx;
+    memset(&tx, 0, sizeof tx);
+    tx.type = CHAIN_TX_TRACE_COMMIT;
+    tx.payload.trace_commit = (chain_tx_trace_commit){ .job = c->cfg.job, .traces = b->view };
+    return c->cfg.ledger.submit(c->cfg.ledger.ctx, &tx, height, f);
+}
+
+static err commit_batch(tr_coordinator *c, batch *b, fault *f)
+{
+    uint64_t height;
+    err e = submit_commit(c, b, &height, f);
+    if (e != OK && err_describe(e)->retryable) {
+        for (size_t k = 0; k < b->count; k++)
+            c->answers[b->index[k]].look = true;
+        return try_again(c, e) ? OK : e;
+    }
+    if (e != OK && b->count == 1)
+        return reject(c, b->index[0], e, f); /* the ledger will never take it: to be trained again */
+    if (e != OK) {
+        /* One of them spoils it for all: one by one. */
+        size_t count = b->count, index[BATCH];
+        memcpy(index, b->index, sizeof index);
+        for (size_t k = 0; k < count; k++) {
+            const answer *a = &c->answers[index[k]];
+            chain_receipt r = { bytes_of(a->lease, a->lease_len), bytes_of(a->attestation, a->attestation_len) };
+            b->count = 1;
+            b->index[0] = index[k];
+            TRY(chain_receipts_encode(&b->view, b->items, sizeof b->items, &r, 1));
+            TRY(commit_batch(c, b, f));
+        }
+        return OK;
+    }
+    for (size_t k = 0; k < b->count; k++) {
+        answer *a = &c->answers[b->index[k]];
+        a->committed = true;
+        a->commit_height = height;
+        coord_event(c, &(tr_event){ .kind = TR_EVENT_COMMITTED, .step = c->state.step, .lease_id = a->terms.lease_id,
+                                    .worker = &a->terms.worker, .at = height, .hash = &a->said.trace_root });
+    }
+    return OK;
+}
+
+err coord_commit(tr_coordinator *c, fault *f)
+{
+    batch *b = malloc(sizeof *b);
+    if (!b)
+        return fail(f, ERR_MEMORY, "commit", 0);
+    err e = gather(c, b, f);
+    if (e == OK && b->count)
+        e = commit_batch(c, b, f);
+    free(b);
+    return e;
+}
+
+/* --- pay ------------------------------------------------------------------------------------------------------------------ */
+
+static void settle(tr_coordinator *c, owed *o, err code, uint64_t height)
+{
+    pthread_mutex_lock(&c->mu);
+    c->owed_total -= o->price;
+    if (code == OK) {
+        c->paid_total += o->price;
+        c->members[o->member].status.paid += o->price;
+    }
+    pthread_mutex_unlock(&c->mu);
+    coord_event(c, &(tr_event){ .kind = TR_EVENT_PAID, .step = o->step, .lease_id = o->lease_id, .worker = &c->members[o->member].key,
+                                .code = code, .at = height, .lease = bytes_of(o->lease, o->lease_len),
+                                .attestation = bytes_of(o->attestation, o->attestation_len) });
+    free(o->lease);
+    free(o->attestation);
+    o->lease = o->attestation = NULL;
+}
+
+/* Settled before, says the ledger. */
+static err paid_before(tr_coordinator *c, owed *o, bool *yes, fault *f)
+{
+    chain_row_lease row;
+    err e;
+    do
+        e = c->cfg.ledger.lease(c->cfg.ledger.ctx, &c->cfg.job, o->lease_id, &row);
+    while (e != OK && e != ERR_NOT_FOUND && try_again(c, e));
+    o->look = false;
+    *yes = e == OK && row.status == CHAIN_LEASE_PAID;
+    if (*yes)
+        settle(c, o, OK, row.settle_height);
+    return e == OK || e == ERR_NOT_FOUND ? OK : fail(f, e, "ledger.lease", o->lease_id);
+}
+
+static err submit_pay(tr_coordinator *c, owed **list, size_t count, uint8_t *room, uint64_t *height, fault *f)
+{
+    chain_receipt receipts[BATCH];
+    for (size_t i = 0; i < count; i++)
+        receipts[i] = (chain_receipt){ bytes_of(list[i]->lease, list[i]->lease_len), bytes_of(list[i]->attestation, list[i]->attestation_len) };
+    chain_tx tx;
+    memset(&tx, 0, sizeof tx);
+    tx.type = CHAIN_TX_RECEIPT_PAY;
+    tx.payload.receipt_pay.job = c->cfg.job;
+    TRY(chain_receipts_encode(&tx.payload.receipt_pay.receipts, room, 65536, receipts, count));
+    return c->cfg.ledger.submit(c->cfg.ledger.ctx, &tx, height, f);
+}
+
+static err pay_batch(tr_coordinator *c, owed **list, size_t count, uint8_t *room, fault *f)
+{
+    uint64_t height;
+    err e = submit_pay(c, list, count, room, &height, f);
+    if (e != OK && err_describe(e)->retryable) {
+        for (size_t i = 0; i < count; i++)
+            list[i]->look = true;
+        return try_again(c, e) ? OK : e;
+    }
+    if (e != OK && count > 1) {
+        for (size_t i = 0; i < count; i++)
+            TRY(pay_batch(c, &list[i], 1, room, f));
+        return OK;
+    }
+    for (size_t i = 0; i < count; i++)
+        settle(c, list[i], e, height);
+    return OK;
+}
+
+/* The next debts that are not known to be settled. */
+static err next_debts(tr_coordinator *c, owed **list, size_t *count, fault *f)
+{
+    *count = 0;
+    for (size_t i = 0; i < c->debt_count && *count < BATCH; i++) {
+        bool before = false;
+        if (!c->debts[i].lease)
+            continue;
+        if (c->debts[i].look)
+            TRY(paid_before(c, &c->debts[i], &before, f));
+        if (!before)
+            list[(*count)++] = &c->debts[i];
+    }
+    return OK;
+}
+
+err coord_pay(tr_coordinator *c, fault *f)
+{
+    owed *list[BATCH];
+    size_t count;
+    uint8_t *room = malloc(65536);
+    err e = room ? OK : fail(f, ERR_MEMORY, "pay", 0);
+    while (e == OK) {
+        e = next_debts(c, list, &count, f);
+        if (e != OK || count == 0)
+            break;
+        e = pay_batch(c, list, count, room, f);
+    }
+    free(room);
+    if (e != OK)
+        return e;
+    c->debt_count = 0;
+    uint64_t left;
+    TRY(coord_escrow(c, &left, f));
+    pthread_mutex_lock(&c->mu);
+    c->escrow = left;
+    pthread_mutex_unlock(&c->mu);
+    return OK;
+}
+
+err coord_ask_past(tr_coordinator *c, fault *f)
+{
+    for (size_t i = 0; i < c->past_count; i++) {
+        chain_row_lease row;
+        err e;
+        if (c->past[i].kind != TR_JOURNAL_ANSWER || c->past[i].step != c->state.step)
+            continue;
+        do
+            e = c->cfg.ledger.lease(c->cfg.ledger.ctx, &c->cfg.job, c->past[i].lease_id, &row);
+        while (e != OK && e != ERR_NOT_FOUND && try_again(c, e));
+        if (e != OK && e != ERR_NOT_FOUND)
+            return fail(f, e, "ledger.lease", c->past[i].lease_id);
+        c->past[i].paid = e == OK && row.status == CHAIN_LEASE_PAID;
+    }
+    return OK;
+}
+
+err coord_slash(tr_coordinator *c, const answer *a, bytes evidence, uint64_t *height, fault *f)
+{
+    chain_tx tx;
+    memset(&tx, 0, sizeof tx);
+    tx.type = CHAIN_TX_SLASH;
+    tx.payload.slash = (chain_tx_slash){ .job = c->cfg.job, .lease = bytes_of(a->lease, a->lease_len),
+                                         .attestation = bytes_of(a->attestation, a->attestation_len), .evidence = evidence };
+    err e;
+    do
+        e = c->cfg.ledger.submit(c->cfg.ledger.ctx, &tx, height, f);
+    while (e != OK && try_again(c, e));
+    return e == ERR_DUPLICATE ? OK : e; /* slashed by the try whose answer was lost */
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A worker: asks the coordinator for work, computes, uploads, attests, and opens its trace when it is challenged. It only makes outbound
+ * requests. Its identity is one key. What it believes: leases signed by the job's coordinator key for its own key, models and data
+ * whose content gives the id that the lease or the session names. */
+#ifndef TRAIN_WORKER_H
+#define TRAIN_WORKER_H
+
+#include "chain/lease.h"
+#include "train/spoil.h"
+#include "train/wire.h"
+
+typedef struct tr_worker tr_worker;
+
+typedef enum tr_worker_event_kind {
+    TR_WORKER_READY,     /* session and data are here */
+    TR_WORKER_LEASE,     /* computing */
+    TR_WORKER_ANSWERED,  /* attested; `code` is the coordinator's verdict on the answer's form */
+    TR_WORKER_SPOILED,   /* a cheater spoils this lease */
+    TR_WORKER_CHALLENGED,/* opened a part of its trace */
+    TR_WORKER_TROUBLE,   /* `code`: not reachable, or a refusal; the worker goes on */
+} tr_worker_event_kind;
+
+typedef struct tr_worker_event {
+    tr_worker_event_kind kind;
+    uint64_t             step, lease_id;
+    err                  code;
+    const char          *what;
+    uint64_t             ms; /* of computing */
+} tr_worker_event;
+
+typedef struct tr_worker_config {
+    tr_transport  transport;
+    cr_secret_key key;         /* copied */
+    hash256       job;         /* what the worker bid for; the session must be of this job ... */
+    cr_public_key coordinator; /* ... and of its coordinator, as the ledger says */
+    chain_name    chain_id;
+    const char   *cache;       /* directory for data and models by content id; made if absent */
+    unsigned      threads;
+    uint32_t      split;       /* sequences of one call of the executor; 0: the whole lease */
+    uint32_t      wait_ms;     /* of one request for work; 0: 10000 */
+    uint32_t      patience_ms; /* a coordinator that does not answer for so long ends the run; 0: never */
+    tr_cheat      cheat;       /* rate 0: honest */
+    void (*on_event)(void *ctx, const tr_worker_event *event);
+    void *event_ctx;
+} tr_worker_config;
+
+err  tr_worker_new(tr_worker **out, const tr_worker_config *config, fault *f) MUST_USE;
+void tr_worker_free(tr_worker *w);
+
+/* Works until the job is done (OK), stop is called (ERR_INTERRUPTED), or it cannot go on: ERR_PERMISSION (not admitted), ERR_CHEAT (caught),
+ * ERR_STALE (another job or coordinator), ERR_UNREACHABLE after patience_ms, ERR_DISK_FULL, ERR_MEMORY. */
+err  tr_worker_run(tr_worker *w, fault *f) MUST_USE;
+void tr_worker_stop(tr_worker *w); /* from any thread */
+
+#endif

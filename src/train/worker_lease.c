@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A lease: check, compute, upload, attest; and opening its trace later. */
+#include "train/worker_int.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+void worker_forget(past_lease *p)
+{
+    free(p->signed_lease);
+    memset(p, 0, sizeof *p);
+}
+
+/* Signed by the coordinator, for this worker, of this job, and possible. */
+static err read_lease(tr_worker *w, past_lease *p, bytes in, fault *f)
+{
+    memset(p, 0, sizeof *p);
+    p->signed_lease = malloc(in.len ? in.len : 1);
+    if (!p->signed_lease)
+        return fail(f, ERR_MEMORY, "lease", in.len);
+    memcpy(p->signed_lease, in.data, in.len);
+    p->len = in.len;
+    TRY(chain_lease_decode(&p->lease, &p->s, bytes_of(p->signed_lease, p->len), f));
+    if (chain_signed_verify(&p->s, &w->cfg.coordinator) != OK)
+        return fail(f, ERR_SIGNATURE, "lease.signature", 0);
+    if (!chain_name_equal(&p->lease.chain_id, &w->cfg.chain_id))
+        return fail(f, ERR_CHAIN_ID, "lease.chain_id", 0);
+    if (!hash256_equal(&p->lease.job, &w->cfg.job))
+        return fail(f, ERR_STALE, "lease.job", 0);
+    if (memcmp(&p->lease.worker, &w->public_key, sizeof w->public_key) != 0)
+        return fail(f, ERR_PERMISSION, "lease.worker", 0);
+    if (p->lease.level_min > CHAIN_LEVEL_REFEREED)
+        return fail(f, ERR_LEVEL, "lease.level_min", p->lease.level_min);
+    if ((p->lease.to - p->lease.from) * w->session.shape.context > LIMIT_LEASE_TOKENS)
+        return fail(f, ERR_LIMIT, "lease.to", p->lease.to);
+    if (w->session.batch_size == 0 || p->lease.from / w->session.batch_size != p->lease.step)
+        return fail(f, ERR_STALE, "lease.step", p->lease.step);
+    return OK;
+}
+
+static err get_model(tr_worker *w, const hash256 *id, fault *f)
+{
+    if (w->has_model && hash256_equal(&w->model.id, id))
+        return OK;
+    buf file;
+    bt_model fresh = { 0 };
+    buf_init(&file, (size_t)w->elements * 2 + 4096);
+    err e = worker_download(w, "model", id, file.max, &file, f);
+    if (e == OK)
+        e = bt_model_decode(&fresh, buf_bytes(&file), f);
+    if (e == OK && (!hash256_equal(&fresh.id, id) || memcmp(&fresh.shape, &w->session.shape, sizeof fresh.shape) != 0)) {
+        bt_model_deinit(&fresh);
+        e = fail(f, ERR_HASH, "model", 0);
+    }
+    buf_deinit(&file);
+    if (e != OK)
+        return e;
+    bt_model_deinit(&w->model);
+    w->model = fresh;
+    w->has_model = true;
+    return OK;
+}
+
+typedef struct outcome {
+    int64_t   loss;
+    bt_result result;
+    hash256   root;
+    hash256  *leaves; /* owned; leaf_count of them */
+    uint64_t  leaf_count;
+} outcome;
+
+static void reset_trace(void *ctx)
+{
+    tr_trace_reset(ctx);
+}
+
+/* Runs the lease under the eyes of `see`, spoiled if this worker cheats. */
+static err run(tr_worker *w, const past_lease *p, tr_observer see, int64_t *loss, bt_result *result, fault *f)
+{
+    tr_spoil spoil;
+    tr_task task = { &w->model, &w->data, w->cfg.job, p->lease.step, p->lease.from, p->lease.to };
+    tr_spoil_choose(&spoil, &w->cfg.cheat, &w->session.shape, &p->s.hash, p->lease.from, p->lease.to);
+    spoil.next = see;
+    tr_observer first = spoil.kind == TR_SPOIL_NOTHING ? see : tr_spoil_observer(&spoil);
+    if (spoil.kind != TR_SPOIL_NOTHING)
+        worker_event(w, &(tr_worker_event){ .kind = TR_WORKER_SPOILED, .step = p->lease.step, .lease_id = p->lease.lease_id });
+    TRY(tr_exec_run(&w->exec, &task, w->gradient, loss, result, &first, f));
+    if (!result->range)
+        tr_spoil_gradient(&spoil, w->gradient);
+    return OK;
+}
+
+static err compute(tr_worker *w, const past_lease *p, outcome *out, fault *f)
+{
+    uint64_t count = p->lease.to - p->lease.from, *numbers = malloc((size_t)count * sizeof *numbers);
+    tr_trace trace = { 0 };
+    if (!numbers)
+        return fail(f, ERR_MEMORY, "lease", count);
+    for (uint64_t i = 0; i < count; i++)
+        numbers[i] = p->lease.from + i;
+    err e = tr_trace_init(&trace, &w->session.shape, (uint32_t)count, numbers, NULL, f);
+    if (e == OK)
+        e = run(w, p, (tr_observer){ tr_trace_take, &trace, reset_trace }, &out->loss, &out->result, f);
+    if (e == OK && out->result.range)
+        out->root = tr_trace_root_partial(&trace);
+    else if (e == OK)
+        e = tr_trace_root(&trace, &out->root, f);
+    out->leaves = trace.leaves;
+    out->leaf_count = trace.leaf_count;
+    trace.leaves = NULL;
+    tr_trace_deinit(&trace);
+    free(numbers);
+    return e;
+}
+
+/* PUT <kind>/<lease>/<offset> until all of it is there. */
+static err upload(tr_worker *w, const char *kind, uint64_t lease_id, bytes whole, fault *f)
+{
+    char path[TR_URL_MAX];
+    buf reply;
+    buf_init(&reply, 64);
+    err e = OK;
+    for (size_t at = 0; at < whole.len && e == OK;) {
+        size_t n = whole.len - at < LIMIT_TRAIN_PART_BYTES ? whole.len - at : (size_t)LIMIT_TRAIN_PART_BYTES;
+        snprintf(path, sizeof path, TR_PATH_PREFIX "%s/%llu/%llu", kind, (unsigned long long)lease_id, (unsigned long long)at);
+        buf_clear(&reply);
+        e = worker_insist(w, "PUT", path, bytes_of(whole.data + at, n), 64, &reply, f);
+        at += n;
+    }
+    buf_deinit(&reply);
+    return e;
+}
+
+static err upload_gradient(tr_worker *w, const past_lease *p, hash256 *hash, fault *f)
+{
+    tr_gradient_head head = { .model = p->lease.model, .lease = p->s.hash, .tensors = num_tensor_count(&w->session.shape),
+                              .elements = w->elements };
+    buf file;
+    buf_init(&file, (size_t)tr_gradient_bytes_max(w->elements));
+    err e = tr_gradient_encode(&file, &head, w->gradient, f);
+    if (e == OK)
+        e = upload(w, "gradient", p->lease.lease_id, buf_bytes(&file), f);
+    buf_deinit(&file);
+    *hash = head.raw;
+    return e;
+}
+
+static err attest(tr_worker *w, const past_lease *p, const outcome *o, const hash256 *gradient, uint64_t ms, fault *f)
+{
+    uint8_t room[2048];
+    bytes view;
+    hash256 hash;
+    chain_attestation a = { .version = CHAIN_ATTESTATION_VERSION, .lease = p->s.hash, .trace_root = o->root,
+                            .level = CHAIN_LEVEL_REFEREED, .spec_version = CHAIN_SPEC_VERSION,
+                            .tokens = (p->lease.to - p->lease.from) * w->session.shape.context, .computation_time_ms = ms };
+    if (o->result.range) {
+        a.result = CHAIN_RESULT_RANGE;
+        a.range_tensor = o->result.tensor;
+        a.range_index = o->result.index;
+    } else {
+        a.gradient = *gradient;
+        a.loss = o->loss;
+    }
+    TRY(chain_attestation_sign(&view, room, sizeof room, &a, &w->cfg.key, &hash, f));
+    buf reply;
+    buf_init(&reply, 64);
+    err e = worker_insist(w, "POST", TR_PATH_PREFIX "attestation", view, 64, &reply, f);
+    buf_deinit(&reply);
+    return e;
+}
+
+/* Keeps the lease among the last ones. */
+static void keep(tr_worker *w, past_lease *p)
+{
+    past_lease *place = &w->past[w->past_next++ % WORKER_PAST];
+    worker_forget(place);
+    *place = *p;
+    p->signed_lease = NULL;
+}
+
+err worker_lease(tr_worker *w, bytes signed_lease, fault *f)
+{
+    past_lease p;
+    outcome o = { 0 };
+    hash256 gradient = { { 0 } };
+    err e = read_lease(w, &p, signed_lease, f);
+    if (e == OK)
+        e = get_model(w, &p.lease.model, f);
+    if (e != OK) {
+        worker_forget(&p);
+        return e;
+    }
+    worker_event(w, &(tr_worker_event){ .kind = TR_WORKER_LEASE, .step = p.lease.step, .lease_id = p.lease.lease_id });
+    uint64_t start = worker_now_ms();
+    e = compute(w, &p, &o, f);
+    uint64_t ms = worker_now_ms() - start, id = p.lease.lease_id, step = p.lease.step;
+    if (e == OK && !o.result.range)
+        e = upload_gradient(w, &p, &gradient, f);
+    if (e == OK)
+        e = attest(w, &p, &o, &gradient, ms, f);
+    worker_event(w, &(tr_worker_event){ .kind = TR_WORKER_ANSWERED, .step = step, .lease_id = id, .code = e, .ms = ms });
+    if (e == OK)
+        keep(w, &p);
+    worker_forget(&p);
+    free(o.leaves);
+    /* Too late, or another was first: no reason to stop. */
+    return e == ERR_STALE || e == ERR_EXPIRED || e == ERR_DUPLICATE ? OK : e;
+}
+
+/* --- challenges ----------------------------------------------------------------------------------------------------------- */
+
+static const past_lease *find_past(const tr_worker *w, uint64_t lease_id)
+{
+    for (size_t i = 0; i < WORKER_PAST; i++)
+        if (w->past[i].signed_lease && w->past[i].lease.lease_id == lease_id)
+            return &w->past[i];
+    return NULL;
+}
+
+err worker_open_leaves(tr_worker *w, uint64_t lease_id, fault *f)
+{
+    const past_lease *p = find_past(w, lease_id);
+    outcome o = { 0 };
+    if (!p)
+        return fail(f, ERR_NOT_FOUND, "challenge.lease", lease_id);
+    TRY(get_model(w, &p->lease.model, f));
+    err e = compute(w, p, &o, f);
+    if (e == OK)
+        e = upload(w, "leaves", lease_id, bytes_of(o.leaves, (size_t)o.leaf_count * sizeof *o.leaves), f);
+    free(o.leaves);
+    worker_event(w, &(tr_worker_event){ .kind = TR_WORKER_CHALLENGED, .step = p->lease.step, .lease_id = lease_id, .code = e });
+    return e;
+}
+
+err worker_open_tile(tr_worker *w, uint64_t lease_id, uint64_t leaf, fault *f)
+{
+    const past_lease *p = find_past(w, lease_id);
+    int64_t loss;
+    bt_result result;
+    if (!p)
+        return fail(f, ERR_NOT_FOUND, "challenge.lease", lease_id);
+    tr_tile tile = { .shape = w->session.shape, .place = { .leaf = leaf } };
+    tr_place *at = &tile.place;
+    TRY(num_trace_locate(&at->tensor, &at->seq_index, &at->tile_row, &at->tile_col, &w->session.shape, p->lease.to - p->lease.from, leaf));
+    at->sequence = p->lease.from + at->seq_index;
+    TRY(get_model(w, &p->lease.model, f));
+    TRY(run(w, p, (tr_observer){ tr_tile_take, &tile, NULL }, &loss, &result, f));
+    if (!tile.found)
+        return fail(f, ERR_NOT_FOUND, "challenge.leaf", leaf);
+    return upload(w, "tile", lease_id, bytes_of(tile.leaf, num_leaf_bytes(at->tensor.elem_bytes)), f);
+}
