@@ -178,6 +178,7 @@ static err transport_error(const transfer *t, CURLcode code, fault *f)
     case CURLE_OPERATION_TIMEDOUT:
         return sent ? fail(f, ERR_TIMEOUT, "http: no answer in time", at) : fail(f, ERR_UNREACHABLE, "http: no connection in time", at);
     case CURLE_COULDNT_RESOLVE_HOST: case CURLE_COULDNT_CONNECT: return fail(f, ERR_UNREACHABLE, "http: nobody listens", at);
+    case CURLE_SEND_FAIL_REWIND: /* a kept connection broke before an answer; the body is not sent a second time */
     case CURLE_SEND_ERROR: case CURLE_RECV_ERROR: case CURLE_GOT_NOTHING: case CURLE_PARTIAL_FILE:
         /* What only reads may simply be asked again. */
         return sent && strcmp(t->request->method, "GET") != 0 ? fail(f, ERR_TIMEOUT, "http: connection lost after sending", at)

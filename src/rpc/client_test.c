@@ -271,6 +271,65 @@ static void hostile_servers(void **state)
     }
 }
 
+/* Answers the first request of a connection, hangs up on the second; counts all. */
+static atomic_int requests_seen;
+
+/* Reads a whole request: head, and for a PUT one byte of body. */
+static bool read_request(int fd)
+{
+    char text[4096];
+    size_t len = 0;
+    for (const char *end = NULL; !end || (text[0] == 'P' && end + 4 == text + len); end = memmem(text, len, "\r\n\r\n", 4)) {
+        ssize_t n = recv(fd, text + len, sizeof text - len, 0);
+        if (n <= 0)
+            return false;
+        len += (size_t)n;
+    }
+    return true;
+}
+
+static void *serve_and_drop(void *ctx)
+{
+    static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    int listener = *(int *)ctx;
+    for (int fd; (fd = accept(listener, NULL, NULL)) >= 0; close(fd)) {
+        for (int i = 0; i < 2 && read_request(fd); i++) {
+            requests_seen++;
+            if (i == 0)
+                send(fd, answer, sizeof answer - 1, MSG_NOSIGNAL);
+        }
+    }
+    return NULL;
+}
+
+/* A request that may have been carried out is not sent again behind the caller's back; one that only reads may be. */
+static void kept_connection_breaks(void **state)
+{
+    (void)state;
+    int listener = -1;
+    uint16_t port = 0;
+    fault f;
+    pthread_t thread;
+    char endpoint[64];
+    buf reply;
+    buf_init(&reply, 100);
+    assert_int_equal(rpc_listen_loopback(&listener, &port, &f), OK);
+    assert_int_equal(pthread_create(&thread, NULL, serve_and_drop, &listener), 0);
+    snprintf(endpoint, sizeof endpoint, "http://127.0.0.1:%u", (unsigned)port);
+    rpc_client *c = open_client(endpoint, NULL, 3000, NULL);
+    assert_int_equal(rpc_client_put(c, "/a", bytes_of_str("1"), &reply, 10, &f), OK);
+    assert_int_equal(rpc_client_put(c, "/a", bytes_of_str("2"), &reply, 10, &f), ERR_TIMEOUT);
+    assert_int_equal(requests_seen, 2);
+    assert_int_equal(rpc_client_get(c, "/a", &reply, 10, &f), OK);
+    assert_int_equal(rpc_client_get(c, "/a", &reply, 10, &f), OK);
+    assert_int_equal(requests_seen, 5);
+    rpc_client_free(c);
+    shutdown(listener, SHUT_RDWR);
+    pthread_join(thread, NULL);
+    close(listener);
+    buf_deinit(&reply);
+}
+
 static void *ask_long(void *ctx)
 {
     rpc_client *c = ctx;
@@ -300,7 +359,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(calls), cmocka_unit_test(refused_tokens), cmocka_unit_test(unreachable), cmocka_unit_test(timeouts),
-        cmocka_unit_test(bodies), cmocka_unit_test(hostile_servers), cmocka_unit_test(stopping),
+        cmocka_unit_test(bodies), cmocka_unit_test(hostile_servers), cmocka_unit_test(kept_connection_breaks), cmocka_unit_test(stopping),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }
