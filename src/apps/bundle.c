@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "apps/bundle.h"
+
+#include "base/port/file.h"
+#include "train/exec.h"
+#include "train/gradient.h"
+#include "train/store.h"
+#include "train/trace_root.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define MODEL_FILE_BYTES_MAX ((size_t)4 << 30)
+
+static err model_path(char out[TB_PATH_MAX], const char *dir, const hash256 *id, fault *f)
+{
+    char hex[65];
+    base_hex_encode(hex, id->b, sizeof id->b);
+    int n = snprintf(out, TB_PATH_MAX, "%s/%s.model", dir, hex);
+    return n > 0 && n < TB_PATH_MAX ? OK : fail(f, ERR_LIMIT, "path too long", TB_PATH_MAX);
+}
+
+err tb_bundle_write(const char *dir, const bt_model *model, const tr_dataset *data, fault *f)
+{
+    char path[TB_PATH_MAX];
+    TRY(tb_make_folders(dir, f));
+    if (data)
+        TRY(tr_dataset_save(data, dir, f));
+    if (!model)
+        return OK;
+    TRY(model_path(path, dir, &model->id, f));
+    if (access(path, F_OK) == 0)
+        return OK;
+    uint8_t *file;
+    size_t len;
+    err e = bt_model_encode(model, &file, &len);
+    if (e != OK)
+        return fail(f, e, "model", 0);
+    e = base_file_write_atomic(path, bytes_of(file, len), 0644, BASE_FILE_REPLACE, f);
+    free(file);
+    return e;
+}
+
+/* Everything that the computation needs, opened and compared with the receipt. */
+typedef struct work {
+    bt_model   model;
+    tr_dataset data;
+    tr_exec    exec;
+    tr_trace   trace;
+    uint64_t  *sequences;
+    int64_t   *gradient;
+} work;
+
+static err load_model(work *w, const tb_receipt *r, const char *dir, fault *f)
+{
+    char path[TB_PATH_MAX];
+    buf file;
+    TRY(model_path(path, dir, &r->lease.model, f));
+    buf_init(&file, MODEL_FILE_BYTES_MAX);
+    err e = base_file_read(&file, path, f);
+    if (e == OK)
+        e = bt_model_decode(&w->model, buf_bytes(&file), f);
+    buf_deinit(&file);
+    if (e == OK && !hash256_equal(&w->model.id, &r->lease.model))
+        e = fail(f, ERR_HASH, "bundle: model id", 0);
+    const num_shape *s = &w->model.shape;
+    const chain_row_job *j = &r->job;
+    if (e == OK && (s->width != j->width || s->layers != j->layers || s->heads != j->heads || s->context != j->context ||
+                    s->vocab != j->vocabulary || s->bits != j->operand_bits || num_parameter_count(s) != j->model_parameters))
+        e = fail(f, ERR_CHEAT, "bundle: the model's shape is not the job's", 0);
+    return e;
+}
+
+static err load(work *w, const tb_receipt *r, const char *dir, unsigned threads, fault *f)
+{
+    TRY(load_model(w, r, dir, f));
+    TRY(tr_dataset_load(&w->data, dir, &r->job.dataset_manifest_cid, f));
+    if (w->data.manifest.vocab > w->model.shape.vocab)
+        return fail(f, ERR_RANGE, "bundle: data set has symbols that the model does not know", w->data.manifest.vocab);
+    uint64_t count = r->lease.to - r->lease.from, elements = num_parameter_count(&w->model.shape);
+    if (tr_dataset_windows(&w->data, w->model.shape.context) == 0)
+        return fail(f, ERR_RANGE, "bundle: data set has no window", 0);
+    if (count * w->model.shape.context > LIMIT_LEASE_TOKENS)
+        return fail(f, ERR_RECEIPT, "lease: more tokens than a lease may have", count);
+    w->sequences = malloc(count * sizeof *w->sequences);
+    w->gradient = malloc(elements * sizeof *w->gradient);
+    if (!w->sequences || !w->gradient)
+        return fail(f, ERR_MEMORY, "gradient", elements);
+    for (uint64_t i = 0; i < count; i++)
+        w->sequences[i] = r->lease.from + i;
+    TRY(tr_exec_init(&w->exec, &w->model.shape, threads, 0, f));
+    return tr_trace_init(&w->trace, &w->model.shape, (uint32_t)count, w->sequences, NULL, f);
+}
+
+static void reset_trace(void *ctx)
+{
+    tr_trace_reset(ctx);
+}
+
+static err compute(work *w, tb_recheck *out, const tb_receipt *r, fault *f)
+{
+    int64_t loss;
+    bt_result result = { 0 };
+    const chain_attestation *a = &r->attestation;
+    const tr_task task = { .model = &w->model, .data = &w->data, .job = r->lease.job, .step = r->lease.step, .from = r->lease.from,
+                           .to = r->lease.to };
+    const tr_observer see = { .fn = tr_trace_take, .ctx = &w->trace, .reset = reset_trace };
+    TRY(tr_exec_run(&w->exec, &task, w->gradient, &loss, &result, &see, f));
+    out->parameters = num_parameter_count(&w->model.shape);
+    out->tokens = (r->lease.to - r->lease.from) * w->model.shape.context;
+    if (result.range != (a->result == CHAIN_RESULT_RANGE))
+        return fail(f, ERR_CHEAT, "attestation.result", result.tensor);
+    if (result.range)
+        return result.tensor == a->range_tensor && result.sequence == a->range_sequence && result.index == a->range_index
+                   ? OK : fail(f, ERR_CHEAT, "attestation.range_tensor", result.tensor);
+    TRY(tr_trace_root(&w->trace, &out->trace_root, f));
+    out->gradient = tr_gradient_hash(w->gradient, out->parameters);
+    if (!hash256_equal(&out->trace_root, &a->trace_root))
+        return fail(f, ERR_CHEAT, "attestation.trace_root", 0);
+    if (!hash256_equal(&out->gradient, &a->gradient))
+        return fail(f, ERR_CHEAT, "attestation.gradient", 0);
+    return loss == a->loss ? OK : fail(f, ERR_CHEAT, "attestation.loss", 0);
+}
+
+err tb_receipt_recheck(tb_recheck *out, const tb_receipt *r, const char *dir, unsigned threads, fault *f)
+{
+    work w = { 0 };
+    fault own = { 0 };
+    *out = (tb_recheck){ 0 };
+    err e = load(&w, r, dir, threads, &own);
+    if (e == OK)
+        e = compute(&w, out, r, &own);
+    tr_trace_deinit(&w.trace);
+    tr_exec_deinit(&w.exec);
+    tr_dataset_deinit(&w.data);
+    bt_model_deinit(&w.model);
+    free(w.sequences);
+    free(w.gradient);
+    if (e == OK)
+        return OK;
+    if (e == ERR_SHAPE || e == ERR_DTYPE || e == ERR_LEDGER || e == ERR_LIMIT)
+        e = ERR_RECEIPT; /* the bundle's content says something impossible: that is a refusal, not wrong usage */
+    return fail(f, e, own.what, own.at);
+}

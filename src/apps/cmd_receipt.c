@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * `tb receipt`: make one from a running node, verify one anywhere. */
+#include "apps/amount.h"
+#include "apps/bundle.h"
+
+#include "base/port/file.h"
+#include "rpc/json.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char *level_name(uint8_t level)
+{
+    static const char *const names[] = { [CHAIN_LEVEL_REFEREED] = "refereed", [CHAIN_LEVEL_LINEAR] = "linear", [CHAIN_LEVEL_FULL] = "full" };
+    return level > 0 && level < COUNT_OF(names) ? names[level] : "?";
+}
+
+/* Three lists of sentences: what this run established, what others say, what nobody here looked at. */
+typedef struct findings {
+    json_t *checked, *stated, *unchecked;
+} findings;
+
+static void note(json_t *list, const char *text)
+{
+    json_array_append_new(list, json_string(text));
+}
+
+static findings find_out(const tb_receipt *r, bool bundle)
+{
+    findings f = { json_array(), json_array(), json_array() };
+    note(f.checked, "the file is canonical, and every byte of it is bound by a signature or a hash");
+    note(f.checked, "the block header is signed by the producer that you trust");
+    note(f.checked, "the payment and the job stand under the header's state root");
+    note(f.checked, "the lease is signed by the job's coordinator, the attestation by the worker that was paid");
+    if (r->drawable)
+        note(f.checked, r->sampled ? "the ledger's randomness drew this lease for re-execution (recomputed)"
+                                   : "the ledger's randomness did not draw this lease for re-execution (recomputed)");
+    if (bundle) {
+        note(f.checked, "the model file gives the lease's model id, and the tokens the job's data set id");
+        note(f.checked, "computing the lease again gives the attested gradient, loss and trace root, bit for bit");
+    }
+    if (r->has_checked) {
+        note(f.stated, r->checked.hashes ? "coordinator: the gradient that went into the sum has the attested hash"
+                                         : "coordinator: it did not compare the gradient with the attested hash");
+        note(f.stated, r->checked.executed ? "coordinator: it computed the lease again and found the same gradient and trace root"
+                                           : "coordinator: it did not compute the lease again");
+    }
+    if (!bundle)
+        note(f.unchecked, "model, tokens and gradient were not looked at (--bundle DIR does)");
+    if (!r->has_checked)
+        note(f.unchecked, "whether the coordinator looked at the gradient: the receipt has no statement of it");
+    if (r->attestation.level == CHAIN_LEVEL_REFEREED && !bundle)
+        note(f.unchecked, "level refereed: there is no proof of the computation, only the worker's commitment and the sample");
+    note(f.unchecked, "that the trusted key may produce blocks of this network, and what happened after this block");
+    return f;
+}
+
+static void print_list(const char *title, const json_t *list)
+{
+    size_t i;
+    json_t *line;
+    if (json_array_size(list))
+        printf("%s\n", title);
+    json_array_foreach(list, i, line)
+        printf("  - %s\n", json_string_value(line));
+}
+
+static json_t *facts_json(const tb_receipt *r)
+{
+    char worker[CR_ADDRESS_TEXT_MAX], owner[CR_ADDRESS_TEXT_MAX];
+    cr_address_encode(worker, "tb", &r->worker);
+    cr_address_encode(owner, "tb", &r->job.owner);
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b}",
+                     "schema", "tb-receipt-verify-1", "chain_id", r->header.chain_id.text, "genesis", rpc_json_hex(BYTES_OF(r->trust.genesis)),
+                     "height", rpc_json_u64(r->header.height), "block", rpc_json_hex(BYTES_OF(r->block_hash)), "job",
+                     rpc_json_hex(BYTES_OF(r->lease.job)), "lease_id", rpc_json_u64(r->lease.lease_id), "step", rpc_json_u64(r->lease.step),
+                     "from", rpc_json_u64(r->lease.from), "to", rpc_json_u64(r->lease.to), "level", level_name(r->attestation.level), "worker",
+                     worker, "buyer", owner, "model", rpc_json_hex(BYTES_OF(r->lease.model)), "gradient",
+                     rpc_json_hex(BYTES_OF(r->attestation.gradient)), "trace_root", rpc_json_hex(BYTES_OF(r->attestation.trace_root)),
+                     "dataset", rpc_json_hex(BYTES_OF(r->job.dataset_manifest_cid)), "gross_nblock", rpc_json_u64(r->payment.gross),
+                     "tariff_nblock", rpc_json_u64(r->payment.tariff), "paid_height", rpc_json_u64(r->payment.settle_height), "sampled",
+                     (int)r->sampled, "re_executed_by_coordinator", (int)(r->has_checked && r->checked.executed));
+}
+
+static void print_facts(const tb_receipt *r)
+{
+    char worker[CR_ADDRESS_TEXT_MAX], gross[TB_AMOUNT_TEXT], tariff[TB_AMOUNT_TEXT], hex[4][65];
+    cr_address_encode(worker, "tb", &r->worker);
+    tb_amount_format(gross, r->payment.gross);
+    tb_amount_format(tariff, r->payment.tariff);
+    base_hex_encode(hex[0], r->lease.job.b, 32);
+    base_hex_encode(hex[1], r->lease.model.b, 32);
+    base_hex_encode(hex[2], r->attestation.gradient.b, 32);
+    base_hex_encode(hex[3], r->attestation.trace_root.b, 32);
+    printf("receipt holds: %s, state of block %" PRIu64 "\n", r->header.chain_id.text, r->header.height);
+    printf("job       %s\nlease     %" PRIu64 ", step %" PRIu64 ", sequences %" PRIu64 " to %" PRIu64 "\nmodel     %s\n", hex[0],
+           r->lease.lease_id, r->lease.step, r->lease.from, r->lease.to - 1, hex[1]);
+    printf("worker    %s\ngradient  %s\ntrace     %s\n", worker, r->attestation.result == CHAIN_RESULT_RANGE ? "none: RANGE" : hex[2], hex[3]);
+    printf("paid      %s BLOCK in block %" PRIu64 ", of it %s to the treasury\nlevel     %s\n", gross, r->payment.settle_height, tariff,
+           level_name(r->attestation.level));
+}
+
+static void show(const tb_cli *cli, const tb_receipt *r, bool bundle)
+{
+    findings f = find_out(r, bundle);
+    if (cli->json) {
+        json_t *o = facts_json(r);
+        json_object_set(o, "checked", f.checked);
+        json_object_set(o, "stated_by_others", f.stated);
+        json_object_set(o, "not_checked", f.unchecked);
+        tb_print_json(o);
+    } else {
+        print_facts(r);
+        print_list("checked here", f.checked);
+        print_list("said by others, with their signature", f.stated);
+        print_list("NOT checked", f.unchecked);
+    }
+    json_decref(f.checked);
+    json_decref(f.stated);
+    json_decref(f.unchecked);
+}
+
+/* More bytes than any receipt has are bytes behind its end. */
+static err read_receipt(buf *file, const char *path, fault *f)
+{
+    err e = base_file_read(file, path, f);
+    return e == ERR_LIMIT ? fail(f, ERR_TRAILING, "receipt", TB_RECEIPT_BYTES_MAX) : e;
+}
+
+int cmd_receipt_verify(const tb_cli *cli)
+{
+    tb_trust trust;
+    tb_receipt r;
+    tb_recheck again;
+    buf file;
+    fault f = { 0 };
+    const char *bundle = tb_text(cli, "bundle"), *path = cli->args[0];
+    uint64_t threads = tb_uint(cli, "threads");
+    buf_init(&file, TB_RECEIPT_BYTES_MAX);
+    err e = !*tb_text(cli, "trust") ? fail(&f, ERR_USAGE, "--trust GENESIS_HASH:KEY is missing", 0) : tb_trust_parse(&trust, tb_text(cli, "trust"), &f);
+    if (e == OK && threads > 1024)
+        e = fail(&f, ERR_USAGE, "threads", threads);
+    if (e == OK)
+        e = cr_ed25519_self_test();
+    if (e == OK)
+        e = read_receipt(&file, path, &f);
+    if (e == OK)
+        e = tb_receipt_verify(&r, buf_bytes(&file), &trust, &f);
+    if (e == OK && *bundle)
+        e = tb_receipt_recheck(&again, &r, bundle, (unsigned)threads, &f);
+    buf_deinit(&file);
+    if (e != OK)
+        return tb_report(cli, e, path, &f);
+    show(cli, &r, *bundle != 0);
+    return 0;
+}
+
+int cmd_receipt_make(const tb_cli *cli)
+{
+    tb_home home;
+    tb_ledger l = { 0 };
+    tb_receipt r;
+    hash256 job;
+    uint64_t lease_id;
+    char path[TB_PATH_MAX];
+    fault f = { 0 };
+    tb_ledger_options options = { .node = tb_text(cli, "node"), .token_file = tb_text(cli, "token-file") };
+    err e = cr_ed25519_self_test();
+    if (e == OK && base_hex_decode(job.b, 32, cli->args[0]) != OK)
+        e = fail(&f, ERR_USAGE, "JOB: 64 hex digits", 0);
+    if (e == OK && rpc_decimal_u64(&lease_id, cli->args[1]) != OK)
+        e = fail(&f, ERR_USAGE, "LEASE: a number", 0);
+    if (e == OK)
+        e = tb_home_find(&home, cli, &f);
+    if (e == OK)
+        e = tb_ledger_open(&l, &home, &options, &f);
+    if (e == OK) {
+        if (*tb_text(cli, "out"))
+            snprintf(path, sizeof path, "%s", tb_text(cli, "out"));
+        else
+            snprintf(path, sizeof path, "receipt-%.16s-%" PRIu64 ".cbor", cli->args[0], lease_id);
+        e = tb_receipt_write(&r, path, &l, &job, lease_id, NULL, NULL, &f);
+    }
+    tb_ledger_close(&l);
+    if (e != OK)
+        return tb_report(cli, e, "receipt", &f);
+    char genesis[65], key[65];
+    base_hex_encode(genesis, r.trust.genesis.b, 32);
+    base_hex_encode(key, r.trust.producer.b, 32);
+    if (cli->json)
+        tb_print_json(json_pack("{s:s, s:s, s:s, s:s}", "schema", "tb-receipt-make-1", "file", path, "genesis", genesis, "producer_key", key));
+    else
+        printf("%s\ncheck it: tb receipt verify %s --trust %s:%s\n", path, path, genesis, key);
+    return 0;
+}

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The form of a receipt, and its verification. Gathering one is receipt_make.c. */
+#include "apps/receipt.h"
+
+#include <stddef.h>
+
+static const char receipt_tag[] = "theblock/receipt/v1";
+
+enum { FIELDS = 11 };
+
+#define CHECKED(wire, member, greatest, text)                                                                          \
+    { .name = #member, .where = "checked." #member, .doc = (text), .type = CHAIN_TYPE_##wire,                          \
+      .offset = (uint32_t)offsetof(tb_checked, member), .max = (greatest) },
+
+static const chain_field checked_fields[] = {
+    CHECKED(U32, version, UINT32_MAX, "1")
+    CHECKED(HASH, lease, 0, "hash of the lease's body")
+    CHECKED(HASH, attestation, 0, "hash of the attestation's body")
+    CHECKED(U8, hashes, 1, "the gradient that was summed has the attested hash")
+    CHECKED(U8, sampled, 1, "the ledger's randomness drew the lease")
+    CHECKED(U8, executed, 1, "computed again by the signer, gradient and trace root equal")
+};
+#undef CHECKED
+
+const chain_record tb_checked_record = { .name = "checked", .tag = "theblock/checked/v1", .doc = "how far a coordinator looked",
+                                         .fields = checked_fields, .count = COUNT_OF(checked_fields), .size = sizeof(tb_checked) };
+
+err tb_trust_parse(tb_trust *out, const char *text, fault *f)
+{
+    char half[65];
+    if (strlen(text) != 129 || text[64] != ':')
+        return fail(f, ERR_USAGE, "trust: GENESIS_HASH:KEY, 64 hex digits each", strlen(text));
+    memcpy(half, text, 64);
+    half[64] = 0;
+    if (base_hex_decode(out->genesis.b, 32, half) != OK || base_hex_decode(out->producer.b, 32, text + 65) != OK)
+        return fail(f, ERR_USAGE, "trust: GENESIS_HASH:KEY, 64 hex digits each", 0);
+    return OK;
+}
+
+/* --- form --------------------------------------------------------------------------------------------------------------- */
+
+static void put_pair(cbor_writer *w, bytes row, bytes proof)
+{
+    if (row.len == 0) {
+        cbor_put_null(w);
+        return;
+    }
+    cbor_put_array(w, 2);
+    cbor_put_bytes(w, row);
+    cbor_put_bytes(w, proof);
+}
+
+err tb_receipt_encode(buf *out, const tb_receipt_parts *p, fault *f)
+{
+    err e = buf_reserve(out, TB_RECEIPT_BYTES_MAX);
+    if (e != OK)
+        return fail(f, e, "receipt", TB_RECEIPT_BYTES_MAX);
+    cbor_writer w = cbor_writer_on(out->data + out->len, TB_RECEIPT_BYTES_MAX);
+    cbor_put_array(&w, FIELDS);
+    cbor_put_text(&w, bytes_of_str(receipt_tag));
+    cbor_put_bytes(&w, BYTES_OF(p->genesis));
+    cbor_put_bytes(&w, p->header);
+    cbor_put_bytes(&w, p->lease);
+    cbor_put_bytes(&w, p->attestation);
+    cbor_put_bytes(&w, p->payment);
+    cbor_put_bytes(&w, p->payment_proof);
+    cbor_put_bytes(&w, p->job);
+    cbor_put_bytes(&w, p->job_proof);
+    put_pair(&w, p->beacon, p->beacon_proof);
+    if (p->checked.len)
+        cbor_put_bytes(&w, p->checked);
+    else
+        cbor_put_null(&w);
+    bytes encoded;
+    e = cbor_finish(&w, &encoded);
+    if (e != OK)
+        return fail(f, e, "receipt", w.len);
+    out->len += encoded.len;
+    return OK;
+}
+
+static err read_parts(tb_receipt_parts *p, cbor_reader *r)
+{
+    bytes tag;
+    TRY(cbor_get_array_fixed(r, "receipt", FIELDS));
+    size_t at = r->at;
+    TRY(cbor_get_text(r, "receipt.tag", &tag, sizeof receipt_tag));
+    if (!bytes_equal(tag, bytes_of_str(receipt_tag)))
+        return fail(&r->fault, ERR_MAGIC, "receipt.tag", at);
+    TRY(cbor_get_bytes_fixed(r, "receipt.genesis", p->genesis.b, sizeof p->genesis.b));
+    TRY(cbor_get_bytes(r, "receipt.header", &p->header, LIMIT_HEADER_BYTES));
+    TRY(cbor_get_bytes(r, "receipt.lease", &p->lease, LIMIT_LEASE_BYTES));
+    TRY(cbor_get_bytes(r, "receipt.attestation", &p->attestation, LIMIT_LEASE_BYTES));
+    TRY(cbor_get_bytes(r, "receipt.payment", &p->payment, LIMIT_STATE_VALUE_BYTES));
+    TRY(cbor_get_bytes(r, "receipt.payment_proof", &p->payment_proof, LIMIT_STATE_PROOF_BYTES));
+    TRY(cbor_get_bytes(r, "receipt.job", &p->job, LIMIT_STATE_VALUE_BYTES));
+    TRY(cbor_get_bytes(r, "receipt.job_proof", &p->job_proof, LIMIT_STATE_PROOF_BYTES));
+    if (!cbor_take_null(r)) {
+        TRY(cbor_get_array_fixed(r, "receipt.beacon", 2));
+        TRY(cbor_get_bytes(r, "receipt.beacon", &p->beacon, LIMIT_STATE_VALUE_BYTES));
+        TRY(cbor_get_bytes(r, "receipt.beacon_proof", &p->beacon_proof, LIMIT_STATE_PROOF_BYTES));
+        if (p->beacon.len == 0)
+            return fail(&r->fault, ERR_FIELD, "receipt.beacon", at);
+    }
+    at = r->at;
+    if (!cbor_take_null(r)) {
+        TRY(cbor_get_bytes(r, "receipt.checked", &p->checked, LIMIT_LEASE_BYTES));
+        if (p->checked.len == 0)
+            return fail(&r->fault, ERR_FIELD, "receipt.checked", at);
+    }
+    return cbor_end(r);
+}
+
+err tb_receipt_decode(tb_receipt_parts *out, bytes file, fault *f)
+{
+    *out = (tb_receipt_parts){ 0 };
+    if (file.len > TB_RECEIPT_BYTES_MAX)
+        return fail(f, ERR_TRAILING, "receipt", TB_RECEIPT_BYTES_MAX);
+    cbor_reader r = cbor_reader_on(file);
+    err e = read_parts(out, &r);
+    if (e != OK && f)
+        *f = r.fault;
+    return e;
+}
+
+/* --- verification ------------------------------------------------------------------------------------------------------- */
+
+typedef struct check {
+    tb_receipt      *out;
+    tb_receipt_parts parts;
+    bytes            file;
+    chain_signed     lease, attestation, checked;
+} check;
+
+/* A refusal of the part that `view` is: its own words if it has any, `what` otherwise; the offset is the part's in the file. */
+static err refuse(const check *c, bytes view, err e, const char *what, fault *f)
+{
+    size_t at = view.data ? (size_t)(view.data - c->file.data) : 0;
+    return fail(f, e, f && f->what && !what ? f->what : what ? what : "receipt", at);
+}
+
+static err check_header(check *c, fault *f)
+{
+    tb_receipt *r = c->out;
+    bytes view = c->parts.header;
+    if (!hash256_equal(&c->parts.genesis, &r->trust.genesis))
+        return fail(f, ERR_HASH, "receipt.genesis: not the network that you trust", 0);
+    err e = chain_header_decode(&r->header, &r->block_hash, view, f);
+    if (e != OK)
+        return refuse(c, view, e, NULL, f);
+    if (memcmp(&r->header.producer, &r->trust.producer, sizeof r->header.producer) != 0)
+        return refuse(c, view, ERR_SIGNATURE, "header.producer: not the key that you trust", f);
+    return OK;
+}
+
+/* A row of the state: included under the signed root, and read into `row`. */
+static err check_row(const check *c, bytes value, bytes proof_bytes, chain_table table, const chain_key *key, void *row, fault *f)
+{
+    smt_proof proof;
+    err e = smt_proof_decode(&proof, proof_bytes, f);
+    if (e != OK)
+        return refuse(c, proof_bytes, e, NULL, f);
+    e = smt_verify(&proof, &c->out->header.state_root, (uint8_t)table, chain_key_bytes(key), &value, f);
+    if (e != OK)
+        return refuse(c, f && f->what && strcmp(f->what, "proof.value_hash") == 0 ? value : proof_bytes, e, NULL, f);
+    e = chain_record_decode_all(value, chain_table_describe(table)->record, row, f);
+    return e == OK ? OK : refuse(c, value, e, NULL, f);
+}
+
+/* The lease and the answer to it, each under the key that may sign it: the coordinator's stands in the job, the worker's in the lease. */
+static err check_lease(check *c, fault *f)
+{
+    tb_receipt *r = c->out;
+    bytes lease = c->parts.lease, attestation = c->parts.attestation;
+    err e = chain_lease_decode(&r->lease, &c->lease, lease, f);
+    if (e != OK)
+        return refuse(c, lease, e, NULL, f);
+    e = chain_attestation_decode(&r->attestation, &c->attestation, attestation, f);
+    if (e != OK)
+        return refuse(c, attestation, e, NULL, f);
+    if (!chain_name_equal(&r->lease.chain_id, &r->header.chain_id))
+        return refuse(c, lease, ERR_RECEIPT, "lease.chain_id", f);
+    chain_key key = chain_key_job(&r->lease.job);
+    TRY(check_row(c, c->parts.job, c->parts.job_proof, CHAIN_TABLE_JOB, &key, &r->job, f));
+    if (chain_signed_verify(&c->lease, &r->job.coordinator) != OK)
+        return refuse(c, lease, ERR_SIGNATURE, "lease.signature", f);
+    if (chain_signed_verify(&c->attestation, &r->lease.worker) != OK)
+        return refuse(c, attestation, ERR_SIGNATURE, "attestation.signature", f);
+    e = chain_attestation_matches(&r->attestation, &r->lease, &c->lease.hash, f);
+    if (e != OK)
+        return refuse(c, attestation, e, NULL, f);
+    r->lease_hash = c->lease.hash;
+    r->attestation_hash = c->attestation.hash;
+    r->worker = cr_address_of_key(&r->lease.worker);
+    return OK;
+}
+
+static err check_payment(check *c, fault *f)
+{
+    tb_receipt *r = c->out;
+    const chain_row_lease *p = &r->payment;
+    chain_key key = chain_key_numbered(&r->lease.job, r->lease.lease_id);
+    TRY(check_row(c, c->parts.payment, c->parts.payment_proof, CHAIN_TABLE_LEASE, &key, &r->payment, f));
+    const struct { bool holds; const char *what; } rules[] = {
+        { p->status == CHAIN_LEASE_PAID, "payment.status: not paid" },
+        { hash256_equal(&p->lease_hash, &c->lease.hash), "payment.lease_hash" },
+        { hash256_equal(&p->attestation_hash, &c->attestation.hash), "payment.attestation_hash" },
+        { hash256_equal(&p->trace_root, &r->attestation.trace_root), "payment.trace_root" },
+        { cr_address_equal(&p->worker, &r->worker), "payment.worker" },
+        { p->from == r->lease.from && p->to == r->lease.to, "payment.from" },
+        { p->gross == r->lease.price && p->tariff <= p->gross, "payment.gross" },
+        { p->settle_height <= r->header.height && p->commit_height <= p->settle_height, "payment.settle_height" },
+    };
+    for (size_t i = 0; i < COUNT_OF(rules); i++)
+        if (!rules[i].holds)
+            return refuse(c, c->parts.payment, ERR_RECEIPT, rules[i].what, f);
+    return OK;
+}
+
+/* Whether the lease was drawn for re-execution follows from the ledger's own randomness: nobody has to be believed. */
+static err check_sample(check *c, fault *f)
+{
+    tb_receipt *r = c->out;
+    if ((r->payment.commit_height != 0) != (c->parts.beacon.len != 0))
+        return refuse(c, c->parts.payment, ERR_RECEIPT, "receipt.beacon", f);
+    if (c->parts.beacon.len == 0)
+        return OK;
+    chain_row_beacon beacon;
+    chain_key key = chain_key_height(r->payment.commit_height + 1);
+    TRY(check_row(c, c->parts.beacon, c->parts.beacon_proof, CHAIN_TABLE_BEACON, &key, &beacon, f));
+    r->drawable = true;
+    r->sampled = chain_sample_selected(&beacon.randomness, &c->lease.hash, r->job.sample_ppm);
+    return OK;
+}
+
+static err check_statement(check *c, fault *f)
+{
+    tb_receipt *r = c->out;
+    bytes view = c->parts.checked;
+    if (view.len == 0)
+        return OK;
+    err e = chain_signed_read(&c->checked, &tb_checked_record, &r->checked, view, f);
+    if (e != OK)
+        return refuse(c, view, e, NULL, f);
+    if (chain_signed_verify(&c->checked, &r->job.coordinator) != OK)
+        return refuse(c, view, ERR_SIGNATURE, "checked.signature", f);
+    const struct { bool holds; const char *what; } rules[] = {
+        { r->checked.version == TB_CHECKED_VERSION, "checked.version" },
+        { hash256_equal(&r->checked.lease, &c->lease.hash), "checked.lease" },
+        { hash256_equal(&r->checked.attestation, &c->attestation.hash), "checked.attestation" },
+        { (r->checked.sampled != 0) == r->sampled, "checked.sampled: the ledger's randomness says otherwise" },
+    };
+    for (size_t i = 0; i < COUNT_OF(rules); i++)
+        if (!rules[i].holds)
+            return refuse(c, view, ERR_RECEIPT, rules[i].what, f);
+    r->has_checked = true;
+    return OK;
+}
+
+static err check_all(check *c, fault *f)
+{
+    TRY(tb_receipt_decode(&c->parts, c->file, f));
+    TRY(check_header(c, f));
+    TRY(check_lease(c, f));
+    TRY(check_payment(c, f));
+    TRY(check_sample(c, f));
+    return check_statement(c, f);
+}
+
+err tb_receipt_verify(tb_receipt *out, bytes file, const tb_trust *trust, fault *f)
+{
+    fault own = { 0 };
+    check c = { .out = out, .file = file };
+    *out = (tb_receipt){ .trust = *trust };
+    err e = check_all(&c, &own);
+    if (e == OK)
+        return OK;
+    /* A bound or a rule of the ledger that the file breaks: whatever its row says elsewhere, here the file is refused. */
+    if (err_describe(e)->exit_code != err_describe(ERR_RECEIPT)->exit_code && e != ERR_MEMORY)
+        e = ERR_RECEIPT;
+    *out = (tb_receipt){ 0 };
+    return fail(f, e, own.what, own.at);
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Receipts from a running node. Everything is asked for over RPC, and the result is verified before it is written. */
+#include "apps/receipt.h"
+
+#include "base/port/file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { TRIES = 50 };
+
+/* A row with its proof and the header that the proof leads to. */
+typedef struct row {
+    uint8_t value_bytes[1024], proof_bytes[16384], header_bytes[1024];
+    bytes   value, proof, header;
+} row;
+
+static err get_row(row *out, tb_ledger *l, const char *table, const chain_key *key, fault *f)
+{
+    char hex[2 * CHAIN_KEY_MAX + 1];
+    json_t *result;
+    base_hex_encode(hex, key->b, key->len);
+    TRY(tb_ledger_call(l, "proof.get", json_pack("{s:s, s:s}", "table", table, "key", hex), 0, &result, f));
+    err e = OK;
+    if (json_is_null(json_object_get(result, "value")))
+        e = fail(f, ERR_NOT_FOUND, table, 0);
+    if (e == OK)
+        e = tb_json_hex(&out->value, out->value_bytes, sizeof out->value_bytes, result, "value", f);
+    if (e == OK)
+        e = tb_json_hex(&out->proof, out->proof_bytes, sizeof out->proof_bytes, result, "proof", f);
+    if (e == OK)
+        e = tb_json_hex(&out->header, out->header_bytes, sizeof out->header_bytes, result, "header", f);
+    json_decref(result);
+    return e;
+}
+
+/* Searches the items of one transaction for the lease. */
+static err find_in_tx(tb_receipt_parts *parts, uint8_t *copy, bytes tx_bytes, const chain_row_lease *payment, fault *f)
+{
+    chain_tx tx;
+    chain_receipt items[64];
+    size_t count;
+    if (chain_tx_decode(&tx, tx_bytes, NULL) != OK || tx.type != CHAIN_TX_RECEIPT_PAY ||
+        chain_receipts_decode(items, &count, tx.payload.receipt_pay.receipts, NULL) != OK)
+        return ERR_NOT_FOUND;
+    for (size_t i = 0; i < count; i++) {
+        chain_lease lease;
+        chain_signed s;
+        if (chain_lease_decode(&lease, &s, items[i].lease, NULL) != OK || !hash256_equal(&s.hash, &payment->lease_hash))
+            continue;
+        if (items[i].lease.len + items[i].attestation.len > 2 * LIMIT_LEASE_BYTES)
+            return fail(f, ERR_LIMIT, "lease", items[i].lease.len);
+        memcpy(copy, items[i].lease.data, items[i].lease.len);
+        memcpy(copy + items[i].lease.len, items[i].attestation.data, items[i].attestation.len);
+        parts->lease = bytes_of(copy, items[i].lease.len);
+        parts->attestation = bytes_of(copy + items[i].lease.len, items[i].attestation.len);
+        return OK;
+    }
+    return ERR_NOT_FOUND;
+}
+
+/* The signed lease and attestation stand in the payment's block. `copy` has 2 * LIMIT_LEASE_BYTES. */
+static err find_in_block(tb_receipt_parts *parts, uint8_t *copy, tb_ledger *l, const chain_row_lease *payment, fault *f)
+{
+    json_t *block, *tx;
+    size_t i;
+    char height[24];
+    snprintf(height, sizeof height, "%llu", (unsigned long long)payment->settle_height);
+    TRY(tb_ledger_call(l, "chain.block", json_pack("{s:s, s:b}", "height", height, "bodies", 1), 0, &block, f));
+    err e = fail(f, ERR_NOT_FOUND, "receipt_pay in its block", payment->settle_height);
+    uint8_t *buffer = malloc(LIMIT_TX_SLASH_BYTES);
+    if (!buffer)
+        e = fail(f, ERR_MEMORY, "transaction", 0);
+    json_array_foreach(json_object_get(block, "txs"), i, tx) {
+        bytes raw;
+        if (!buffer || e == OK || tb_json_hex(&raw, buffer, LIMIT_TX_SLASH_BYTES, tx, "bytes", NULL) != OK)
+            continue;
+        err found = find_in_tx(parts, copy, raw, payment, f);
+        if (found != ERR_NOT_FOUND)
+            e = found;
+    }
+    free(buffer);
+    json_decref(block);
+    return e;
+}
+
+/* All rows under one state root; a block in between makes it start again. */
+static err catch_rows(row rows[3], bool *drawn, tb_ledger *l, const hash256 *job, uint64_t lease_id, chain_row_lease *payment, fault *f)
+{
+    chain_key lease_key = chain_key_numbered(job, lease_id), job_key = chain_key_job(job);
+    for (unsigned i = 0; i < TRIES; i++) {
+        TRY(get_row(&rows[0], l, "lease", &lease_key, f));
+        TRY(chain_record_decode_all(rows[0].value, chain_table_describe(CHAIN_TABLE_LEASE)->record, payment, f));
+        if (payment->status != CHAIN_LEASE_PAID)
+            return fail(f, ERR_NOT_FOUND, "payment: this lease is not paid", payment->status);
+        TRY(get_row(&rows[1], l, "job", &job_key, f));
+        *drawn = payment->commit_height != 0;
+        if (*drawn) {
+            chain_key beacon_key = chain_key_height(payment->commit_height + 1);
+            TRY(get_row(&rows[2], l, "beacon", &beacon_key, f));
+        }
+        if (bytes_equal(rows[0].header, rows[1].header) && (!*drawn || bytes_equal(rows[0].header, rows[2].header)))
+            return OK;
+    }
+    return fail(f, ERR_BUSY, "blocks come too fast to catch one state", TRIES);
+}
+
+static err sign_statement(bytes *out, uint8_t *buffer, size_t cap, const tb_receipt_parts *parts, const tb_checked *checked,
+                          const cr_secret_key *coordinator, fault *f)
+{
+    chain_lease lease;
+    chain_attestation attestation;
+    chain_signed lease_signed, attestation_signed;
+    TRY(chain_lease_decode(&lease, &lease_signed, parts->lease, f));
+    TRY(chain_attestation_decode(&attestation, &attestation_signed, parts->attestation, f));
+    tb_checked full = *checked;
+    full.version = TB_CHECKED_VERSION;
+    full.lease = lease_signed.hash;
+    full.attestation = attestation_signed.hash;
+    return chain_signed_write(out, buffer, cap, &tb_checked_record, &full, coordinator, NULL, f);
+}
+
+err tb_receipt_gather(buf *out, tb_ledger *l, const hash256 *job, uint64_t lease_id, const tb_checked *checked,
+                      const cr_secret_key *coordinator, fault *f)
+{
+    uint8_t copy[4096], statement[1024];
+    chain_row_lease payment;
+    bool drawn;
+    _Static_assert(sizeof copy >= 2 * 2048, "two of LIMIT_LEASE_BYTES");
+    row *rows = calloc(3, sizeof *rows);
+    if (!rows)
+        return fail(f, ERR_MEMORY, "receipt", 0);
+    tb_receipt_parts parts = { .genesis = l->genesis };
+    err e = catch_rows(rows, &drawn, l, job, lease_id, &payment, f);
+    if (e == OK)
+        e = find_in_block(&parts, copy, l, &payment, f);
+    if (e == OK) {
+        parts.header = rows[0].header;
+        parts.payment = rows[0].value;
+        parts.payment_proof = rows[0].proof;
+        parts.job = rows[1].value;
+        parts.job_proof = rows[1].proof;
+        if (drawn) {
+            parts.beacon = rows[2].value;
+            parts.beacon_proof = rows[2].proof;
+        }
+    }
+    if (e == OK && checked && coordinator)
+        e = sign_statement(&parts.checked, statement, sizeof statement, &parts, checked, coordinator, f);
+    if (e == OK)
+        e = tb_receipt_encode(out, &parts, f);
+    free(rows);
+    return e;
+}
+
+err tb_receipt_write(tb_receipt *out, const char *path, tb_ledger *l, const hash256 *job, uint64_t lease_id, const tb_checked *checked,
+                     const cr_secret_key *coordinator, fault *f)
+{
+    tb_receipt own;
+    tb_receipt_parts parts;
+    chain_header header;
+    tb_trust trust = { .genesis = l->genesis };
+    buf file;
+    buf_init(&file, TB_RECEIPT_BYTES_MAX);
+    err e = tb_receipt_gather(&file, l, job, lease_id, checked, coordinator, f);
+    if (e == OK)
+        e = tb_receipt_decode(&parts, buf_bytes(&file), f);
+    if (e == OK)
+        e = chain_header_decode(&header, NULL, parts.header, f);
+    if (e == OK) {
+        trust.producer = header.producer;
+        e = tb_receipt_verify(out ? out : &own, buf_bytes(&file), &trust, f);
+    }
+    if (e == OK)
+        e = base_file_write_atomic(path, buf_bytes(&file), 0644, BASE_FILE_REPLACE, f);
+    buf_deinit(&file);
+    return e;
+}
