@@ -273,7 +273,8 @@ static void page_config(FILE *out)
     char type[16];
     head(out, "node.conf", "schema/config.def",
          "INI: `[section]`, then `key = value`. Unknown sections and keys are errors. A value comes from, in this order: a flag, the environment\n"
-         "(`TB_<SECTION>_<KEY>`), node.conf, the default. Angle brackets in a default say where it comes from.");
+         "(`TB_<SECTION>_<KEY>`), node.conf, the default. In a default `<home>` is the data directory and `<section.key>` the value of that key.\n"
+         "Paths are absolute; endpoints are `unix:/path` or `http://host:port`.");
     const char *section = "";
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         if (strcmp(section, rows[i].section) != 0)
