@@ -194,10 +194,8 @@ err tr_coordinator_admit(tr_coordinator *c, const cr_public_key *worker, uint64_
 
 void tr_coordinator_stop(tr_coordinator *c)
 {
+    /* No lock: a signal handler may call this. Who waits looks every TICK_MS. */
     atomic_store(&c->stopping, true);
-    pthread_mutex_lock(&c->mu);
-    coord_wake(c);
-    pthread_mutex_unlock(&c->mu);
 }
 
 /* --- a step --------------------------------------------------------------------------------------------------------------- */

@@ -102,7 +102,7 @@ err tr_coordinator_serve(tr_coordinator *c, const tr_request *request, buf *repl
  * worker did anything for patience_ms. */
 err  tr_coordinator_step(tr_coordinator *c, fault *f) MUST_USE;
 err  tr_coordinator_run(tr_coordinator *c, fault *f) MUST_USE;
-void tr_coordinator_stop(tr_coordinator *c); /* from any thread or a signal-safe context's thread: wakes everybody up */
+void tr_coordinator_stop(tr_coordinator *c); /* from any thread, or a signal handler */
 
 /* The state after the last finished step; between steps only. */
 const bt_state *tr_coordinator_state(const tr_coordinator *c);

@@ -12,13 +12,13 @@ typedef struct source {
     const bt_model   *model;
 } source;
 
-static err get_trace(void *ctx, uint32_t tensor_id, uint32_t row, uint32_t col, int64_t *out, fault *f)
+static err get_trace(void *ctx, uint32_t tensor_id, uint64_t sequence, uint32_t row, uint32_t col, int64_t *out, fault *f)
 {
     const source *s = ctx;
     num_trace_tensor t;
     uint32_t k;
     TRY(num_trace_find(&t, &k, &s->capture->shape, tensor_id));
-    if (row >= t.rows || col >= t.cols || !s->capture->tensors[k])
+    if (sequence != s->capture->sequence || row >= t.rows || col >= t.cols || !s->capture->tensors[k])
         return fail(f, ERR_NOT_FOUND, "dispute.trace", tensor_id);
     const void *data = s->capture->tensors[k];
     size_t at = (size_t)row * t.cols + col;
@@ -135,7 +135,7 @@ static err plan_of(pf_plan *plan, const packer *p, const num_model_header *heade
     pf_source from = { &s, get_trace, get_weight };
     pf_context c = { .model = header, .dither_seed = num_dither_seed(&task->job, &task->model->id, task->step),
                      .sequence = p->d->place.sequence, .tokens = tokens };
-    return pf_plan_make(plan, &c, &from, p->mine->count, p->d->place.seq_index, p->d->place.tensor.id, p->d->element, f);
+    return pf_plan_make(plan, &c, &from, task->from, task->to, p->d->place.tensor.id, p->d->element, f);
 }
 
 static err replay(pf_verdict *verdict, bytes file, const pf_evidence *e, const uint16_t *tokens, fault *f)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "train/dispute.h"
 
-#include "train/kit.h"
+#include "train/job_kit.h"
 #include "train/spoil.h"
 
 static kit           k;
@@ -19,14 +19,14 @@ static int setup(void **state)
     cr_ed25519_keypair(&coordinator, &coordinator_public, seed);
     seed[0] = 2;
     cr_ed25519_keypair(&worker, &worker_public, seed);
-    kit_make(&k);
+    job_make(&k);
     return 0;
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    kit_drop(&k);
+    job_drop(&k);
     return 0;
 }
 

@@ -2,23 +2,23 @@
 #include "train/exec.h"
 
 #include "train/gradient.h"
-#include "train/kit.h"
+#include "train/job_kit.h"
 #include "train/spoil.h"
 #include "train/trace_root.h"
 
-static kit k;
+static job_kit k;
 
 static int setup(void **state)
 {
     (void)state;
-    kit_make(&k);
+    job_make(&k);
     return 0;
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    kit_drop(&k);
+    job_drop(&k);
     return 0;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * For tests only: a small real training job: text, data set, state, published model. */
-#ifndef TRAIN_KIT_H
-#define TRAIN_KIT_H
+#ifndef TRAIN_JOB_KIT_H
+#define TRAIN_JOB_KIT_H
 
 #include "numerics/data.h"
 #include "torch/optim.h"
@@ -14,12 +14,12 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-static inline num_shape kit_shape(uint32_t vocab)
+static inline num_shape job_shape(uint32_t vocab)
 {
     return (num_shape){ .vocab = vocab, .context = 16, .width = 32, .layers = 2, .heads = 2, .bits = 12, .helper = NUM_NARROW };
 }
 
-static inline void kit_dataset(tr_dataset *d, uint32_t context)
+static inline void job_dataset(tr_dataset *d, uint32_t context)
 {
     static const char words[] = "in the beginning was the word and the word was with time and all of it was good, ";
     enum { LEN = 20000 };
@@ -34,7 +34,7 @@ static inline void kit_dataset(tr_dataset *d, uint32_t context)
 }
 
 /* Calibrates and publishes the model of the state's step. */
-static inline void kit_publish(bt_model *m, num_fractions *fractions, const bt_state *s, tr_exec *e, const tr_dataset *d,
+static inline void job_publish(bt_model *m, num_fractions *fractions, const bt_state *s, tr_exec *e, const tr_dataset *d,
                                const hash256 *job)
 {
     uint64_t numbers[NUM_CALIBRATION_SEQUENCES];
@@ -48,7 +48,7 @@ static inline void kit_publish(bt_model *m, num_fractions *fractions, const bt_s
     assert_int_equal(bt_state_publish(s, fractions, m, bt_gpt_tables(e->gpt), NULL), OK);
 }
 
-typedef struct kit {
+typedef struct job_kit {
     tr_dataset    data;
     num_shape     shape;
     hash256       job;
@@ -57,22 +57,22 @@ typedef struct kit {
     num_fractions fractions;
     bt_model      model;
     uint64_t      elements;
-} kit;
+} job_kit;
 
-static inline void kit_make(kit *k)
+static inline void job_make(job_kit *k)
 {
     memset(k, 0, sizeof *k);
-    kit_dataset(&k->data, 16);
-    k->shape = kit_shape(k->data.manifest.vocab);
+    job_dataset(&k->data, 16);
+    k->shape = job_shape(k->data.manifest.vocab);
     k->job = (hash256){ { 42 } };
     k->elements = num_parameter_count(&k->shape);
     assert_int_equal(tr_exec_init(&k->exec, &k->shape, 1, 0, NULL), OK);
     assert_int_equal(bt_state_init(&k->state, &k->shape, 1, NULL), OK);
     assert_int_equal(bt_model_init(&k->model, &k->shape, NULL), OK);
-    kit_publish(&k->model, &k->fractions, &k->state, &k->exec, &k->data, &k->job);
+    job_publish(&k->model, &k->fractions, &k->state, &k->exec, &k->data, &k->job);
 }
 
-static inline void kit_drop(kit *k)
+static inline void job_drop(job_kit *k)
 {
     bt_model_deinit(&k->model);
     bt_state_deinit(&k->state);
