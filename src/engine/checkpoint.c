@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/port/file.h"
+#include "engine/lmdb_check.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -16,7 +17,7 @@ static const char tag[] = "theblock/checkpoint/v1";
 static const char meta_key[] = "checkpoint";
 
 enum {
-    MAP_BYTES_FIRST = 4 << 20,
+    MAP_BYTES_FIRST = 1 << 18,
     HEADER_BYTES = 1024,     /* LIMIT_HEADER_BYTES */
     VALUE_BYTES = 1024,      /* LIMIT_STATE_VALUE_BYTES */
     META_BYTES = 256 + HEADER_BYTES,
@@ -126,37 +127,26 @@ static err env_allocate(eng_checkpoint *cp, size_t map_bytes, fault *f)
     return size >= map_bytes ? OK : base_file_allocate(fd, map_bytes, f);
 }
 
-/* Every page that the newest commit may name lies inside the file: LMDB maps it and would die on a page behind its end. */
-static err env_check_size(eng_checkpoint *cp, uint64_t file_bytes, fault *f)
-{
-    MDB_envinfo info;
-    MDB_stat    stat;
-    int number = mdb_env_info(cp->env, &info);
-    if (number == 0)
-        number = mdb_env_stat(cp->env, &stat);
-    if (number != 0)
-        return fail_lmdb(f, number, "checkpoint: info");
-    uint64_t pages = file_bytes / stat.ms_psize;
-    return info.me_last_pgno < pages ? OK : fail(f, ERR_TRUNCATED, "checkpoint: data.mdb ends early", file_bytes);
-}
-
-/* 0 if there is no file yet. */
-static err data_file_size(uint64_t *out, const eng_checkpoint *cp, fault *f)
+/* Checks the file that LMDB is about to trust. *size: 0 if there is none yet. */
+static err check_file(uint64_t *size, const eng_checkpoint *cp, fault *f)
 {
     char path[PATH_MAX];
     TRY(data_path(path, cp->dir, "data.mdb", f));
     int fd = -1;
     fault g = { 0 };
-    *out = 0;
+    *size = 0;
     err e = base_file_open(&fd, path, BASE_FILE_READ, &g);
     if (e == ERR_NOT_FOUND)
         return OK;
     if (e != OK)
         return fail(f, e, g.what, g.at);
-    e = base_file_size(out, fd, f);
+    const uint8_t *data = NULL;
+    e = base_file_map(&data, size, fd, f);
     base_file_close(fd);
-    if (e == OK && *out == 0)
-        e = fail(f, ERR_TRUNCATED, "checkpoint: data.mdb is empty", 0);
+    if (e != OK)
+        return e;
+    e = lmdb_check(bytes_of(data, *size), f);
+    base_file_unmap(data, *size);
     return e;
 }
 
@@ -193,7 +183,7 @@ static err env_open(eng_checkpoint *cp, fault *f)
 {
     uint64_t size;
     int      dead;
-    TRY(data_file_size(&size, cp, f));
+    TRY(check_file(&size, cp, f));
     int number = mdb_env_create(&cp->env);
     if (number != 0)
         return fail_lmdb(f, number, "checkpoint: create");
@@ -207,8 +197,6 @@ static err env_open(eng_checkpoint *cp, fault *f)
         number = mdb_reader_check(cp->env, &dead);
     if (number != 0)
         return fail_lmdb(f, number, "checkpoint: data.mdb");
-    if (size != 0)
-        TRY(env_check_size(cp, size, f));
     TRY(env_allocate(cp, map_bytes, f));
     return open_databases(cp, f);
 }

@@ -412,13 +412,13 @@ static void test_altered_checkpoints_are_refused(void **state)
     /* Cut short, empty, and no database at all. */
     put_back(path, &good, 8192);
     assert_int_equal(open_error(&options, &f), ERR_TRUNCATED);
-    assert_string_equal(f.what, "checkpoint: data.mdb ends early");
+    assert_string_equal(f.what, "data.mdb: ends early");
     put_back(path, &good, 0);
     assert_int_equal(open_error(&options, &f), ERR_TRUNCATED);
     memset(good.data, 0x5a, good.len);
     put_back(path, &good, good.len);
     assert_int_equal(open_error(&options, &f), ERR_MAGIC);
-    assert_string_equal(f.what, "checkpoint: data.mdb");
+    assert_string_equal(f.what, "data.mdb: magic");
     options.rebuild = true;
     s = open_with(&options, NULL);
     hash256 again = root_of(s);

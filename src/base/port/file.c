@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -192,6 +193,23 @@ err base_file_write_at(int fd, bytes content, uint64_t at, fault *f)
         done += (size_t)n;
     }
     return OK;
+}
+
+err base_file_map(const uint8_t **out, uint64_t *len, int fd, fault *f)
+{
+    TRY(base_file_size(len, fd, f));
+    if (*len == 0)
+        return fail(f, ERR_TRUNCATED, "file: empty", 0);
+    void *p = mmap(NULL, (size_t)*len, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (p == MAP_FAILED)
+        return fail_errno(f, "file: map");
+    *out = p;
+    return OK;
+}
+
+void base_file_unmap(const uint8_t *data, uint64_t len)
+{
+    munmap((void *)(uintptr_t)data, (size_t)len);
 }
 
 err base_file_allocate(int fd, uint64_t len, fault *f)

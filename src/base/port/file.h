@@ -42,6 +42,10 @@ err base_file_read_at(int fd, void *out, size_t len, uint64_t at, fault *f) MUST
 /* All of `content` at `at`. On failure a part of it may have been written. */
 err base_file_write_at(int fd, bytes content, uint64_t at, fault *f) MUST_USE;
 
+/* The whole file, mapped for reading; *len is its length (ERR_TRUNCATED if that is 0). Nobody may shorten the file meanwhile. */
+err  base_file_map(const uint8_t **out, uint64_t *len, int fd, fault *f) MUST_USE;
+void base_file_unmap(const uint8_t *data, uint64_t len);
+
 /* Reserves blocks so that bytes [0, len) exist and can be written without running out of space; new bytes read as zero. */
 err base_file_allocate(int fd, uint64_t len, fault *f) MUST_USE;
 
