@@ -4,36 +4,30 @@
 #include "apps/genesis_local.h"
 #include "apps/ledger.h"
 #include "apps/node_run.h"
+#include "apps/settings.h"
+#include "apps/signals.h"
 #include "apps/wallet.h"
 
 #include "rpc/json.h"
 
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
-/* Signals are taken by the main thread alone, between the blocks of whatever the others do: blocked before the first thread starts. */
-static void hold_signals(sigset_t *set)
+static void no_more(void *ctx)
 {
-    sigemptyset(set);
-    sigaddset(set, SIGINT);
-    sigaddset(set, SIGTERM);
-    sigaddset(set, SIGHUP);
-    pthread_sigmask(SIG_BLOCK, set, NULL);
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN); /* else a full quota kills the node before it can say so */
+    (void)ctx;
 }
 
 /* Until a signal comes, or the engine can make no more blocks. */
-static err serve(tb_node *n, const sigset_t *set, int *signal_number, fault *f)
+static err serve(tb_node *n, tb_signals *signals, fault *f)
 {
-    const struct timespec second = { .tv_sec = 1 };
+    const struct timespec slice = { .tv_nsec = 50000000 };
     for (;;) {
-        *signal_number = sigtimedwait(set, NULL, &second);
-        if (*signal_number > 0)
+        if (atomic_load(&signals->caught))
             return OK;
+        nanosleep(&slice, NULL);
         eng_solo_status status;
         eng_solo_status_get(tb_node_engine(n), &status);
         if (status.halted)
@@ -41,32 +35,33 @@ static err serve(tb_node *n, const sigset_t *set, int *signal_number, fault *f)
     }
 }
 
-static err read_ms(const tb_cli *cli, const char *name, uint32_t *out, fault *f)
+static err read_settings(rpc_conf *conf, const tb_cli *cli, const tb_home *home, fault *f)
 {
-    uint64_t v = tb_uint(cli, name);
-    *out = (uint32_t)v;
-    return v <= 86400000 ? OK : fail(f, ERR_USAGE, name, v);
+    static const struct { const char *option; rpc_conf_key key; } flags[] = {
+        { "producer", RPC_CONF_node_producer }, { "socket", RPC_CONF_rpc_socket }, { "port", RPC_CONF_rpc_port },
+        { "interval", RPC_CONF_engine_interval_ms }, { "idle", RPC_CONF_engine_idle_ms },
+    };
+    TRY(tb_settings_load(conf, home, NULL, f));
+    for (size_t i = 0; i < COUNT_OF(flags); i++)
+        TRY(tb_settings_flag(conf, cli, flags[i].option, flags[i].key, f));
+    if (tb_flag(cli, "no-tcp"))
+        TRY(rpc_conf_set(conf, RPC_CONF_rpc_tcp, bytes_of_str("no"), RPC_CONF_FLAG, f));
+    return rpc_conf_resolve(conf, home->dir, f);
 }
 
-static err prepare(const tb_cli *cli, tb_node_options *o, tb_home *home, buf *genesis, cr_secret_key *producer, hash256 *hash,
-                   chain_name *chain_id, fault *f)
+static err prepare(const tb_cli *cli, tb_node_options *o, tb_home *home, rpc_conf *conf, buf *genesis, cr_secret_key *producer,
+                   hash256 *hash, chain_name *chain_id, fault *f)
 {
     tb_wallet_key key;
-    uint64_t port = tb_uint(cli, "port");
-    if (port > 65535)
-        return fail(f, ERR_USAGE, "port", port);
-    TRY(read_ms(cli, "interval", &o->interval_ms, f));
-    TRY(read_ms(cli, "idle", &o->idle_ms, f));
     TRY(tb_home_find(home, cli, f));
+    TRY(read_settings(conf, cli, home, f));
     TRY(tb_home_make(home, f));
     TRY(tb_genesis_load(genesis, chain_id, hash, home, f));
-    TRY(tb_wallet_unlock(producer, &key, cli, home, tb_text(cli, "producer"), chain_id, f));
+    TRY(tb_wallet_unlock(producer, &key, cli, home, conf->v[RPC_CONF_node_producer].text, chain_id, f));
     o->home = home;
     o->genesis = buf_bytes(genesis);
     o->producer = producer;
-    o->socket = *tb_text(cli, "socket") ? tb_text(cli, "socket") : NULL;
-    o->tcp = !tb_flag(cli, "no-tcp");
-    o->port = (uint16_t)port;
+    o->conf = conf;
     return OK;
 }
 
@@ -87,6 +82,7 @@ static void show_ready(const tb_cli *cli, const tb_node *n, const chain_name *ch
 
 int cmd_node_run(const tb_cli *cli)
 {
+    static rpc_conf conf;
     tb_node_options options = { 0 };
     tb_node *node = NULL;
     tb_home home;
@@ -95,18 +91,18 @@ int cmd_node_run(const tb_cli *cli)
     hash256 hash;
     chain_name chain_id;
     eng_solo_report report = { 0 };
-    sigset_t signals;
-    int number = 0;
+    tb_signals signals = { 0 };
     fault f = { 0 };
     buf_init(&genesis, LIMIT_GENESIS_BYTES);
-    hold_signals(&signals);
-    err e = prepare(cli, &options, &home, &genesis, &producer, &hash, &chain_id, &f);
+    tb_signals_block();
+    tb_signals_start(&signals, no_more, NULL);
+    err e = prepare(cli, &options, &home, &conf, &genesis, &producer, &hash, &chain_id, &f);
     if (e == OK)
         e = tb_node_start(&node, &options, &report, &f);
     cr_wipe(&producer, sizeof producer);
     if (e == OK) {
         show_ready(cli, node, &chain_id, &hash, &report);
-        e = serve(node, &signals, &number, &f);
+        e = serve(node, &signals, &f);
     }
     fault stop_fault = { 0 };
     err stopped = tb_node_stop(node, &stop_fault);
@@ -114,6 +110,7 @@ int cmd_node_run(const tb_cli *cli)
         e = stopped;
         f = stop_fault;
     }
+    tb_signals_end(&signals);
     buf_deinit(&genesis);
     if (e != OK)
         return tb_report(cli, e, "node", &f);

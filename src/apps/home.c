@@ -28,7 +28,7 @@ err tb_home_at(tb_home *h, const char *dir, fault *f)
 
 err tb_home_find(tb_home *h, const tb_cli *cli, fault *f)
 {
-    const char *given = tb_text(cli, "home"), *value;
+    const char *given = cli ? tb_text(cli, "home") : "", *value;
     const char *origin = "--home";
     if (!*given) {
         given = (value = getenv("TB_HOME")) != NULL ? value : "";

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "apps/ledger.h"
 
+#include "apps/settings.h"
+
 #include "base/int.h"
 #include "rpc/error.h"
 #include "rpc/json.h"
@@ -89,27 +91,32 @@ err tb_ledger_refresh(tb_ledger *l, fault *f)
     return e;
 }
 
+static err connect_to(tb_ledger *l, const tb_ledger_options *o, const rpc_conf *conf, fault *f)
+{
+    char token[RPC_TOKEN_TEXT] = "";
+    rpc_client_options options = { .stop = o->stop, .total_ms = conf->v[RPC_CONF_client_timeout_ms].number };
+    const char *node = o->node && *o->node ? o->node : conf->v[RPC_CONF_client_endpoint].text;
+    const char *file = o->token_file && *o->token_file ? o->token_file : conf->v[RPC_CONF_client_token].text;
+    if (strncmp(node, "http:", 5) == 0) {
+        TRY(rpc_token_load(token, file, f));
+        options.token = token;
+    }
+    err e = rpc_client_new(&l->client, node, &options, f);
+    cr_wipe(token, sizeof token);
+    return e == OK ? tb_ledger_refresh(l, f) : e;
+}
+
 err tb_ledger_open(tb_ledger *l, const tb_home *home, const tb_ledger_options *options, fault *f)
 {
     static const tb_ledger_options none;
-    const tb_ledger_options *o = options ? options : &none;
-    char endpoint[TB_PATH_MAX + 8] = "unix:", token[RPC_TOKEN_TEXT] = "", token_path[TB_PATH_MAX];
-    rpc_client_options client_options = { .stop = o->stop };
     *l = (tb_ledger){ 0 };
-    if (o->node && *o->node)
-        snprintf(endpoint, sizeof endpoint, "%s", o->node);
-    else
-        TRY(tb_home_path(endpoint + 5, home, "run/rpc.sock", f));
-    if (strncmp(endpoint, "http:", 5) == 0) {
-        if (!o->token_file || !*o->token_file)
-            TRY(tb_home_path(token_path, home, "token.operate", f));
-        TRY(rpc_token_load(token, o->token_file && *o->token_file ? o->token_file : token_path, f));
-        client_options.token = token;
-    }
-    err e = rpc_client_new(&l->client, endpoint, &client_options, f);
-    cr_wipe(token, sizeof token);
+    rpc_conf *conf = malloc(sizeof *conf);
+    err e = conf ? tb_settings_load(conf, home, NULL, f) : fail(f, ERR_MEMORY, "settings", 0);
     if (e == OK)
-        e = tb_ledger_refresh(l, f);
+        e = rpc_conf_resolve(conf, home->dir, f);
+    if (e == OK)
+        e = connect_to(l, options ? options : &none, conf, f);
+    free(conf);
     if (e != OK)
         tb_ledger_close(l);
     return e;
@@ -335,4 +342,24 @@ json_t *tb_sent_json(const tb_sent *s)
                                                   "what", s->what));
     }
     return o;
+}
+
+int tb_sent_report(const tb_cli *cli, err e, const tb_sent *s, const fault *f, const char *schema)
+{
+    bool answered = s->outcome == TB_SENT_FAILED || s->outcome == TB_SENT_REJECTED || (s->outcome == TB_SENT_UNKNOWN && e == ERR_TIMEOUT);
+    if (e != OK && !answered)
+        return tb_report(cli, e, "transaction", f); /* nothing was sent */
+    if (cli->json) {
+        json_t *o = tb_sent_json(s);
+        json_object_set_new(o, "schema", json_string(schema));
+        tb_print_json(o);
+    } else if (e != OK) {
+        fault told = *f;
+        if (*s->what)
+            told.what = s->what;
+        tb_report(cli, e, tb_outcome_name(s->outcome), &told);
+    } else {
+        printf("done in block %llu\n", (unsigned long long)s->height);
+    }
+    return tb_sent_exit_code(s);
 }

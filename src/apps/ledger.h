@@ -20,8 +20,8 @@ typedef struct tb_ledger {
 } tb_ledger;
 
 typedef struct tb_ledger_options {
-    const char        *node;       /* endpoint; NULL or "": the socket of the data directory */
-    const char        *token_file; /* for http endpoints; NULL or "": token.operate of the data directory */
+    const char        *node;       /* endpoint; NULL or "": client.endpoint of the settings, the socket in the data directory */
+    const char        *token_file; /* for http endpoints; NULL or "": client.token of the settings */
     const atomic_bool *stop;
 } tb_ledger_options;
 
@@ -78,6 +78,10 @@ const char *tb_outcome_name(tb_outcome o);
 int tb_sent_exit_code(const tb_sent *s);
 /* The members of a JSON document about it; new. */
 json_t *tb_sent_json(const tb_sent *s);
+
+/* Tells the user what became of tb_ledger_run's transaction (`e` and `f` are its) and returns the exit code. *s must have been zeroed
+ * before the run. */
+int tb_sent_report(const tb_cli *cli, err e, const tb_sent *s, const fault *f, const char *schema);
 
 /* --- JSON --------------------------------------------------------------------------------------------------------------- */
 

@@ -20,51 +20,51 @@ struct tb_node {
     char            endpoint[TB_PATH_MAX + 8];
 };
 
-static err load_tokens(rpc_token_hash hashes[2], const tb_home *home, fault *f)
+static err load_tokens(rpc_token_hash hashes[2], const rpc_conf *conf, fault *f)
 {
-    static const struct { const char *file; rpc_scope scope; } rows[2] = { { "token.read", RPC_SCOPE_READ },
-                                                                            { "token.operate", RPC_SCOPE_OPERATE } };
+    static const struct { rpc_conf_key file; rpc_scope scope; } rows[2] = { { RPC_CONF_rpc_token_read, RPC_SCOPE_READ },
+                                                                             { RPC_CONF_rpc_token_operate, RPC_SCOPE_OPERATE } };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        char path[TB_PATH_MAX], token[RPC_TOKEN_TEXT];
-        TRY(tb_home_path(path, home, rows[i].file, f));
-        TRY(rpc_token_ensure(token, path, f));
+        char token[RPC_TOKEN_TEXT];
+        TRY(rpc_token_ensure(token, conf->v[rows[i].file].text, f));
         hashes[i] = rpc_token_hash_of(token, rows[i].scope);
         cr_wipe(token, sizeof token);
     }
     return OK;
 }
 
-static err open_engine(tb_node *n, const tb_node_options *o, eng_solo_report *report, fault *f)
+static err open_engine(tb_node *n, const tb_node_options *o, const rpc_conf *conf, eng_solo_report *report, fault *f)
 {
-    char dir[TB_PATH_MAX];
-    TRY(tb_home_path(dir, o->home, "chain", f));
-    err e = base_pool_new(&n->pool, 0);
+    err e = base_pool_new(&n->pool, conf->v[RPC_CONF_node_threads].number);
     if (e != OK)
-        return fail(f, e, "threads", 0);
-    eng_solo_options options = { .dir = dir, .genesis = o->genesis, .producer = o->producer, .interval_ms = o->interval_ms,
-                                 .idle_ms = o->idle_ms, .pool = n->pool, .referee = tb_referee };
+        return fail(f, e, "node.threads", conf->v[RPC_CONF_node_threads].number);
+    eng_solo_options options = { .dir = conf->v[RPC_CONF_node_dir].text, .genesis = o->genesis, .producer = o->producer,
+                                 .interval_ms = o->interval_ms ? o->interval_ms : conf->v[RPC_CONF_engine_interval_ms].number,
+                                 .idle_ms = o->idle_ms ? o->idle_ms : conf->v[RPC_CONF_engine_idle_ms].number,
+                                 .checkpoint_blocks = conf->v[RPC_CONF_engine_checkpoint_blocks].number, .pool = n->pool,
+                                 .referee = tb_referee };
     return eng_solo_open(&n->engine, &options, report, f);
 }
 
-static err start_server(tb_node *n, const tb_node_options *o, fault *f)
+static err start_server(tb_node *n, const tb_node_options *o, const rpc_conf *conf, fault *f)
 {
     rpc_token_hash tokens[2];
-    char socket[TB_PATH_MAX];
+    bool tcp = conf->v[RPC_CONF_rpc_tcp].number != 0;
+    uint32_t port = conf->v[RPC_CONF_rpc_port].number;
     if (o->route_count >= ROUTES_MAX)
         return fail(f, ERR_LIMIT, "routes", o->route_count);
-    if (o->socket)
-        snprintf(socket, sizeof socket, "%s", o->socket);
-    else
-        TRY(tb_home_path(socket, o->home, "run/rpc.sock", f));
-    snprintf(n->endpoint, sizeof n->endpoint, "unix:%s", socket);
-    if (o->tcp)
-        TRY(load_tokens(tokens, o->home, f));
+    snprintf(n->endpoint, sizeof n->endpoint, "unix:%s", conf->v[RPC_CONF_rpc_socket].text);
+    if (tcp)
+        TRY(load_tokens(tokens, conf, f));
     rpc_route routes[ROUTES_MAX] = { rpc_jsonrpc_route(&n->node.dispatcher) };
     for (size_t i = 0; i < o->route_count; i++)
         routes[1 + i] = o->routes[i];
-    rpc_server_config config = { .socket_path = socket, .tcp = o->tcp, .port = o->port, .tokens = tokens,
-                                 .token_count = o->tcp ? COUNT_OF(tokens) : 0, .routes = routes, .route_count = 1 + o->route_count,
-                                 .metrics = &n->metrics };
+    rpc_server_config config = { .socket_path = conf->v[RPC_CONF_rpc_socket].text, .tcp = tcp, .port = (uint16_t)port, .tokens = tokens,
+                                 .token_count = tcp ? COUNT_OF(tokens) : 0, .routes = routes, .route_count = 1 + o->route_count,
+                                 .metrics = &n->metrics, .request_ms = conf->v[RPC_CONF_rpc_request_ms].number,
+                                 .idle_ms = conf->v[RPC_CONF_rpc_idle_ms].number, .rate_per_s = conf->v[RPC_CONF_rpc_rate_per_s].number,
+                                 .rate_burst = conf->v[RPC_CONF_rpc_rate_burst].number,
+                                 .connections_max = conf->v[RPC_CONF_rpc_connections_max].number };
     return rpc_server_start(&n->server, &config, f);
 }
 
@@ -73,14 +73,27 @@ err tb_node_start(tb_node **out, const tb_node_options *options, eng_solo_report
     tb_node *n = calloc(1, sizeof *n);
     if (!n)
         return fail(f, ERR_MEMORY, "node", sizeof *n);
-    err e = open_engine(n, options, report, f);
+    rpc_conf *own = NULL;
+    const rpc_conf *conf = options->conf;
+    err e = OK;
+    if (!conf) {
+        conf = own = malloc(sizeof *own);
+        e = own ? OK : fail(f, ERR_MEMORY, "settings", 0);
+        if (own)
+            rpc_conf_init(own);
+        if (e == OK)
+            e = rpc_conf_resolve(own, options->home->dir, f);
+    }
+    if (e == OK)
+        e = open_engine(n, options, conf, report, f);
     if (e == OK && (e = rpc_live_board_new(&n->board)) != OK)
         e = fail(f, e, "node", 0);
     if (e == OK) {
         rpc_node_init(&n->node, n->engine, options->live, n->board);
         rpc_node_list_metrics(&n->node, &n->metrics);
-        e = start_server(n, options, f);
+        e = start_server(n, options, conf, f);
     }
+    free(own);
     if (e == OK)
         *out = n;
     else

@@ -7,19 +7,18 @@
 
 #include "apps/home.h"
 #include "engine/solo.h"
+#include "rpc/conf.h"
 #include "rpc/live.h"
 #include "rpc/server.h"
 
 typedef struct tb_node tb_node;
 
 typedef struct tb_node_options {
-    const tb_home       *home;     /* made; the ledger lies in its folder chain, the tokens beside it */
+    const tb_home       *home;     /* made */
     bytes                genesis;
     const cr_secret_key *producer; /* copied */
-    const char          *socket;   /* NULL: run/rpc.sock of the home */
-    bool                 tcp;      /* also on loopback TCP, with the tokens in token.read and token.operate */
-    uint16_t             port;     /* 0: the system picks one */
-    uint32_t             interval_ms, idle_ms; /* as in eng_solo_options */
+    const rpc_conf      *conf;     /* resolved: folders, socket, port, bounds; NULL: the defaults for this home */
+    uint32_t             interval_ms, idle_ms; /* 0: as in conf */
     const rpc_live      *live;     /* a provider in this process; may be NULL */
     const rpc_route     *routes;   /* more routes of the same server; may be NULL */
     size_t               route_count;

@@ -8,7 +8,7 @@
 #include "apps/node_run.h"
 #include "engine/ledger_testkit.h"
 #include "train/gradient.h"
-#include "train/kit.h"
+#include "train/job_kit.h"
 #include "train/trace_root.h"
 
 #include <ftw.h>
@@ -20,7 +20,7 @@ typedef struct paid_kit {
     tb_home   home;
     tb_node  *node;
     tb_ledger ledger;
-    kit       train;
+    job_kit   train;
     hash256   job;
     buf       receipt, lease, attestation;
     tb_trust  trust;
@@ -74,7 +74,7 @@ static inline chain_attestation paid_compute(paid_kit *p)
                             .tokens = 4 * p->train.shape.context };
     int64_t *gradient = malloc(p->train.elements * sizeof *gradient);
     p->train.job = p->job;
-    kit_publish(&p->train.model, &p->train.fractions, &p->train.state, &p->train.exec, &p->train.data, &p->job);
+    job_publish(&p->train.model, &p->train.fractions, &p->train.state, &p->train.exec, &p->train.data, &p->job);
     assert_int_equal(tr_trace_init(&trace, &p->train.shape, 4, sequences, NULL, NULL), OK);
     const tr_task task = { .model = &p->train.model, .data = &p->train.data, .job = p->job, .from = 0, .to = 4 };
     const tr_observer see = { .fn = tr_trace_take, .ctx = &trace };
@@ -127,7 +127,7 @@ static inline void paid_start(paid_kit *p)
         fail_msg("node: %s %s", err_describe(f.code)->name, f.what);
     buf_deinit(&genesis);
     assert_int_equal(tb_ledger_open(&p->ledger, &p->home, NULL, NULL), OK);
-    kit_make(&p->train);
+    job_make(&p->train);
 }
 
 static inline int paid_remove_one(const char *path, const struct stat *st, int kind, struct FTW *where)
@@ -138,7 +138,7 @@ static inline int paid_remove_one(const char *path, const struct stat *st, int k
 
 static inline void paid_stop(paid_kit *p)
 {
-    kit_drop(&p->train);
+    job_drop(&p->train);
     tb_ledger_close(&p->ledger);
     assert_int_equal(tb_node_stop(p->node, NULL), OK);
     assert_int_equal(nftw(p->home.dir, paid_remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);

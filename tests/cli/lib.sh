@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+# For the tests beside it: source it with the path of tb. A fresh data directory, gone at the end; a node that is stopped at the end.
+set -u
+TB=$1
+WORK=$(mktemp -d "${TMPDIR:-/tmp}/tb-cli-XXXXXX")
+export TB_HOME=$WORK/home NO_COLOR=1
+unset XDG_DATA_HOME
+NODE=
+checks=0 failed=0
+
+finish() {
+    [ -n "$NODE" ] && kill "$NODE" 2>/dev/null && wait "$NODE"
+    rm -rf "$WORK"
+    echo "$checks checks, $failed failed"
+    [ "$failed" -eq 0 ]
+}
+trap 'finish; exit $((failed != 0))' EXIT
+
+fail() {
+    failed=$((failed + 1))
+    echo "FAILED: $*"
+    sed 's/^/    out: /' "$WORK/out" | head -5
+    sed 's/^/    err: /' "$WORK/err" | head -5
+}
+
+# gives CODE ARGS...: runs tb with nothing on standard input and expects this exit code.
+gives() {
+    local want=$1 got
+    shift
+    checks=$((checks + 1))
+    "$TB" "$@" >"$WORK/out" 2>"$WORK/err" </dev/null
+    got=$?
+    [ "$got" -eq "$want" ] || fail "exit code $got, not $want: tb $*"
+}
+
+# has FILE TEXT: out or err contains the text.
+has() {
+    checks=$((checks + 1))
+    grep -qF -- "$2" "$WORK/$1" || fail "$1 lacks: $2"
+}
+
+# json EXPRESSION: out is one JSON document d for which the Python expression holds.
+json() {
+    checks=$((checks + 1))
+    /usr/bin/python3 -c "import json,sys; d = json.load(sys.stdin); sys.exit(not ($1))" <"$WORK/out" || fail "not so: $1"
+}
+
+# The value of an expression over the JSON document in out.
+value() {
+    /usr/bin/python3 -c "import json,sys; d = json.load(sys.stdin); print($1)" <"$WORK/out"
+}
+
+start_node() {
+    "$TB" node run --interval 10 --idle 50 "$@" >"$WORK/node.out" 2>"$WORK/node.err" &
+    NODE=$!
+    for _ in $(seq 100); do
+        "$TB" node status >/dev/null 2>&1 && return
+        sleep 0.1
+    done
+    cat "$WORK/node.err"
+    echo "FAILED: the node does not answer"
+    exit 1
+}
+
+stop_node() {
+    kill -TERM "$NODE"
+    wait "$NODE"
+    got=$?
+    NODE=
+    checks=$((checks + 1))
+    [ "$got" -eq 0 ] || fail "the node ended with $got"
+}

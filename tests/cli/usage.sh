@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+# Help, nearest match, explain, completion, settings, doctor; --json has one document, errors included.
+. "$(dirname "$0")/lib.sh"
+
+gives 2
+gives 0 help
+has out "tb wallet new NAME"
+gives 0 wallet send --help
+has err "--dry-run"
+gives 2 walet list
+has err "did you mean: tb wallet list"
+gives 2 wallet list --nothing
+gives 2 wallet show
+gives 2 wallet show a b
+gives 2 train --steps many
+gives 2 wallet nothing --json
+json 'd["schema"] == "tb-error-1" and d["error"]["name"] == "USAGE" and d["error"]["retryable"] is False'
+
+gives 0 explain FUNDS
+has out "exit code 6"
+gives 0 explain 53 --json
+json 'd["name"] == "HASH" and d["exit_code"] == 8'
+gives 3 explain NOTHING
+
+gives 0 completion words -- wallet s
+[ "$(cat "$WORK/out")" = "$(printf 'show\nsend')" ] || fail "completion of wallet s"
+gives 0 completion words -- wallet send --dry
+has out "--dry-run"
+gives 0 completion bash
+bash -n "$WORK/out" || fail "the completion script is not bash"
+gives 0 completion words --json -- no
+json 'd["words"] == ["node"]'
+
+gives 0 config show --json
+json 'all(s["origin"] == "default" for s in d["settings"]) and len(d["settings"]) > 10'
+mkdir -p "$TB_HOME"
+printf '[engine]\ninterval_ms = 77\n' >"$TB_HOME/node.conf"
+gives 0 config explain engine.interval_ms --json
+json 'd["value"] == "77" and d["origin"] == "node.conf" and d["line"] == 2'
+TB_ENGINE_INTERVAL_MS=78 gives 0 config explain engine.interval_ms --json
+json 'd["value"] == "78" and d["origin"] == "environment"'
+gives 3 config explain engine.nothing
+printf '[engine]\nnothing = 1\n' >"$TB_HOME/node.conf"
+gives 2 config check
+gives 2 node run
+rm "$TB_HOME/node.conf"
+printf '[rpc]\nport = 65536\n' >"$WORK/other.conf"
+gives 2 config check "$WORK/other.conf"
+gives 3 config check "$WORK/missing.conf"
+
+gives 0 doctor --json
+json '{c["check"] for c in d["checks"]} >= {"kernels", "signatures", "data directory", "disk", "node"} and d["fail"] == 0'
+json 'next(c for c in d["checks"] if c["check"] == "node")["fix"] != ""'
+printf 'x' >"$TB_HOME/node.conf"
+gives 1 doctor
+has out "FAIL"
+rm "$TB_HOME/node.conf"
+
+gives 3 receipt verify "$WORK/missing" --trust "$(printf '0%.0s' $(seq 64)):$(printf '0%.0s' $(seq 64))"
+gives 2 receipt verify "$WORK/missing"
+gives 2 receipt verify "$WORK/missing" --trust 00:11
+gives 3 dispute replay "$WORK/missing"
+printf 'not evidence' >"$WORK/junk"
+gives 8 dispute replay "$WORK/junk"
+gives 8 receipt verify "$WORK/junk" --trust "$(printf '0%.0s' $(seq 64)):$(printf '0%.0s' $(seq 64))"
