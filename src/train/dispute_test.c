@@ -4,7 +4,7 @@
 #include "train/job_kit.h"
 #include "train/spoil.h"
 
-static kit           k;
+static job_kit       k;
 static cr_secret_key coordinator, worker;
 static cr_public_key coordinator_public, worker_public;
 
