@@ -31,6 +31,18 @@ function(tb_test name)
   add_test(NAME ${name} COMMAND ${name} ${A_ARGS})
 endfunction()
 
+# tb_oracle(name NEEDS module ... COMMAND args ...): a test by Debian's Python (its libraries are packaged for that one only), skipped by name where
+# a module is missing. What it checks is the same in every build, so it carries a label that the sanitizer runs leave out.
+function(tb_oracle name)
+  if(NOT TB_TESTS OR CMAKE_CROSSCOMPILING)
+    return()
+  endif()
+  cmake_parse_arguments(A "" "" "NEEDS;COMMAND" ${ARGN})
+  list(JOIN A_NEEDS " " needs)
+  add_test(NAME ${name} COMMAND sh ${CMAKE_SOURCE_DIR}/tests/oracle.sh ${name} "${needs}" ${A_COMMAND})
+  set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 LABELS oracle)
+endfunction()
+
 # tb_fuzz(name SOURCES f.c LIBS lib ...): a libFuzzer target; its seeds lie in fuzz/corpus/<name>.
 function(tb_fuzz name)
   if(NOT TB_FUZZ)

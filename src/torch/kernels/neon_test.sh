@@ -6,7 +6,7 @@ source=$1
 work=$2
 for tool in aarch64-linux-gnu-gcc qemu-aarch64; do
     if ! command -v $tool >/dev/null 2>&1; then
-        echo "SKIP neon: $tool is not installed"
+        echo "SKIP torch_neon: $tool is not installed"
         exit 77
     fi
 done
