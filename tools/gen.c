@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * gen DIR: writes the reference pages that follow from schema/ (rpc, errors, limits, tx, params, config) into DIR.
+ * gen DIR: writes the reference pages that follow from schema/ (rpc, errors, limits, tx, params, config, cli, job) into DIR.
  * gen --check DIR: writes nothing, prints the name of each page that is not what schema/ says, exits 1 if there is one. */
 #define _GNU_SOURCE
 #include "base/limits.h"
@@ -291,9 +291,87 @@ static void page_config(FILE *out)
     }
 }
 
+typedef struct cli_command { const char *noun, *verb, *args, *help; } cli_command;
+typedef struct cli_option { const char *noun, *verb, *name, *type, *initial, *help; } cli_option;
+
+static const cli_command cli_commands[] = {
+#define CMD(noun, verb, function, args, help) { noun, verb, args, help },
+#define OPT(noun, verb, name, type, initial, help)
+#include "cli.def"
+#undef CMD
+#undef OPT
+};
+
+static const cli_option cli_options[] = {
+#define CMD(noun, verb, function, args, help)
+#define OPT(noun, verb, name, type, initial, help) { noun, verb, name, #type, initial, help },
+#include "cli.def"
+#undef CMD
+#undef OPT
+};
+
+/* The options of one command; NULL: those of every command. */
+static void cli_option_rows(FILE *out, const cli_command *c)
+{
+    bool any = false;
+    for (size_t i = 0; i < COUNT_OF(cli_options); i++) {
+        const cli_option *o = &cli_options[i];
+        bool all = strcmp(o->noun, "*") == 0;
+        if (c ? all || strcmp(o->noun, c->noun) != 0 || (strcmp(o->verb, "*") != 0 && strcmp(o->verb, c->verb) != 0) : !all)
+            continue;
+        if (!any)
+            fputs("\n| option | default | meaning |\n|---|---|---|\n", out);
+        any = true;
+        const char *value = strcmp(o->type, "FLAG") == 0 ? "" : strcmp(o->type, "UINT") == 0 ? " N" : strcmp(o->type, "FILE") == 0 ? " FILE" : " TEXT";
+        fprintf(out, "| `--%s%s` | %s%s%s | ", o->name, value, *o->initial ? "`" : "", o->initial, *o->initial ? "`" : "");
+        cell(out, o->help);
+        fputs(" |\n", out);
+    }
+}
+
+static void page_cli(FILE *out)
+{
+    head(out, "tb", "schema/cli.def",
+         "Results go to standard output, everything else to standard error. Without a terminal nothing is asked: the message names the option that is\n"
+         "missing. Exit codes: 0 done, 1 internal error, 2 usage, 3 not found, 4 key or permission, 5 unreachable (try again), 6 rejected or failed on chain (do not\n"
+         "repeat), 7 timeout, outcome unknown, 8 verification failed, 9 limit or policy, 130 interrupted; errors.md has the one of each error.");
+    fputs("\n## Every command\n", out);
+    cli_option_rows(out, NULL);
+    for (size_t i = 0; i < COUNT_OF(cli_commands); i++) {
+        const cli_command *c = &cli_commands[i];
+        fprintf(out, "\n## tb %s%s%s%s%s\n\n", c->noun, *c->verb ? " " : "", c->verb, *c->args ? " " : "", c->args);
+        sentence(out, c->help);
+        cli_option_rows(out, c);
+    }
+}
+
+static void page_job(FILE *out)
+{
+    static const struct { const char *name, *type; uint64_t least, most; const char *shown, *doc; } rows[] = {
+#define JOB_MEMBER(name, type, member, least, most, standard, shown, doc) { name, #type, least, most, shown, doc },
+#include "job.def"
+#undef JOB_MEMBER
+    };
+    char type[16];
+    head(out, "Job specification", "schema/job.def",
+         "What `tb job quote`, `post` and `run` read: one JSON object. Every member may be left out; unknown ones are errors. Amounts and rates are texts,\n"
+         "because JSON numbers lose digits.");
+    fputs("\n| member | type | default | least | most | meaning |\n|---|---|---|---|---|---|\n", out);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        lower(type, sizeof type, rows[i].type);
+        fprintf(out, "| `%s` | %s | %s%s%s | ", rows[i].name, type, *rows[i].shown ? "`" : "", rows[i].shown, *rows[i].shown ? "`" : "");
+        if (rows[i].most)
+            fprintf(out, "%" PRIu64 " | %" PRIu64 " | ", rows[i].least, rows[i].most);
+        else
+            fputs(" | | ", out);
+        cell(out, rows[i].doc);
+        fputs(" |\n", out);
+    }
+}
+
 static const struct { const char *name; void (*write)(FILE *out); } pages[] = {
     { "rpc.md", page_rpc }, { "errors.md", page_errors }, { "limits.md", page_limits }, { "tx.md", page_tx }, { "params.md", page_params },
-    { "config.md", page_config },
+    { "config.md", page_config }, { "cli.md", page_cli }, { "job.md", page_job },
 };
 
 /* --- files -------------------------------------------------------------------------------------------------------------- */

@@ -23,26 +23,9 @@ static const struct member {
     size_t      offset;
     uint64_t    least, most, standard;
 } members[] = {
-#define MEMBER(name, type, member, least, most, standard) { name, MEMBER_##type, offsetof(tb_job_spec, member), least, most, standard },
-    MEMBER("data", PATH, data, 0, 0, 0)
-    MEMBER("width", U32, shape.width, 1, 8192, 128)
-    MEMBER("layers", U32, shape.layers, 1, 48, 4)
-    MEMBER("heads", U32, shape.heads, 1, 128, 4)
-    MEMBER("context", U32, shape.context, 1, 4096, 64)
-    MEMBER("bits", U32, shape.bits, 8, 16, 12)
-    MEMBER("learning_rate", RATE, schedule.lr_max, 0, 0, 1073742) /* 0.004 */
-    MEMBER("warm_steps", U64, schedule.warm_steps, 0, UINT32_MAX, 20)
-    MEMBER("steps", U64, steps, 1, UINT32_MAX, 300)
-    MEMBER("batch", U32, batch, 1, 65536, 16)
-    MEMBER("lease", U32, lease, 1, 4096, 4)
-    MEMBER("seed", U64, seed, 0, INT64_MAX, 42)
-    MEMBER("price", AMOUNT, price, 1, 0, 250000000)
-    MEMBER("price_sequences", U64, price_sequences, 1, UINT32_MAX, 64)
-    MEMBER("escrow", AMOUNT, escrow, 0, 0, 0)
-    MEMBER("expiry_blocks", U64, expiry_blocks, 1, 6307200, 100000)
-    MEMBER("sample_ppm", U32, sample_ppm, 0, 250000, 250000)
-    MEMBER("checkpoint_steps", U32, checkpoint_steps, 1, 1000000, 20)
-#undef MEMBER
+#define JOB_MEMBER(name, type, member, least, most, standard, shown, doc) { name, MEMBER_##type, offsetof(tb_job_spec, member), least, most, standard },
+#include "job.def"
+#undef JOB_MEMBER
 };
 
 static err read_rate(int32_t *out, const json_t *v, const char *name, fault *f)
@@ -134,8 +117,12 @@ err tb_job_spec_load(tb_job_spec *out, const char *path, fault *f)
     buf text;
     buf_init(&text, SPEC_BYTES_MAX);
     err e = base_file_read(&text, path, f);
-    if (e == OK)
-        e = tb_job_spec_parse(out, buf_bytes(&text), f);
+    if (e == OK) {
+        fault own = { 0 };
+        /* Whatever a member's row says elsewhere: a wrong specification is a wrong setting of the user's. */
+        if (tb_job_spec_parse(out, buf_bytes(&text), &own) != OK)
+            e = fail(f, own.code == ERR_MEMORY ? ERR_MEMORY : ERR_CONFIG, own.what, own.at);
+    }
     buf_deinit(&text);
     return e;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A training job as its buyer writes it: one JSON object, every member optional, unknown ones refused. docs/reference/job.md. */
+ * A training job as its buyer writes it: one JSON object (schema/job.def, docs/reference/job.md). */
 #ifndef APPS_JOB_SPEC_H
 #define APPS_JOB_SPEC_H
 
@@ -25,6 +25,7 @@ typedef struct tb_job_spec {
 
 /* ERR_SYNTAX, ERR_FIELD, ERR_TYPE, ERR_RANGE naming the member; `at`: its value or place. */
 err tb_job_spec_parse(tb_job_spec *out, bytes text, fault *f) MUST_USE;
+/* From a file: ERR_CONFIG for every refusal of its content. */
 err tb_job_spec_load(tb_job_spec *out, const char *path, fault *f) MUST_USE;
 
 /* Opens the text, sets the vocabulary, checks the shape. */
