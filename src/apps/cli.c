@@ -320,5 +320,12 @@ int tb_main(int argc, char **argv)
     cli.no_input = tb_flag(&cli, "no-input") || cli.json || !isatty(STDIN_FILENO);
     cli.color_out = wants_color(tb_text(&cli, "color"), STDOUT_FILENO);
     cli.color_err = wants_color(tb_text(&cli, "color"), STDERR_FILENO);
-    return c->run(&cli);
+    int result = c->run(&cli);
+    /* Output that did not arrive is not a success: a full disk, a closed pipe. */
+    if ((fflush(stdout) != 0 || ferror(stdout)) && result == 0) {
+        cli.json = false;
+        fault f = { .code = ERR_IO, .what = "write", .at = (uint64_t)errno };
+        result = tb_report(&cli, errno == ENOSPC ? ERR_DISK_FULL : ERR_IO, "standard output", &f);
+    }
+    return result;
 }

@@ -27,7 +27,7 @@ static void note(json_t *list, const char *text)
     json_array_append_new(list, json_string(text));
 }
 
-static findings find_out(const tb_receipt *r, bool bundle)
+static findings find_out(const tb_receipt *r, bool bundle, bool genesis)
 {
     findings f = { json_array(), json_array(), json_array() };
     note(f.checked, "the file is canonical, and every byte of it is bound by a signature or a hash");
@@ -53,7 +53,9 @@ static findings find_out(const tb_receipt *r, bool bundle)
         note(f.unchecked, "whether the coordinator looked at the gradient: the receipt has no statement of it");
     if (r->attestation.level == CHAIN_LEVEL_REFEREED && !bundle)
         note(f.unchecked, "level refereed: there is no proof of the computation, only the worker's commitment and the sample");
-    note(f.unchecked, "that the trusted key may produce blocks of this network, and what happened after this block");
+    if (genesis)
+        note(f.checked, "the genesis document has the trusted hash and names the trusted key as a producer");
+    note(f.unchecked, genesis ? "what happened after this block" : "that the trusted key may produce blocks of this network (--genesis FILE does), and what happened after this block");
     return f;
 }
 
@@ -102,9 +104,9 @@ static void print_facts(const tb_receipt *r)
            level_name(r->attestation.level));
 }
 
-static void show(const tb_cli *cli, const tb_receipt *r, bool bundle)
+static void show(const tb_cli *cli, const tb_receipt *r, bool bundle, bool genesis)
 {
-    findings f = find_out(r, bundle);
+    findings f = find_out(r, bundle, genesis);
     if (cli->json) {
         json_t *o = facts_json(r);
         json_object_set(o, "checked", f.checked);
@@ -129,6 +131,17 @@ static err read_receipt(buf *file, const char *path, fault *f)
     return e == ERR_LIMIT ? fail(f, ERR_TRAILING, "receipt", TB_RECEIPT_BYTES_MAX) : e;
 }
 
+static err check_genesis(const tb_receipt *r, const char *path, fault *f)
+{
+    buf file;
+    buf_init(&file, LIMIT_GENESIS_BYTES);
+    err e = base_file_read(&file, path, f);
+    if (e == OK)
+        e = tb_receipt_check_genesis(r, buf_bytes(&file), f);
+    buf_deinit(&file);
+    return e;
+}
+
 int cmd_receipt_verify(const tb_cli *cli)
 {
     tb_trust trust;
@@ -136,7 +149,7 @@ int cmd_receipt_verify(const tb_cli *cli)
     tb_recheck again;
     buf file;
     fault f = { 0 };
-    const char *bundle = tb_text(cli, "bundle"), *path = cli->args[0];
+    const char *bundle = tb_text(cli, "bundle"), *genesis = tb_text(cli, "genesis"), *path = cli->args[0];
     uint64_t threads = tb_uint(cli, "threads");
     buf_init(&file, TB_RECEIPT_BYTES_MAX);
     err e = !*tb_text(cli, "trust") ? fail(&f, ERR_USAGE, "--trust GENESIS_HASH:KEY is missing", 0) : tb_trust_parse(&trust, tb_text(cli, "trust"), &f);
@@ -148,12 +161,14 @@ int cmd_receipt_verify(const tb_cli *cli)
         e = read_receipt(&file, path, &f);
     if (e == OK)
         e = tb_receipt_verify(&r, buf_bytes(&file), &trust, &f);
+    if (e == OK && *genesis)
+        e = check_genesis(&r, genesis, &f);
     if (e == OK && *bundle)
         e = tb_receipt_recheck(&again, &r, bundle, (unsigned)threads, &f);
     buf_deinit(&file);
     if (e != OK)
         return tb_report(cli, e, path, &f);
-    show(cli, &r, *bundle != 0);
+    show(cli, &r, *bundle != 0, *genesis != 0);
     return 0;
 }
 

@@ -3,7 +3,10 @@
  * The form of a receipt, and its verification. Gathering one is receipt_make.c. */
 #include "apps/receipt.h"
 
+#include "chain/genesis.h"
+
 #include <stddef.h>
+#include <stdlib.h>
 
 static const char receipt_tag[] = "theblock/receipt/v1";
 
@@ -281,4 +284,24 @@ err tb_receipt_verify(tb_receipt *out, bytes file, const tb_trust *trust, fault 
         e = ERR_RECEIPT;
     *out = (tb_receipt){ 0 };
     return fail(f, e, own.what, own.at);
+}
+
+err tb_receipt_check_genesis(const tb_receipt *r, bytes genesis, fault *f)
+{
+    cr_public_key issuers[64], producers[64];
+    chain_genesis g = { .allocation_count = LIMIT_GENESIS_ACCOUNTS, .issuers = issuers, .issuer_count = COUNT_OF(issuers),
+                        .producers = producers, .producer_count = COUNT_OF(producers) };
+    hash256 hash = chain_genesis_hash(genesis);
+    if (!hash256_equal(&hash, &r->trust.genesis))
+        return fail(f, ERR_HASH, "genesis: not the network that you trust", 0);
+    g.allocations = calloc(LIMIT_GENESIS_ACCOUNTS, sizeof *g.allocations);
+    err e = g.allocations ? chain_genesis_decode(&g, genesis, f) : fail(f, ERR_MEMORY, "genesis", 0);
+    free(g.allocations);
+    TRY(e);
+    bool found = false;
+    for (size_t i = 0; i < g.producer_count; i++)
+        found |= memcmp(&producers[i], &r->trust.producer, sizeof producers[i]) == 0;
+    if (!found)
+        return fail(f, ERR_RECEIPT, "genesis.producers: the key that you trust is not among them", 0);
+    return chain_name_equal(&g.chain_id, &r->header.chain_id) ? OK : fail(f, ERR_RECEIPT, "header.chain_id: not the genesis' one", 0);
 }

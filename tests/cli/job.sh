@@ -88,6 +88,13 @@ for file in "$receipts"/*.cbor "$WORK/made.cbor"; do
     json 'd["level"] == "refereed" and len(d["checked"]) >= 5 and len(d["not_checked"]) >= 1'
 done
 first=$(ls "$receipts"/*.cbor | head -1)
+# A second implementation, from the specification alone, comes to the same verdicts.
+oracle=$(dirname "$0")/receipt_oracle.py
+checks=$((checks + 1))
+/usr/bin/python3 "$oracle" "$trust" "$receipts"/*.cbor "$WORK/made.cbor" >"$WORK/out" 2>"$WORK/err" || fail "the oracle refuses a receipt"
+gives 0 receipt verify "$first" --trust "$trust" --genesis "$TB_HOME/genesis.cbor" --json
+json 'not any("--genesis" in line for line in d["not_checked"])'
+gives 8 receipt verify "$first" --trust "$trust" --genesis "$first"
 wrong=$(echo "$trust" | tr '0123456789abcdef' '123456789abcdef0')
 gives 8 receipt verify "$first" --trust "$wrong"
 size=$(stat -c %s "$first")
@@ -100,6 +107,8 @@ open(sys.argv[2], "wb").write(data)
 P
     gives 8 receipt verify "$WORK/changed.cbor" --trust "$trust" --json
     json 'd["error"]["what"] != "" and d["error"]["at"].isdigit()'
+    checks=$((checks + 1))
+    /usr/bin/python3 "$oracle" "$trust" "$WORK/changed.cbor" >"$WORK/out" 2>"$WORK/err" && fail "the oracle accepts a change of byte $at"
 done
 head -c $((size - 1)) "$first" >"$WORK/cut.cbor"
 gives 8 receipt verify "$WORK/cut.cbor" --trust "$trust"

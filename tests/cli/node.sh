@@ -6,12 +6,12 @@ gives 3 node run
 gives 2 genesis new --chain-id mainnet
 gives 2 genesis new --alloc buyer
 gives 2 genesis new --param nothing=1
-gives 0 genesis new --alloc buyer=1000,seller=5 --param fee.min=2000 --json
+gives 0 genesis new --alloc buyer=1000,seller=5,issuer=1 --param fee.min=2000 --json
 json 'd["chain_id"] == "local-dev" and len(d["genesis"]) == 64'
 genesis=$(value 'd["genesis"]')
 gives 6 genesis new
 gives 0 genesis show --json
-json "d['genesis'] == '$genesis' and d['params']['fee.min'] == '2000' and len(d['allocations']) == 2"
+json "d['genesis'] == '$genesis' and d['params']['fee.min'] == '2000' and len(d['allocations']) == 3"
 gives 5 node status
 
 start_node
@@ -63,6 +63,13 @@ gives 0 wallet balance seller --json
 json 'int(d["accounts"][0]["balance_nblock"]) >= 14900000000'
 stop_node
 
+# No block in time: the outcome is unknown, and that is what the exit code says.
+start_node --interval 3600000
+"$TB" wallet send seller 1 --from buyer --yes --wait 5 >"$WORK/out" 2>"$WORK/err" </dev/null # the first block may be made at once
+gives 7 wallet send seller 1 --from buyer --yes --wait 1 --json
+json 'd["outcome"] == "unknown"'
+stop_node
+
 # A changed genesis is another network.
 cp "$TB_HOME/genesis.cbor" "$WORK/genesis.cbor"
 printf '\377' | dd of="$TB_HOME/genesis.cbor" bs=1 seek=40 conv=notrunc 2>/dev/null
@@ -78,4 +85,18 @@ gives 0 wallet new carol --passphrase-fd 3 3<"$WORK/pass"
 start_node
 gives 2 wallet send seller 1 --from carol --yes
 gives 6 wallet send seller 1 --from carol --yes --passphrase-fd 3 3<"$WORK/pass"
+stop_node
+
+# An issuer vouches for an account: it pays no tariff any more, and the word can be taken back.
+start_node
+gives 0 kyc attest buyer --jurisdiction 756 --level 2
+gives 0 wallet balance buyer --json
+json 'd["accounts"][0]["kyc"] is True'
+gives 0 wallet send seller 10 --from buyer --dry-run --json
+json 'd["tariff_nblock"] == "0"'
+gives 0 kyc revoke buyer
+gives 0 wallet balance buyer --json
+json 'd["accounts"][0]["kyc"] is False'
+gives 6 kyc attest buyer --key seller
+gives 2 kyc attest buyer --level 4
 stop_node

@@ -48,6 +48,12 @@ printf '[rpc]\nport = 65536\n' >"$WORK/other.conf"
 gives 2 config check "$WORK/other.conf"
 gives 3 config check "$WORK/missing.conf"
 
+# What could not be written is not a success.
+checks=$((checks + 1))
+"$TB" config show >/dev/full 2>"$WORK/err"
+[ $? -eq 1 ] || fail "a full disk behind standard output"
+has err "DISK_FULL"
+
 gives 0 doctor --json
 json '{c["check"] for c in d["checks"]} >= {"kernels", "signatures", "data directory", "disk", "node"} and d["fail"] == 0'
 json 'next(c for c in d["checks"] if c["check"] == "node")["fix"] != ""'
