@@ -219,9 +219,12 @@ static int parse(tb_cli *cli, const command *c, int argc, const char **argv)
     int code = 0, got;
     while ((got = poptGetNextOpt(context)) > 0) {
         size_t at = (size_t)got - 1;
-        cli->options[at].given = true;
-        if (cli->options[at].type != TB_FLAG)
+        if (cli->options[at].type != TB_FLAG) {
+            if (cli->options[at].given)
+                free((void *)(uintptr_t)cli->options[at].text); /* given twice: the last one counts */
             cli->options[at].text = poptGetOptArg(context); /* kept for the life of the process */
+        }
+        cli->options[at].given = true;
         uint64_t ignored;
         fault f = { .code = ERR_USAGE, .what = cli->options[at].name };
         if (cli->options[at].type == TB_UINT && !parse_uint(cli->options[at].text, &ignored))
