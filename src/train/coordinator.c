@@ -14,28 +14,28 @@
 
 enum { RANGE_TRIES = 16, TICK_MS = 50 };
 
-uint64_t coord_now_ms(void)
+uint64_t tr_coord_now_ms(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-void coord_event(const tr_coordinator *c, const tr_event *event)
+void tr_coord_event(const tr_coordinator *c, const tr_event *event)
 {
     if (c->cfg.on_event)
         c->cfg.on_event(c->cfg.event_ctx, event);
 }
 
-void coord_wake(tr_coordinator *c)
+void tr_coord_wake(tr_coordinator *c)
 {
     pthread_cond_broadcast(&c->changed);
 }
 
-void coord_wait(tr_coordinator *c, uint64_t until_ms)
+void tr_coord_wait(tr_coordinator *c, uint64_t until_ms)
 {
     /* Heights and deadlines pass without anybody's signal. */
-    uint64_t tick = coord_now_ms() + TICK_MS, until = until_ms < tick ? until_ms : tick;
+    uint64_t tick = tr_coord_now_ms() + TICK_MS, until = until_ms < tick ? until_ms : tick;
     struct timespec t = { (time_t)(until / 1000), (long)(until % 1000) * 1000000 };
     pthread_cond_timedwait(&c->changed, &c->mu, &t);
 }
@@ -46,10 +46,11 @@ static err check_config(const tr_coordinator_config *k, fault *f)
 {
     num_const constants;
     TRY(num_const_of(&constants, &k->shape, f));
+    if (k->batch_size == 0 || k->sequences_per_lease == 0) /* divisors below */
+        return fail(f, ERR_CONFIG, k->batch_size ? "config.sequences_per_lease" : "config.batch_size", 0);
     const struct { const char *what; bool good; } rules[] = {
-        { "config.batch_size", k->batch_size > 0 },
         { "config.steps", k->steps > 0 && k->steps <= UINT64_MAX / k->batch_size },
-        { "config.sequences_per_lease", k->sequences_per_lease > 0 && k->sequences_per_lease <= LIMIT_LEASE_SEQUENCES &&
+        { "config.sequences_per_lease", k->sequences_per_lease <= LIMIT_LEASE_SEQUENCES &&
                                             (uint64_t)k->sequences_per_lease * k->shape.context <= LIMIT_LEASE_TOKENS },
         { "config.leases", (k->batch_size - 1) / k->sequences_per_lease < TR_BOOK_SLOTS_MAX },
         { "config.price_sequences", k->price_sequences > 0 },
@@ -95,8 +96,8 @@ static err init(tr_coordinator *c, fault *f)
     c->members = calloc(LIMIT_TRAIN_WORKERS, sizeof *c->members);
     if (!c->sum || !c->part || !c->members || tr_manifest_encode(&c->manifest, &c->cfg.data->manifest) != OK)
         return fail(f, ERR_MEMORY, "coordinator", c->elements);
-    TRY(coord_restore(c, f));
-    TRY(coord_escrow(c, &c->escrow, f));
+    TRY(tr_coord_restore(c, f));
+    TRY(tr_coord_escrow(c, &c->escrow, f));
     cr_random(c->session, sizeof c->session);
     return OK;
 }
@@ -142,7 +143,7 @@ void tr_coordinator_free(tr_coordinator *c)
     if (!c)
         return;
     if (c->book.entries)
-        coord_forget_step(c);
+        tr_coord_forget_step(c);
     for (size_t i = 0; i < c->member_count; i++)
         free_member(&c->members[i]);
     for (size_t i = 0; i < c->debt_count; i++) {
@@ -183,10 +184,10 @@ err tr_coordinator_admit(tr_coordinator *c, const cr_public_key *worker, uint64_
         m->key = m->status.key = *worker;
         m->price = price;
         m->capacity = capacity;
-        m->status.banned = m->status.banned || coord_was_banned(c, worker);
+        m->status.banned = m->status.banned || tr_coord_was_banned(c, worker);
         if (i == c->member_count)
             c->member_count++;
-        coord_wake(c);
+        tr_coord_wake(c);
     }
     pthread_mutex_unlock(&c->mu);
     return e;
@@ -233,18 +234,18 @@ static err publish(tr_coordinator *c, fault *f)
 static err begin(tr_coordinator *c, fault *f)
 {
     TRY(publish(c, f));
-    TRY(coord_ask_past(c, f));
+    TRY(tr_coord_ask_past(c, f));
     uint64_t from = c->state.step * c->cfg.batch_size;
     pthread_mutex_lock(&c->mu);
     err e = tr_book_init(&c->book, from, from + c->cfg.batch_size, c->cfg.sequences_per_lease, c->lease_next, c->escrow - c->owed_total, f);
     if (e == OK)
-        e = coord_replay_step(c, f);
-    c->progress_ms = coord_now_ms();
+        e = tr_coord_replay_step(c, f);
+    c->progress_ms = tr_coord_now_ms();
     c->open = e == OK;
-    coord_wake(c);
+    tr_coord_wake(c);
     pthread_mutex_unlock(&c->mu);
     if (e == OK)
-        coord_event(c, &(tr_event){ .kind = TR_EVENT_STEP_BEGIN, .step = c->state.step, .hash = &c->model.id });
+        tr_coord_event(c, &(tr_event){ .kind = TR_EVENT_STEP_BEGIN, .step = c->state.step, .hash = &c->model.id });
     return e;
 }
 
@@ -256,17 +257,17 @@ static err look_around(tr_coordinator *c, bool *complete, bool *work, fault *f)
     if (e != OK)
         return fail(f, e, "ledger.height", 0);
     pthread_mutex_lock(&c->mu);
-    size_t freed = tr_book_expire(&c->book, coord_now_ms(), height);
+    size_t freed = tr_book_expire(&c->book, tr_coord_now_ms(), height);
     *complete = tr_book_count(&c->book, TR_SLOT_ACCEPTED) == c->book.slot_count;
     *work = tr_book_count(&c->book, TR_SLOT_SUBMITTED) > 0;
-    bool idle = c->cfg.patience_ms && coord_now_ms() - c->progress_ms > c->cfg.patience_ms;
+    bool idle = c->cfg.patience_ms && tr_coord_now_ms() - c->progress_ms > c->cfg.patience_ms;
     if (freed)
-        coord_wake(c);
+        tr_coord_wake(c);
     if (!*complete && !*work && !idle && !atomic_load(&c->stopping))
-        coord_wait(c, coord_now_ms() + TICK_MS);
+        tr_coord_wait(c, tr_coord_now_ms() + TICK_MS);
     pthread_mutex_unlock(&c->mu);
     if (freed)
-        coord_event(c, &(tr_event){ .kind = TR_EVENT_REVOKED, .step = c->state.step, .at = freed });
+        tr_coord_event(c, &(tr_event){ .kind = TR_EVENT_REVOKED, .step = c->state.step, .at = freed });
     if (atomic_load(&c->stopping))
         return fail(f, ERR_INTERRUPTED, "coordinator", 0);
     return idle && !*complete && !*work ? fail(f, ERR_TIMEOUT, "coordinator: no worker answers", c->state.step) : OK;
@@ -282,8 +283,8 @@ static err collect(tr_coordinator *c, fault *f)
         if (!work)
             continue;
         if (c->cfg.sample_ppm)
-            TRY(coord_commit(c, f));
-        TRY(coord_judge(c, f));
+            TRY(tr_coord_commit(c, f));
+        TRY(tr_coord_judge(c, f));
     }
 }
 
@@ -304,7 +305,7 @@ static err load_gradient(tr_coordinator *c, const answer *a, fault *f)
     tr_task task;
     int64_t loss;
     bt_result result;
-    coord_recompute(c, a, &task);
+    tr_coord_recompute(c, a, &task);
     TRY(tr_exec_run(&c->exec, &task, c->part, &loss, &result, NULL, f));
     return result.range ? fail(f, ERR_STEP_RANGE, "gradient", a->terms.lease_id) : OK;
 }
@@ -333,7 +334,7 @@ static err repeat(tr_coordinator *c, int64_t *loss, fault *f)
     uint64_t from = c->state.step * c->cfg.batch_size, to = from + c->cfg.batch_size;
     for (unsigned tries = 0; tries < RANGE_TRIES; tries++) {
         c->state.retries++;
-        coord_event(c, &(tr_event){ .kind = TR_EVENT_RANGE, .step = c->state.step, .at = c->state.retries });
+        tr_coord_event(c, &(tr_event){ .kind = TR_EVENT_RANGE, .step = c->state.step, .at = c->state.retries });
         TRY(publish(c, f));
         memset(c->sum, 0, (size_t)c->elements * sizeof *c->sum);
         *loss = 0;
@@ -388,20 +389,20 @@ static err finish(tr_coordinator *c, fault *f)
     c->open = false;
     err e = book_debts(c, f);
     if (e == OK) {
-        coord_forget_step(c);
+        tr_coord_forget_step(c);
         e = bt_state_update(&c->state, &c->fractions, c->sum, tokens, &c->cfg.schedule);
         if (e != OK)
             e = fail(f, e, "update", tokens);
     }
     pthread_mutex_unlock(&c->mu);
     if (e == OK)
-        coord_event(c, &(tr_event){ .kind = TR_EVENT_STEP_END, .step = c->state.step - 1, .loss = loss, .at = tokens });
+        tr_coord_event(c, &(tr_event){ .kind = TR_EVENT_STEP_END, .step = c->state.step - 1, .loss = loss, .at = tokens });
     /* Pay before the checkpoint: clearing the journal forgets the receipts. */
     uint32_t every = c->cfg.checkpoint_steps ? c->cfg.checkpoint_steps : 1;
     if (e == OK && (c->state.step % every == 0 || c->state.step == c->cfg.steps)) {
-        e = coord_pay(c, f);
+        e = tr_coord_pay(c, f);
         if (e == OK)
-            e = coord_checkpoint(c, f);
+            e = tr_coord_checkpoint(c, f);
         if (e == OK)
             tr_store_clear(c->gradients);
     }
@@ -423,7 +424,7 @@ err tr_coordinator_step(tr_coordinator *c, fault *f)
         /* What was answered is in the journal; the next life, or the next try, takes it from there. */
         pthread_mutex_lock(&c->mu);
         c->open = false;
-        coord_forget_step(c);
+        tr_coord_forget_step(c);
         pthread_mutex_unlock(&c->mu);
     }
     return e;
@@ -435,7 +436,7 @@ err tr_coordinator_run(tr_coordinator *c, fault *f)
         TRY(tr_coordinator_step(c, f));
     pthread_mutex_lock(&c->mu);
     c->done = true;
-    coord_wake(c);
+    tr_coord_wake(c);
     pthread_mutex_unlock(&c->mu);
     return OK;
 }

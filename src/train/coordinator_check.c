@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-void coord_recompute(tr_coordinator *c, const answer *a, tr_task *out)
+void tr_coord_recompute(tr_coordinator *c, const answer *a, tr_task *out)
 {
     *out = (tr_task){ .model = &c->model, .data = c->cfg.data, .job = c->cfg.job, .step = a->terms.step, .from = a->terms.from,
                       .to = a->terms.to };
@@ -16,7 +16,7 @@ void coord_recompute(tr_coordinator *c, const answer *a, tr_task *out)
 
 static void say(const tr_coordinator *c, tr_event_kind kind, const answer *a, err code)
 {
-    coord_event(c, &(tr_event){ .kind = kind, .step = c->state.step, .lease_id = a->terms.lease_id, .worker = &a->terms.worker,
+    tr_coord_event(c, &(tr_event){ .kind = kind, .step = c->state.step, .lease_id = a->terms.lease_id, .worker = &a->terms.worker,
                                 .code = code });
 }
 
@@ -24,7 +24,7 @@ static err accept(tr_coordinator *c, size_t i, fault *f)
 {
     answer *a = &c->answers[i];
     pthread_mutex_lock(&c->mu);
-    err e = coord_journal(c, TR_JOURNAL_ACCEPTED, a->terms.lease_id, NULL, f);
+    err e = tr_coord_journal(c, TR_JOURNAL_ACCEPTED, a->terms.lease_id, NULL, f);
     if (e == OK)
         e = tr_book_accept(&c->book, a->terms.lease_id, f);
     if (e == OK) {
@@ -32,8 +32,8 @@ static err accept(tr_coordinator *c, size_t i, fault *f)
         s->accepted++;
         s->earned += a->terms.price;
     }
-    c->progress_ms = coord_now_ms();
-    coord_wake(c);
+    c->progress_ms = tr_coord_now_ms();
+    tr_coord_wake(c);
     pthread_mutex_unlock(&c->mu);
     if (e == OK)
         say(c, TR_EVENT_ACCEPTED, a, OK);
@@ -45,7 +45,7 @@ static err accept(tr_coordinator *c, size_t i, fault *f)
 /* Asks and waits. The answer is in m->challenge.data, whose memory stays until the next question. */
 static err ask(tr_coordinator *c, member *m, bool tile, uint64_t lease_id, uint64_t leaf, uint64_t want, fault *f)
 {
-    uint64_t until = coord_now_ms() + c->cfg.challenge_ms;
+    uint64_t until = tr_coord_now_ms() + c->cfg.challenge_ms;
     pthread_mutex_lock(&c->mu);
     challenge *q = &m->challenge;
     buf_deinit(&q->data);
@@ -55,9 +55,9 @@ static err ask(tr_coordinator *c, member *m, bool tile, uint64_t lease_id, uint6
     q->leaf = leaf;
     q->want = want;
     q->state = tile ? CHALLENGE_TILE : CHALLENGE_LEAVES;
-    coord_wake(c);
-    while (q->state != CHALLENGE_ANSWERED && coord_now_ms() < until && !atomic_load(&c->stopping))
-        coord_wait(c, until);
+    tr_coord_wake(c);
+    while (q->state != CHALLENGE_ANSWERED && tr_coord_now_ms() < until && !atomic_load(&c->stopping))
+        tr_coord_wait(c, until);
     bool answered = q->state == CHALLENGE_ANSWERED;
     q->state = CHALLENGE_NONE;
     pthread_mutex_unlock(&c->mu);
@@ -97,7 +97,7 @@ static err narrow(tr_coordinator *c, member *m, const answer *a, const tr_trace 
     int64_t loss;
     bt_result result;
     tr_observer see = { tr_capture_take, &k->capture, tr_capture_reset };
-    coord_recompute(c, a, &task);
+    tr_coord_recompute(c, a, &task);
     TRY(tr_capture_init(&k->capture, &c->cfg.shape, k->dispute.place.sequence, f));
     TRY(tr_exec_run(&c->exec, &task, c->part, &loss, &result, &see, f));
     TRY(ask(c, m, true, a->terms.lease_id, k->dispute.place.leaf, num_leaf_bytes(k->dispute.place.tensor.elem_bytes), f));
@@ -115,11 +115,11 @@ static err accuse(tr_coordinator *c, member *m, const answer *a, const tr_trace 
     fault why = { 0 };
     uint64_t height = 0;
     err e = narrow(c, m, a, mine, &k, &why);
-    coord_event(c, &(tr_event){ .kind = TR_EVENT_EVIDENCE, .step = c->state.step, .lease_id = a->terms.lease_id, .worker = &m->key,
+    tr_coord_event(c, &(tr_event){ .kind = TR_EVENT_EVIDENCE, .step = c->state.step, .lease_id = a->terms.lease_id, .worker = &m->key,
                                 .code = e, .path = k.path });
     if (e == OK) {
-        e = coord_slash(c, a, buf_bytes(&k.evidence), &height, &why);
-        coord_event(c, &(tr_event){ .kind = TR_EVENT_SLASHED, .step = c->state.step, .lease_id = a->terms.lease_id, .worker = &m->key,
+        e = tr_coord_slash(c, a, buf_bytes(&k.evidence), &height, &why);
+        tr_coord_event(c, &(tr_event){ .kind = TR_EVENT_SLASHED, .step = c->state.step, .lease_id = a->terms.lease_id, .worker = &m->key,
                                     .code = e, .at = height });
     }
     free(k.leaves);
@@ -139,7 +139,7 @@ static err ban(tr_coordinator *c, member *m, fault *f)
 {
     uint32_t number = (uint32_t)(m - c->members);
     err e = OK;
-    TRY(coord_ban(c, &m->key, f));
+    TRY(tr_coord_ban(c, &m->key, f));
     pthread_mutex_lock(&c->mu);
     m->status.banned = true;
     tr_book_worker_lost(&c->book, number);
@@ -155,9 +155,9 @@ static err ban(tr_coordinator *c, member *m, fault *f)
         m->status.rejected++;
         e = tr_book_reject(&c->book, entry->id, f);
         if (e == OK)
-            e = coord_journal(c, TR_JOURNAL_REJECTED, entry->id, NULL, f);
+            e = tr_coord_journal(c, TR_JOURNAL_REJECTED, entry->id, NULL, f);
     }
-    coord_wake(c);
+    tr_coord_wake(c);
     pthread_mutex_unlock(&c->mu);
     return e;
 }
@@ -169,7 +169,7 @@ static bool same_result(const tr_coordinator *c, const chain_attestation *said, 
     if ((said->result == CHAIN_RESULT_RANGE) != mine->range || !hash256_equal(root, &said->trace_root))
         return false;
     if (mine->range)
-        return said->range_tensor == mine->tensor && said->range_index == mine->index;
+        return said->range_tensor == mine->tensor && said->range_sequence == mine->sequence && said->range_index == mine->index;
     hash256 gradient = tr_gradient_hash(c->part, c->elements);
     return hash256_equal(&gradient, &said->gradient) && loss == said->loss;
 }
@@ -186,7 +186,7 @@ static err reexecute(tr_coordinator *c, const answer *a, tr_trace *trace, bool *
     bt_result result;
     hash256 root;
     tr_observer see = { tr_trace_take, trace, reset_trace };
-    coord_recompute(c, a, &task);
+    tr_coord_recompute(c, a, &task);
     TRY(tr_exec_run(&c->exec, &task, c->part, &loss, &result, &see, f));
     if (result.range)
         root = tr_trace_root_partial(trace);
@@ -239,12 +239,12 @@ static err drawn(tr_coordinator *c, const answer *a, bool *yes, fault *f)
     *yes = false;
     if (c->cfg.sample_ppm == 0)
         return OK;
-    TRY(coord_randomness(c, a->commit_height, &randomness, f));
+    TRY(tr_coord_randomness(c, a->commit_height, &randomness, f));
     *yes = chain_sample_selected(&randomness, &a->lease_hash, c->cfg.sample_ppm);
     return OK;
 }
 
-err coord_judge(tr_coordinator *c, fault *f)
+err tr_coord_judge(tr_coordinator *c, fault *f)
 {
     for (size_t i = 0;; i++) {
         pthread_mutex_lock(&c->mu);

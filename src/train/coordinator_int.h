@@ -104,36 +104,36 @@ struct tr_coordinator {
     size_t          member_count;
 };
 
-uint64_t coord_now_ms(void);
-void     coord_event(const tr_coordinator *c, const tr_event *event);
-void     coord_wake(tr_coordinator *c); /* with mu */
+uint64_t tr_coord_now_ms(void);
+void     tr_coord_event(const tr_coordinator *c, const tr_event *event);
+void     tr_coord_wake(tr_coordinator *c); /* with mu */
 /* Waits on `changed`, at most until `until_ms`. With mu. */
-void     coord_wait(tr_coordinator *c, uint64_t until_ms);
+void     tr_coord_wait(tr_coordinator *c, uint64_t until_ms);
 
 /* coordinator_ledger.c: the run thread, without mu. */
-err coord_commit(tr_coordinator *c, fault *f) MUST_USE;  /* answers that are not on the ledger yet */
-err coord_pay(tr_coordinator *c, fault *f) MUST_USE;     /* everything owed */
-err coord_randomness(tr_coordinator *c, uint64_t height, hash256 *out, fault *f) MUST_USE;
-err coord_slash(tr_coordinator *c, const answer *a, bytes evidence, uint64_t *height, fault *f) MUST_USE;
-err coord_escrow(tr_coordinator *c, uint64_t *out, fault *f) MUST_USE;
+err tr_coord_commit(tr_coordinator *c, fault *f) MUST_USE;  /* answers that are not on the ledger yet */
+err tr_coord_pay(tr_coordinator *c, fault *f) MUST_USE;     /* everything owed */
+err tr_coord_randomness(tr_coordinator *c, uint64_t height, hash256 *out, fault *f) MUST_USE;
+err tr_coord_slash(tr_coordinator *c, const answer *a, bytes evidence, uint64_t *height, fault *f) MUST_USE;
+err tr_coord_escrow(tr_coordinator *c, uint64_t *out, fault *f) MUST_USE;
 
-err coord_ask_past(tr_coordinator *c, fault *f) MUST_USE; /* which remembered answers of this step are paid for */
+err tr_coord_ask_past(tr_coordinator *c, fault *f) MUST_USE; /* which remembered answers of this step are paid for */
 
 /* coordinator_check.c: the run thread, without mu. Draws, re-executes, decides. */
-err coord_judge(tr_coordinator *c, fault *f) MUST_USE;
-void coord_recompute(tr_coordinator *c, const answer *a, tr_task *out);
+err tr_coord_judge(tr_coordinator *c, fault *f) MUST_USE;
+void tr_coord_recompute(tr_coordinator *c, const answer *a, tr_task *out);
 
 /* coordinator_state.c */
-err  coord_restore(tr_coordinator *c, fault *f) MUST_USE;     /* checkpoint or fresh start, journal */
-err  coord_replay_step(tr_coordinator *c, fault *f) MUST_USE; /* answers' memory, and the journal's into the new book; with mu */
-err  coord_checkpoint(tr_coordinator *c, fault *f) MUST_USE;
-err  coord_journal(tr_coordinator *c, tr_journal_kind kind, uint64_t lease_id, const answer *a, fault *f) MUST_USE; /* with mu */
-void coord_forget_step(tr_coordinator *c);                    /* book and answers; with mu */
-err  coord_ban(tr_coordinator *c, const cr_public_key *worker, fault *f) MUST_USE; /* for good: survives a restart */
-bool coord_was_banned(const tr_coordinator *c, const cr_public_key *worker);
+err  tr_coord_restore(tr_coordinator *c, fault *f) MUST_USE;     /* checkpoint or fresh start, journal */
+err  tr_coord_replay_step(tr_coordinator *c, fault *f) MUST_USE; /* answers' memory, and the journal's into the new book; with mu */
+err  tr_coord_checkpoint(tr_coordinator *c, fault *f) MUST_USE;
+err  tr_coord_journal(tr_coordinator *c, tr_journal_kind kind, uint64_t lease_id, const answer *a, fault *f) MUST_USE; /* with mu */
+void tr_coord_forget_step(tr_coordinator *c);                    /* book and answers; with mu */
+err  tr_coord_ban(tr_coordinator *c, const cr_public_key *worker, fault *f) MUST_USE; /* for good: survives a restart */
+bool tr_coord_was_banned(const tr_coordinator *c, const cr_public_key *worker);
 
 /* Index in answers and book.entries; -1: none. With mu. */
-int64_t coord_find_hash(const tr_coordinator *c, const hash256 *lease_hash);
-int64_t coord_find_id(const tr_coordinator *c, uint64_t lease_id);
+int64_t tr_coord_find_hash(const tr_coordinator *c, const hash256 *lease_hash);
+int64_t tr_coord_find_id(const tr_coordinator *c, uint64_t lease_id);
 
 #endif

@@ -17,7 +17,7 @@ static void pause_ms(unsigned ms)
 
 static void say_ledger(const tr_coordinator *c, err code)
 {
-    coord_event(c, &(tr_event){ .kind = TR_EVENT_LEDGER, .step = c->state.step, .code = code });
+    tr_coord_event(c, &(tr_event){ .kind = TR_EVENT_LEDGER, .step = c->state.step, .code = code });
 }
 
 /* After an error that may pass: false if the run has to end. */
@@ -30,7 +30,7 @@ static bool try_again(const tr_coordinator *c, err e)
     return true;
 }
 
-err coord_escrow(tr_coordinator *c, uint64_t *out, fault *f)
+err tr_coord_escrow(tr_coordinator *c, uint64_t *out, fault *f)
 {
     chain_row_job row;
     err e;
@@ -43,7 +43,7 @@ err coord_escrow(tr_coordinator *c, uint64_t *out, fault *f)
     return OK;
 }
 
-err coord_randomness(tr_coordinator *c, uint64_t height, hash256 *out, fault *f)
+err tr_coord_randomness(tr_coordinator *c, uint64_t height, hash256 *out, fault *f)
 {
     err e;
     do
@@ -114,11 +114,11 @@ static err reject(tr_coordinator *c, size_t i, err code, fault *f)
     answer *a = &c->answers[i];
     err e = tr_book_reject(&c->book, a->terms.lease_id, f);
     if (e == OK)
-        e = coord_journal(c, TR_JOURNAL_REJECTED, a->terms.lease_id, NULL, f);
+        e = tr_coord_journal(c, TR_JOURNAL_REJECTED, a->terms.lease_id, NULL, f);
     c->members[c->book.entries[i].worker].status.rejected++;
-    coord_wake(c);
+    tr_coord_wake(c);
     pthread_mutex_unlock(&c->mu);
-    coord_event(c, &(tr_event){ .kind = TR_EVENT_REJECTED, .step = c->state.step, .lease_id = a->terms.lease_id,
+    tr_coord_event(c, &(tr_event){ .kind = TR_EVENT_REJECTED, .step = c->state.step, .lease_id = a->terms.lease_id,
                                 .worker = &a->terms.worker, .code = code });
     return e;
 }
@@ -161,13 +161,13 @@ static err commit_batch(tr_coordinator *c, batch *b, fault *f)
         answer *a = &c->answers[b->index[k]];
         a->committed = true;
         a->commit_height = height;
-        coord_event(c, &(tr_event){ .kind = TR_EVENT_COMMITTED, .step = c->state.step, .lease_id = a->terms.lease_id,
+        tr_coord_event(c, &(tr_event){ .kind = TR_EVENT_COMMITTED, .step = c->state.step, .lease_id = a->terms.lease_id,
                                     .worker = &a->terms.worker, .at = height, .hash = &a->said.trace_root });
     }
     return OK;
 }
 
-err coord_commit(tr_coordinator *c, fault *f)
+err tr_coord_commit(tr_coordinator *c, fault *f)
 {
     batch *b = malloc(sizeof *b);
     if (!b)
@@ -190,7 +190,7 @@ static void settle(tr_coordinator *c, owed *o, err code, uint64_t height)
         c->members[o->member].status.paid += o->price;
     }
     pthread_mutex_unlock(&c->mu);
-    coord_event(c, &(tr_event){ .kind = TR_EVENT_PAID, .step = o->step, .lease_id = o->lease_id, .worker = &c->members[o->member].key,
+    tr_coord_event(c, &(tr_event){ .kind = TR_EVENT_PAID, .step = o->step, .lease_id = o->lease_id, .worker = &c->members[o->member].key,
                                 .code = code, .at = height, .lease = bytes_of(o->lease, o->lease_len),
                                 .attestation = bytes_of(o->attestation, o->attestation_len) });
     free(o->lease);
@@ -261,7 +261,7 @@ static err next_debts(tr_coordinator *c, owed **list, size_t *count, fault *f)
     return OK;
 }
 
-err coord_pay(tr_coordinator *c, fault *f)
+err tr_coord_pay(tr_coordinator *c, fault *f)
 {
     owed *list[BATCH];
     size_t count;
@@ -278,14 +278,14 @@ err coord_pay(tr_coordinator *c, fault *f)
         return e;
     c->debt_count = 0;
     uint64_t left;
-    TRY(coord_escrow(c, &left, f));
+    TRY(tr_coord_escrow(c, &left, f));
     pthread_mutex_lock(&c->mu);
     c->escrow = left;
     pthread_mutex_unlock(&c->mu);
     return OK;
 }
 
-err coord_ask_past(tr_coordinator *c, fault *f)
+err tr_coord_ask_past(tr_coordinator *c, fault *f)
 {
     for (size_t i = 0; i < c->past_count; i++) {
         chain_row_lease row;
@@ -302,7 +302,7 @@ err coord_ask_past(tr_coordinator *c, fault *f)
     return OK;
 }
 
-err coord_slash(tr_coordinator *c, const answer *a, bytes evidence, uint64_t *height, fault *f)
+err tr_coord_slash(tr_coordinator *c, const answer *a, bytes evidence, uint64_t *height, fault *f)
 {
     chain_tx tx;
     memset(&tx, 0, sizeof tx);

@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-int64_t coord_find_hash(const tr_coordinator *c, const hash256 *lease_hash)
+int64_t tr_coord_find_hash(const tr_coordinator *c, const hash256 *lease_hash)
 {
     for (size_t i = 0; i < c->book.entry_count; i++)
         if (hash256_equal(&c->answers[i].lease_hash, lease_hash))
@@ -16,7 +16,7 @@ int64_t coord_find_hash(const tr_coordinator *c, const hash256 *lease_hash)
     return -1;
 }
 
-int64_t coord_find_id(const tr_coordinator *c, uint64_t lease_id)
+int64_t tr_coord_find_id(const tr_coordinator *c, uint64_t lease_id)
 {
     for (size_t i = 0; i < c->book.entry_count; i++)
         if (c->book.entries[i].id == lease_id)
@@ -159,7 +159,7 @@ static err give_lease(tr_coordinator *c, size_t index, uint64_t height, size_t *
     const tr_lease_entry *e;
     uint64_t expiry = height + c->cfg.lease_blocks;
     tr_terms terms = { .worker = (uint32_t)index, .capacity = m->capacity, .price = m->price, .price_sequences = c->cfg.price_sequences,
-                       .deadline_ms = coord_now_ms() + c->cfg.lease_ms,
+                       .deadline_ms = tr_coord_now_ms() + c->cfg.lease_ms,
                        .expiry_height = expiry < c->cfg.expiry_height ? expiry : c->cfg.expiry_height };
     TRY(tr_book_lease(&c->book, &e, &terms, f));
     *entry = c->book.entry_count - 1;
@@ -226,7 +226,7 @@ static err serve_work(tr_coordinator *c, member *m, const tr_request *r, buf *re
 {
     uint64_t wait_ms, height;
     TRY(work_wait(r, &wait_ms, f));
-    uint64_t until = coord_now_ms() + wait_ms;
+    uint64_t until = tr_coord_now_ms() + wait_ms;
     size_t index = (size_t)(m - c->members);
     tr_event event = { .kind = TR_EVENT_LEASED, .worker = &m->key };
     int64_t given = -1;
@@ -238,7 +238,7 @@ static err serve_work(tr_coordinator *c, member *m, const tr_request *r, buf *re
             return fail(f, e, "ledger.height", 0);
         pthread_mutex_lock(&c->mu);
         e = find_work(c, index, height, &work, &given, f);
-        bool over = e != OK || work.kind != TR_WORK_WAIT || coord_now_ms() >= until || atomic_load(&c->stopping);
+        bool over = e != OK || work.kind != TR_WORK_WAIT || tr_coord_now_ms() >= until || atomic_load(&c->stopping);
         if (over && e == OK)
             e = tr_work_encode(reply, &work);
         if (over && given >= 0) {
@@ -246,13 +246,13 @@ static err serve_work(tr_coordinator *c, member *m, const tr_request *r, buf *re
             event.step = c->state.step;
         }
         if (!over)
-            coord_wait(c, until);
+            tr_coord_wait(c, until);
         pthread_mutex_unlock(&c->mu);
         if (over)
             break;
     }
     if (e == OK && given >= 0)
-        coord_event(c, &event);
+        tr_coord_event(c, &event);
     return e;
 }
 
@@ -300,7 +300,7 @@ static err place_part(tr_coordinator *c, member *m, uint64_t lease_id, uint64_t 
 {
     if (m->busy)
         return fail(f, ERR_BUSY, "gradient: another part is on its way", lease_id);
-    int64_t at = coord_find_id(c, lease_id);
+    int64_t at = tr_coord_find_id(c, lease_id);
     TRY(may_answer(c, m, at, lease_id, height, f));
     if (offset == 0 && !(m->reader && m->upload_lease == lease_id && tr_gradient_reader_at(m->reader) == len))
         TRY(start_upload(c, m, at, f));
@@ -336,7 +336,7 @@ static err serve_gradient(tr_coordinator *c, member *m, const tr_request *r, con
         m->busy = false;
         if (e != OK)
             drop_upload(m);
-        c->progress_ms = coord_now_ms();
+        c->progress_ms = tr_coord_now_ms();
         pthread_mutex_unlock(&c->mu);
     }
     return e == OK ? tr_count_encode(reply, offset + r->body.len) : e;
@@ -375,7 +375,7 @@ static err take_answer(tr_coordinator *c, member *m, bytes body, uint64_t height
     chain_attestation said;
     chain_signed s;
     TRY(chain_attestation_decode(&said, &s, body, f));
-    int64_t at = coord_find_hash(c, &said.lease);
+    int64_t at = tr_coord_find_hash(c, &said.lease);
     if (at < 0)
         return fail(f, ERR_STALE, "attestation.lease", 0);
     answer *a = &c->answers[at];
@@ -398,7 +398,7 @@ static err take_answer(tr_coordinator *c, member *m, bytes body, uint64_t height
     a->said = said;
     a->said_hash = s.hash;
     a->file = file;
-    err e = coord_journal(c, TR_JOURNAL_ANSWER, *lease_id, a, f);
+    err e = tr_coord_journal(c, TR_JOURNAL_ANSWER, *lease_id, a, f);
     if (e == OK)
         e = tr_book_submit(&c->book, *lease_id, &s.hash, height, f);
     if (e != OK) {
@@ -408,8 +408,8 @@ static err take_answer(tr_coordinator *c, member *m, bytes body, uint64_t height
     }
     *news = true;
     m->status.answers++;
-    c->progress_ms = coord_now_ms();
-    coord_wake(c);
+    c->progress_ms = tr_coord_now_ms();
+    tr_coord_wake(c);
     return OK;
 }
 
@@ -425,7 +425,7 @@ static err serve_attestation(tr_coordinator *c, member *m, const tr_request *r, 
     tr_event event = { .kind = TR_EVENT_SUBMITTED, .step = c->state.step, .lease_id = lease_id, .worker = &m->key };
     pthread_mutex_unlock(&c->mu);
     if (e == OK && news)
-        coord_event(c, &event);
+        tr_coord_event(c, &event);
     return e == OK ? tr_count_encode(reply, lease_id) : e;
 }
 
@@ -457,7 +457,7 @@ static err serve_challenge(tr_coordinator *c, member *m, const tr_request *r, co
     pthread_mutex_lock(&c->mu);
     err e = take_challenge(&m->challenge, tile, lease_id, offset, r->body, f);
     if (e == OK)
-        coord_wake(c);
+        tr_coord_wake(c);
     pthread_mutex_unlock(&c->mu);
     return e == OK ? tr_count_encode(reply, offset + r->body.len) : e;
 }

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-void coord_forget_step(tr_coordinator *c)
+void tr_coord_forget_step(tr_coordinator *c)
 {
     for (size_t i = 0; c->answers && i < c->book.entry_count; i++) {
         free(c->answers[i].lease);
@@ -19,7 +19,7 @@ void coord_forget_step(tr_coordinator *c)
     tr_book_deinit(&c->book);
 }
 
-err coord_journal(tr_coordinator *c, tr_journal_kind kind, uint64_t lease_id, const answer *a, fault *f)
+err tr_coord_journal(tr_coordinator *c, tr_journal_kind kind, uint64_t lease_id, const answer *a, fault *f)
 {
     tr_journal_record r = { .kind = kind, .step = c->state.step, .lease_id = lease_id };
     if (a) {
@@ -123,7 +123,7 @@ static err replay_answer(tr_coordinator *c, const remembered *p, fault *f)
     return OK;
 }
 
-err coord_replay_step(tr_coordinator *c, fault *f)
+err tr_coord_replay_step(tr_coordinator *c, fault *f)
 {
     c->answers = calloc(c->book.entry_max, sizeof *c->answers);
     if (!c->answers)
@@ -141,14 +141,14 @@ static err ban_path(char out[TR_PATH_MAX], const tr_coordinator *c, const cr_pub
     return tr_store_name(out, c->dir, name, f);
 }
 
-err coord_ban(tr_coordinator *c, const cr_public_key *worker, fault *f)
+err tr_coord_ban(tr_coordinator *c, const cr_public_key *worker, fault *f)
 {
     char path[TR_PATH_MAX];
     TRY(ban_path(path, c, worker, f));
     return base_file_write_atomic(path, bytes_of("", 0), 0600, BASE_FILE_REPLACE, f);
 }
 
-bool coord_was_banned(const tr_coordinator *c, const cr_public_key *worker)
+bool tr_coord_was_banned(const tr_coordinator *c, const cr_public_key *worker)
 {
     char path[TR_PATH_MAX];
     return ban_path(path, c, worker, NULL) == OK && access(path, F_OK) == 0;
@@ -156,7 +156,7 @@ bool coord_was_banned(const tr_coordinator *c, const cr_public_key *worker)
 
 /* --- checkpoint ----------------------------------------------------------------------------------------------------------- */
 
-err coord_checkpoint(tr_coordinator *c, fault *f)
+err tr_coord_checkpoint(tr_coordinator *c, fault *f)
 {
     hash256 id;
     tr_checkpoint point = { .job = c->cfg.job, .determinism_seed = c->cfg.determinism_seed, .dataset = c->cfg.data->cid,
@@ -167,7 +167,7 @@ err coord_checkpoint(tr_coordinator *c, fault *f)
     err e = tr_journal_clear(&c->journal, f);
     pthread_mutex_unlock(&c->mu);
     forget_past(c);
-    coord_event(c, &(tr_event){ .kind = TR_EVENT_CHECKPOINT, .step = c->state.step, .hash = &id });
+    tr_coord_event(c, &(tr_event){ .kind = TR_EVENT_CHECKPOINT, .step = c->state.step, .hash = &id });
     return e;
 }
 
@@ -212,7 +212,7 @@ static err next_life(tr_coordinator *c, fault *f)
     return base_file_write_atomic(path, bytes_of(text, 8), 0600, BASE_FILE_REPLACE, f);
 }
 
-err coord_restore(tr_coordinator *c, fault *f)
+err tr_coord_restore(tr_coordinator *c, fault *f)
 {
     char path[TR_PATH_MAX];
     hash256 head;

@@ -88,5 +88,5 @@ pf_statement tr_dispute_statement(const chain_lease *lease, const chain_attestat
 {
     return (pf_statement){ .job_id = lease->job, .model_id = lease->model, .trace_root = a->trace_root, .step = lease->step,
                            .from = lease->from, .to = lease->to, .range = a->result == CHAIN_RESULT_RANGE,
-                           .range_tensor = a->range_tensor, .range_index = a->range_index, .tokens = tokens };
+                           .range_tensor = a->range_tensor, .range_sequence = a->range_sequence, .range_index = a->range_index, .tokens = tokens };
 }

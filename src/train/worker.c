@@ -12,13 +12,13 @@
 
 enum { WAIT_MS = 10000, PAUSE_MS = 200 };
 
-void worker_event(const tr_worker *w, const tr_worker_event *event)
+void tr_wk_event(const tr_worker *w, const tr_worker_event *event)
 {
     if (w->cfg.on_event)
         w->cfg.on_event(w->cfg.event_ctx, event);
 }
 
-uint64_t worker_now_ms(void)
+uint64_t tr_wk_now_ms(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -41,7 +41,7 @@ static uint64_t next_nonce(tr_worker *w)
     return w->nonce;
 }
 
-err worker_call(tr_worker *w, const char *method, const char *path, bytes body, uint32_t wait_ms, uint64_t reply_max, buf *reply,
+err tr_wk_call(tr_worker *w, const char *method, const char *path, bytes body, uint32_t wait_ms, uint64_t reply_max, buf *reply,
                 fault *f)
 {
     char auth[TR_AUTH_BYTES];
@@ -51,31 +51,31 @@ err worker_call(tr_worker *w, const char *method, const char *path, bytes body, 
     return w->cfg.transport.call(w->cfg.transport.ctx, &r, wait_ms, reply_max, reply, f);
 }
 
-bool worker_transient(err e)
+bool tr_wk_transient(err e)
 {
     return e == ERR_UNREACHABLE || e == ERR_TIMEOUT || e == ERR_BUSY;
 }
 
 /* The same until it gets through: for requests that may be repeated. ERR_DUPLICATE of a nonce cannot come back here: each try has its
  * own. */
-err worker_insist(tr_worker *w, const char *method, const char *path, bytes body, uint64_t reply_max, buf *reply, fault *f)
+err tr_wk_insist(tr_worker *w, const char *method, const char *path, bytes body, uint64_t reply_max, buf *reply, fault *f)
 {
-    uint64_t start = worker_now_ms();
+    uint64_t start = tr_wk_now_ms();
     for (;;) {
-        err e = worker_call(w, method, path, body, 0, reply_max, reply, f);
-        if (!worker_transient(e))
+        err e = tr_wk_call(w, method, path, body, 0, reply_max, reply, f);
+        if (!tr_wk_transient(e))
             return e;
-        worker_event(w, &(tr_worker_event){ .kind = TR_WORKER_TROUBLE, .code = e, .what = path });
+        tr_wk_event(w, &(tr_worker_event){ .kind = TR_WORKER_TROUBLE, .code = e, .what = path });
         if (atomic_load(&w->stopping))
             return fail(f, ERR_INTERRUPTED, "worker", 0);
-        if (w->cfg.patience_ms && worker_now_ms() - start > w->cfg.patience_ms)
+        if (w->cfg.patience_ms && tr_wk_now_ms() - start > w->cfg.patience_ms)
             return e;
         pause_ms(PAUSE_MS);
     }
 }
 
 /* A whole file, in parts, and checked against its id by the caller. */
-err worker_download(tr_worker *w, const char *kind, const hash256 *id, uint64_t size_max, buf *out, fault *f)
+err tr_wk_download(tr_worker *w, const char *kind, const hash256 *id, uint64_t size_max, buf *out, fault *f)
 {
     char hex[65], path[TR_URL_MAX];
     buf reply;
@@ -87,7 +87,7 @@ err worker_download(tr_worker *w, const char *kind, const hash256 *id, uint64_t 
         bytes piece;
         snprintf(path, sizeof path, TR_PATH_PREFIX "%s/%s/%llu", kind, hex, (unsigned long long)out->len);
         buf_clear(&reply);
-        e = worker_insist(w, "GET", path, bytes_of("", 0), LIMIT_TRAIN_PART_BYTES + 64, &reply, f);
+        e = tr_wk_insist(w, "GET", path, bytes_of("", 0), LIMIT_TRAIN_PART_BYTES + 64, &reply, f);
         if (e == OK)
             e = tr_part_decode(&total, &piece, buf_bytes(&reply), f);
         if (e == OK && total > size_max)
@@ -110,7 +110,7 @@ static err cached(tr_worker *w, const hash256 *id, uint64_t size_max, buf *out, 
     buf fresh;
     hash256 got;
     buf_init(&fresh, (size_t)size_max);
-    err e = worker_download(w, "data", id, size_max, &fresh, f);
+    err e = tr_wk_download(w, "data", id, size_max, &fresh, f);
     if (e == OK)
         e = tr_store_put(w->cache, buf_bytes(&fresh), &got, f);
     if (e == OK && !hash256_equal(&got, id)) {
@@ -160,12 +160,12 @@ static err check_session(const tr_worker *w, const tr_session *s, fault *f)
 }
 
 /* Says hello to a coordinator that is new, or new again. */
-err worker_session(tr_worker *w, fault *f)
+err tr_wk_session(tr_worker *w, fault *f)
 {
     tr_session s;
     buf reply;
     buf_init(&reply, 4096);
-    err e = worker_insist(w, "GET", TR_PATH_PREFIX "session", bytes_of("", 0), 4096, &reply, f);
+    err e = tr_wk_insist(w, "GET", TR_PATH_PREFIX "session", bytes_of("", 0), 4096, &reply, f);
     if (e == OK)
         e = tr_session_decode(&s, buf_bytes(&reply), f);
     buf_deinit(&reply);
@@ -184,7 +184,7 @@ err worker_session(tr_worker *w, fault *f)
     if (!w->gradient)
         return fail(f, ERR_MEMORY, "worker", w->elements);
     w->ready = true;
-    worker_event(w, &(tr_worker_event){ .kind = TR_WORKER_READY });
+    tr_wk_event(w, &(tr_worker_event){ .kind = TR_WORKER_READY });
     return OK;
 }
 
@@ -215,7 +215,7 @@ void tr_worker_free(tr_worker *w)
     tr_exec_deinit(&w->exec);
     free(w->gradient);
     for (size_t i = 0; i < COUNT_OF(w->past); i++)
-        worker_forget(&w->past[i]);
+        tr_wk_forget(&w->past[i]);
     cr_wipe(&w->cfg.key, sizeof w->cfg.key);
     free(w);
 }
@@ -228,9 +228,9 @@ void tr_worker_stop(tr_worker *w)
 static err do_work(tr_worker *w, const tr_work *work, fault *f)
 {
     switch (work->kind) {
-    case TR_WORK_LEASE: return worker_lease(w, work->lease, f);
-    case TR_WORK_LEAVES: return worker_open_leaves(w, work->lease_id, f);
-    case TR_WORK_TILE: return worker_open_tile(w, work->lease_id, work->leaf, f);
+    case TR_WORK_LEASE: return tr_wk_lease(w, work->lease, f);
+    case TR_WORK_LEAVES: return tr_wk_open_leaves(w, work->lease_id, f);
+    case TR_WORK_TILE: return tr_wk_open_tile(w, work->lease_id, work->leaf, f);
     case TR_WORK_WAIT: case TR_WORK_DONE: break;
     }
     return OK;
@@ -246,7 +246,7 @@ static err one_round(tr_worker *w, bool *done, fault *f)
     buf_init(&body, 16);
     err e = tr_count_encode(&body, wait_ms);
     if (e == OK)
-        e = worker_call(w, "POST", TR_PATH_PREFIX "work", buf_bytes(&body), wait_ms, 4096, &reply, f);
+        e = tr_wk_call(w, "POST", TR_PATH_PREFIX "work", buf_bytes(&body), wait_ms, 4096, &reply, f);
     if (e == OK)
         e = tr_work_decode(&work, buf_bytes(&reply), f);
     if (e == OK) {
@@ -261,30 +261,30 @@ static err one_round(tr_worker *w, bool *done, fault *f)
 /* What one failed round means: OK to go on. */
 static err weather(tr_worker *w, err e, const fault *why, uint64_t *last_good, fault *f)
 {
-    worker_event(w, &(tr_worker_event){ .kind = TR_WORKER_TROUBLE, .code = e, .what = why->what });
+    tr_wk_event(w, &(tr_worker_event){ .kind = TR_WORKER_TROUBLE, .code = e, .what = why->what });
     if (e == ERR_PERMISSION || e == ERR_CHEAT || e == ERR_MEMORY || e == ERR_DISK_FULL || e == ERR_IO || e == ERR_INTERRUPTED)
         return fail(f, e, why->what, why->at);
-    if (w->cfg.patience_ms && worker_now_ms() - *last_good > w->cfg.patience_ms)
+    if (w->cfg.patience_ms && tr_wk_now_ms() - *last_good > w->cfg.patience_ms)
         return fail(f, e, why->what, why->at);
     pause_ms(PAUSE_MS);
     /* The coordinator may be a new process: it has another session then. */
-    if (e == ERR_STALE || e == ERR_SIGNATURE || worker_transient(e))
-        return worker_session(w, f);
+    if (e == ERR_STALE || e == ERR_SIGNATURE || tr_wk_transient(e))
+        return tr_wk_session(w, f);
     return OK;
 }
 
 err tr_worker_run(tr_worker *w, fault *f)
 {
-    uint64_t last_good = worker_now_ms();
+    uint64_t last_good = tr_wk_now_ms();
     bool done = false;
-    TRY(worker_session(w, f));
+    TRY(tr_wk_session(w, f));
     while (!done) {
         fault why = { 0 };
         if (atomic_load(&w->stopping))
             return fail(f, ERR_INTERRUPTED, "worker", 0);
         err e = one_round(w, &done, &why);
         if (e == OK)
-            last_good = worker_now_ms();
+            last_good = tr_wk_now_ms();
         else
             TRY(weather(w, e, &why, &last_good, f));
     }

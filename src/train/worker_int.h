@@ -38,20 +38,20 @@ struct tr_worker {
     size_t           past_next;
 };
 
-void     worker_event(const tr_worker *w, const tr_worker_event *event);
-uint64_t worker_now_ms(void);
-bool     worker_transient(err e);
-void     worker_forget(past_lease *p);
+void     tr_wk_event(const tr_worker *w, const tr_worker_event *event);
+uint64_t tr_wk_now_ms(void);
+bool     tr_wk_transient(err e);
+void     tr_wk_forget(past_lease *p);
 
-err worker_call(tr_worker *w, const char *method, const char *path, bytes body, uint32_t wait_ms, uint64_t reply_max, buf *reply,
+err tr_wk_call(tr_worker *w, const char *method, const char *path, bytes body, uint32_t wait_ms, uint64_t reply_max, buf *reply,
                 fault *f) MUST_USE;
-err worker_insist(tr_worker *w, const char *method, const char *path, bytes body, uint64_t reply_max, buf *reply, fault *f) MUST_USE;
-err worker_download(tr_worker *w, const char *kind, const hash256 *id, uint64_t size_max, buf *out, fault *f) MUST_USE;
-err worker_session(tr_worker *w, fault *f) MUST_USE;
+err tr_wk_insist(tr_worker *w, const char *method, const char *path, bytes body, uint64_t reply_max, buf *reply, fault *f) MUST_USE;
+err tr_wk_download(tr_worker *w, const char *kind, const hash256 *id, uint64_t size_max, buf *out, fault *f) MUST_USE;
+err tr_wk_session(tr_worker *w, fault *f) MUST_USE;
 
 /* worker_lease.c */
-err worker_lease(tr_worker *w, bytes signed_lease, fault *f) MUST_USE;
-err worker_open_leaves(tr_worker *w, uint64_t lease_id, fault *f) MUST_USE;
-err worker_open_tile(tr_worker *w, uint64_t lease_id, uint64_t leaf, fault *f) MUST_USE;
+err tr_wk_lease(tr_worker *w, bytes signed_lease, fault *f) MUST_USE;
+err tr_wk_open_leaves(tr_worker *w, uint64_t lease_id, fault *f) MUST_USE;
+err tr_wk_open_tile(tr_worker *w, uint64_t lease_id, uint64_t leaf, fault *f) MUST_USE;
 
 #endif

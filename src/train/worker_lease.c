@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-void worker_forget(past_lease *p)
+void tr_wk_forget(past_lease *p)
 {
     free(p->signed_lease);
     memset(p, 0, sizeof *p);
@@ -46,7 +46,7 @@ static err get_model(tr_worker *w, const hash256 *id, fault *f)
     buf file;
     bt_model fresh = { 0 };
     buf_init(&file, (size_t)w->elements * 2 + 4096);
-    err e = worker_download(w, "model", id, file.max, &file, f);
+    err e = tr_wk_download(w, "model", id, file.max, &file, f);
     if (e == OK)
         e = bt_model_decode(&fresh, buf_bytes(&file), f);
     if (e == OK && (!hash256_equal(&fresh.id, id) || memcmp(&fresh.shape, &w->session.shape, sizeof fresh.shape) != 0)) {
@@ -84,7 +84,7 @@ static err run(tr_worker *w, const past_lease *p, tr_observer see, int64_t *loss
     spoil.next = see;
     tr_observer first = spoil.kind == TR_SPOIL_NOTHING ? see : tr_spoil_observer(&spoil);
     if (spoil.kind != TR_SPOIL_NOTHING)
-        worker_event(w, &(tr_worker_event){ .kind = TR_WORKER_SPOILED, .step = p->lease.step, .lease_id = p->lease.lease_id });
+        tr_wk_event(w, &(tr_worker_event){ .kind = TR_WORKER_SPOILED, .step = p->lease.step, .lease_id = p->lease.lease_id });
     TRY(tr_exec_run(&w->exec, &task, w->gradient, loss, result, &first, f));
     if (!result->range)
         tr_spoil_gradient(&spoil, w->gradient);
@@ -125,7 +125,7 @@ static err upload(tr_worker *w, const char *kind, uint64_t lease_id, bytes whole
         size_t n = whole.len - at < LIMIT_TRAIN_PART_BYTES ? whole.len - at : (size_t)LIMIT_TRAIN_PART_BYTES;
         snprintf(path, sizeof path, TR_PATH_PREFIX "%s/%llu/%llu", kind, (unsigned long long)lease_id, (unsigned long long)at);
         buf_clear(&reply);
-        e = worker_insist(w, "PUT", path, bytes_of(whole.data + at, n), 64, &reply, f);
+        e = tr_wk_insist(w, "PUT", path, bytes_of(whole.data + at, n), 64, &reply, f);
         at += n;
     }
     buf_deinit(&reply);
@@ -157,6 +157,7 @@ static err attest(tr_worker *w, const past_lease *p, const outcome *o, const has
     if (o->result.range) {
         a.result = CHAIN_RESULT_RANGE;
         a.range_tensor = o->result.tensor;
+        a.range_sequence = o->result.sequence;
         a.range_index = o->result.index;
     } else {
         a.gradient = *gradient;
@@ -165,7 +166,7 @@ static err attest(tr_worker *w, const past_lease *p, const outcome *o, const has
     TRY(chain_attestation_sign(&view, room, sizeof room, &a, &w->cfg.key, &hash, f));
     buf reply;
     buf_init(&reply, 64);
-    err e = worker_insist(w, "POST", TR_PATH_PREFIX "attestation", view, 64, &reply, f);
+    err e = tr_wk_insist(w, "POST", TR_PATH_PREFIX "attestation", view, 64, &reply, f);
     buf_deinit(&reply);
     return e;
 }
@@ -174,12 +175,12 @@ static err attest(tr_worker *w, const past_lease *p, const outcome *o, const has
 static void keep(tr_worker *w, past_lease *p)
 {
     past_lease *place = &w->past[w->past_next++ % WORKER_PAST];
-    worker_forget(place);
+    tr_wk_forget(place);
     *place = *p;
     p->signed_lease = NULL;
 }
 
-err worker_lease(tr_worker *w, bytes signed_lease, fault *f)
+err tr_wk_lease(tr_worker *w, bytes signed_lease, fault *f)
 {
     past_lease p;
     outcome o = { 0 };
@@ -188,21 +189,21 @@ err worker_lease(tr_worker *w, bytes signed_lease, fault *f)
     if (e == OK)
         e = get_model(w, &p.lease.model, f);
     if (e != OK) {
-        worker_forget(&p);
+        tr_wk_forget(&p);
         return e;
     }
-    worker_event(w, &(tr_worker_event){ .kind = TR_WORKER_LEASE, .step = p.lease.step, .lease_id = p.lease.lease_id });
-    uint64_t start = worker_now_ms();
+    tr_wk_event(w, &(tr_worker_event){ .kind = TR_WORKER_LEASE, .step = p.lease.step, .lease_id = p.lease.lease_id });
+    uint64_t start = tr_wk_now_ms();
     e = compute(w, &p, &o, f);
-    uint64_t ms = worker_now_ms() - start, id = p.lease.lease_id, step = p.lease.step;
+    uint64_t ms = tr_wk_now_ms() - start, id = p.lease.lease_id, step = p.lease.step;
     if (e == OK && !o.result.range)
         e = upload_gradient(w, &p, &gradient, f);
     if (e == OK)
         e = attest(w, &p, &o, &gradient, ms, f);
-    worker_event(w, &(tr_worker_event){ .kind = TR_WORKER_ANSWERED, .step = step, .lease_id = id, .code = e, .ms = ms });
+    tr_wk_event(w, &(tr_worker_event){ .kind = TR_WORKER_ANSWERED, .step = step, .lease_id = id, .code = e, .ms = ms });
     if (e == OK)
         keep(w, &p);
-    worker_forget(&p);
+    tr_wk_forget(&p);
     free(o.leaves);
     /* Too late, or another was first: no reason to stop. */
     return e == ERR_STALE || e == ERR_EXPIRED || e == ERR_DUPLICATE ? OK : e;
@@ -218,7 +219,7 @@ static const past_lease *find_past(const tr_worker *w, uint64_t lease_id)
     return NULL;
 }
 
-err worker_open_leaves(tr_worker *w, uint64_t lease_id, fault *f)
+err tr_wk_open_leaves(tr_worker *w, uint64_t lease_id, fault *f)
 {
     const past_lease *p = find_past(w, lease_id);
     outcome o = { 0 };
@@ -229,11 +230,11 @@ err worker_open_leaves(tr_worker *w, uint64_t lease_id, fault *f)
     if (e == OK)
         e = upload(w, "leaves", lease_id, bytes_of(o.leaves, (size_t)o.leaf_count * sizeof *o.leaves), f);
     free(o.leaves);
-    worker_event(w, &(tr_worker_event){ .kind = TR_WORKER_CHALLENGED, .step = p->lease.step, .lease_id = lease_id, .code = e });
+    tr_wk_event(w, &(tr_worker_event){ .kind = TR_WORKER_CHALLENGED, .step = p->lease.step, .lease_id = lease_id, .code = e });
     return e;
 }
 
-err worker_open_tile(tr_worker *w, uint64_t lease_id, uint64_t leaf, fault *f)
+err tr_wk_open_tile(tr_worker *w, uint64_t lease_id, uint64_t leaf, fault *f)
 {
     const past_lease *p = find_past(w, lease_id);
     int64_t loss;

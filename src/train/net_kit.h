@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * For tests only: coordinator and workers over a real chain (chain_kit.h) and real models, in one process: workers are threads whose
+ * transport is a function call. */
+#ifndef TRAIN_NET_KIT_H
+#define TRAIN_NET_KIT_H
+
+#include "train/coordinator.h"
+
+#include "chain/chain_kit.h"
+#include "numerics/data.h"
+#include "train/dir_kit.h"
+#include "train/dispute.h"
+#include "train/worker.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+#include <cmocka.h>
+
+enum { BATCH = 8, STEPS = 4, CONTEXT = 16, WORKERS_MAX = 3, FIRST_WORKER = 1 };
+
+static tr_dataset data;
+static num_shape  shape;
+static uint64_t   net_salt; /* another job id, and so other sequences */
+
+static inline void nap_ms(long ms)
+{
+    nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000 }, NULL);
+}
+
+/* --- ledger --------------------------------------------------------------------------------------------------------------- */
+
+typedef struct net {
+    kit             kit;
+    pthread_mutex_t mu;
+    hash256         job;
+    unsigned        fail_every; /* every n-th submission is carried out, but its answer is lost */
+    unsigned        submissions;
+    unsigned        slashes;
+} net;
+
+static inline err referee(bytes evidence, const chain_dispute *d, fault *f)
+{
+    static pf_evidence e; /* the net's lock is held */
+    pf_verdict v;
+    pf_statement s = tr_dispute_statement(d->lease, d->attestation, NULL);
+    TRY(pf_evidence_decode(&e, evidence, f));
+    return pf_referee_check(&v, &e, &s, f);
+}
+
+static inline err net_height(void *ctx, uint64_t *out)
+{
+    net *n = ctx;
+    pthread_mutex_lock(&n->mu);
+    *out = chain_head(n->kit.c)->height;
+    pthread_mutex_unlock(&n->mu);
+    return OK;
+}
+
+static inline err net_job(void *ctx, const hash256 *job, chain_row_job *out)
+{
+    net *n = ctx;
+    pthread_mutex_lock(&n->mu);
+    const chain_row_job *row = chain_job(n->kit.c, job);
+    if (row)
+        *out = *row;
+    pthread_mutex_unlock(&n->mu);
+    return row ? OK : ERR_NOT_FOUND;
+}
+
+static inline err net_lease(void *ctx, const hash256 *job, uint64_t id, chain_row_lease *out)
+{
+    net *n = ctx;
+    pthread_mutex_lock(&n->mu);
+    const chain_row_lease *row = chain_lease_row(n->kit.c, job, id);
+    if (row)
+        *out = *row;
+    pthread_mutex_unlock(&n->mu);
+    return row ? OK : ERR_NOT_FOUND;
+}
+
+static inline err net_submit(void *ctx, const chain_tx *tx, uint64_t *height, fault *f)
+{
+    net *n = ctx;
+    pthread_mutex_lock(&n->mu);
+    chain_tx t = kit_tx(&n->kit, KIT_COORDINATOR, tx->type, 0);
+    t.payload = tx->payload;
+    t.fee_max = 100000000;
+    err e = kit_run(&n->kit, &t, KIT_COORDINATOR);
+    *height = chain_head(n->kit.c)->height;
+    n->slashes += e == OK && tx->type == CHAIN_TX_SLASH;
+    bool lost = n->fail_every && ++n->submissions % n->fail_every == 0;
+    pthread_mutex_unlock(&n->mu);
+    if (lost)
+        return (fail)(f, ERR_TIMEOUT, "the answer was lost", 0);
+    return e == OK ? OK : (fail)(f, e, n->kit.result.txs[0].what ? n->kit.result.txs[0].what : "transaction", 0);
+}
+
+static inline err net_randomness(void *ctx, uint64_t height, hash256 *out, fault *f)
+{
+    net *n = ctx;
+    pthread_mutex_lock(&n->mu);
+    if (chain_head(n->kit.c)->height <= height)
+        kit_advance(&n->kit, 1);
+    const chain_row_beacon *b = chain_beacon(n->kit.c, height + 1);
+    if (b)
+        *out = b->randomness;
+    pthread_mutex_unlock(&n->mu);
+    return b ? OK : (fail)(f, ERR_NOT_FOUND, "beacon", height);
+}
+
+static inline tr_ledger net_face(net *n)
+{
+    return (tr_ledger){ n, net_height, net_job, net_lease, net_submit, net_randomness };
+}
+
+static inline void net_start(net *n, uint32_t sample_ppm)
+{
+    memset(n, 0, sizeof *n);
+    pthread_mutex_init(&n->mu, NULL);
+    kit_start(&n->kit, NULL);
+    chain_free(n->kit.c);
+    n->kit.config.referee = referee;
+    assert_int_equal(chain_new(&n->kit.c, &n->kit.config, bytes_of(n->kit.genesis, n->kit.genesis_len), NULL), OK);
+    chain_tx tx = kit_tx(&n->kit, 0, CHAIN_TX_JOB_POST, 0);
+    tx.payload.job_post = (chain_tx_job_post){
+        .coordinator = kit_public(KIT_COORDINATOR), .dataset_manifest_cid = data.cid, .model_parameters = num_parameter_count(&shape),
+        .width = shape.width, .layers = shape.layers, .heads = shape.heads, .context = shape.context, .vocabulary = shape.vocab,
+        .operand_bits = 12, .batch_size = BATCH, .steps = STEPS, .learning_rate_ppb = 1000000 + net_salt, .determinism_seed = 7,
+        .gradient_format = 1, .max_batch_latency_blocks = 10, .max_batch_latency_ms = 50000, .sequences_total = BATCH * STEPS,
+        .price = 1000, .price_sequences = 4, .level_min = CHAIN_LEVEL_REFEREED, .sample_ppm = sample_ppm,
+        .escrow = 250 * BATCH * STEPS, .expiry_height = 5000, .required_backends = CHAIN_BACKEND_CPU,
+    };
+    assert_int_equal(kit_run(&n->kit, &tx, 0), OK);
+    n->job = n->kit.last_id;
+    for (unsigned w = 0; w < WORKERS_MAX; w++)
+        kit_add_worker(&n->kit, FIRST_WORKER + w, &n->job);
+}
+
+static inline void net_stop(net *n)
+{
+    fault f;
+    assert_int_equal(chain_audit(n->kit.c, &f), OK);
+    kit_stop(&n->kit);
+    pthread_mutex_destroy(&n->mu);
+}
+
+/* --- a job and its workers ------------------------------------------------------------------------------------------------ */
+
+typedef struct seen {
+    atomic_uint events[TR_EVENT_LEDGER + 1];
+    atomic_uint caught, paid_ok, stop_after; /* stop the coordinator after so many submissions; 0: never */
+    tr_coordinator *coordinator;
+    atomic_uint judged_count; /* leases that were accepted, or re-executed and found wrong */
+    uint64_t    judged[1024];
+    atomic_uint spoiled_count; /* leases that the cheat says it spoiled, perhaps more than once */
+    uint64_t    spoiled[1024];
+} seen;
+
+static inline void on_event(void *ctx, const tr_event *e)
+{
+    seen *s = ctx;
+    unsigned n = atomic_fetch_add(&s->events[e->kind], 1) + 1;
+    if (e->kind == TR_EVENT_CHECKED && e->code == ERR_CHEAT)
+        atomic_fetch_add(&s->caught, 1);
+    if (e->kind == TR_EVENT_ACCEPTED || (e->kind == TR_EVENT_CHECKED && e->code == ERR_CHEAT))
+        s->judged[atomic_fetch_add(&s->judged_count, 1) % 1024] = e->lease_id;
+    if (e->kind == TR_EVENT_PAID && e->code == OK)
+        atomic_fetch_add(&s->paid_ok, 1);
+    if (e->kind == TR_EVENT_SUBMITTED && atomic_load(&s->stop_after) && n == atomic_load(&s->stop_after))
+        tr_coordinator_stop(s->coordinator);
+}
+
+static inline void on_worker_event(void *ctx, const tr_worker_event *e)
+{
+    seen *s = ctx;
+    if (e->kind == TR_WORKER_SPOILED)
+        s->spoiled[atomic_fetch_add(&s->spoiled_count, 1) % 1024] = e->lease_id;
+}
+
+typedef struct setup {
+    net            *net;
+    const char     *dir;
+    uint32_t        sample_ppm, per_lease, split, checkpoint_steps;
+    unsigned        workers;
+    tr_cheat        cheat;      /* of the last worker */
+    bool            silent;     /* it takes leases and never answers */
+    const int32_t  *master;     /* start weights, or NULL */
+    unsigned        lose_every; /* answers to workers that get lost; 0: none */
+    unsigned        stop_after;
+    uint32_t        patience_ms;
+} setup_t;
+
+/* The line to the coordinator; NULL: nobody listens. */
+typedef struct line {
+    pthread_rwlock_t lock;
+    tr_coordinator  *coordinator;
+    bool             deaf;      /* answers of this worker get lost on the way */
+    unsigned         calls, lose_every;
+} line;
+
+static inline err line_call(void *ctx, const tr_request *r, uint32_t wait_ms, uint64_t reply_max, buf *reply, fault *f)
+{
+    line *l = ctx;
+    (void)wait_ms;
+    (void)reply_max;
+    pthread_rwlock_rdlock(&l->lock);
+    err e = l->coordinator ? tr_coordinator_serve(l->coordinator, r, reply, f) : (fail)(f, ERR_UNREACHABLE, "line", 0);
+    if (e == OK && l->deaf && strcmp(r->method, "PUT") == 0)
+        e = (fail)(f, ERR_PERMISSION, "line: cut", 0);
+    if (e == OK && l->lose_every && ++l->calls % l->lose_every == 0) {
+        reply->len = 0;
+        e = (fail)(f, ERR_TIMEOUT, "line: answer lost", 0);
+    }
+    pthread_rwlock_unlock(&l->lock);
+    return e;
+}
+
+typedef struct crew {
+    line       line[WORKERS_MAX];
+    dir_kit    cache[WORKERS_MAX];
+    tr_worker *worker[WORKERS_MAX];
+    pthread_t  thread[WORKERS_MAX];
+    err        result[WORKERS_MAX];
+    unsigned   count;
+} crew;
+
+typedef struct crew_arg {
+    crew    *crew;
+    unsigned index;
+} crew_arg;
+
+static crew_arg crew_args[WORKERS_MAX];
+
+static inline void *work(void *arg)
+{
+    crew_arg *a = arg;
+    fault f = { 0 };
+    a->crew->result[a->index] = tr_worker_run(a->crew->worker[a->index], &f);
+    return NULL;
+}
+
+static inline void crew_start(crew *c, const setup_t *s, seen *seen_events)
+{
+    memset(c, 0, sizeof *c);
+    c->count = s->workers;
+    for (unsigned i = 0; i < c->count; i++) {
+        pthread_rwlock_init(&c->line[i].lock, NULL);
+        c->cache[i] = dir_kit_make();
+        bool last = i + 1 == c->count;
+        c->line[i].deaf = last && s->silent;
+        c->line[i].lose_every = s->lose_every ? s->lose_every + i : 0;
+        tr_worker_config k = { .transport = { &c->line[i], line_call }, .key = kit_key(FIRST_WORKER + i), .job = s->net->job,
+                               .coordinator = kit_public(KIT_COORDINATOR), .cache = c->cache[i].path, .threads = 1, .split = i,
+                               .wait_ms = 200, .on_event = on_worker_event, .event_ctx = seen_events };
+        if (last)
+            k.cheat = s->cheat;
+        assert_int_equal(chain_name_set(&k.chain_id, bytes_of_str("kit-dev")), OK);
+        assert_int_equal(tr_worker_new(&c->worker[i], &k, NULL), OK);
+        crew_args[i] = (crew_arg){ c, i };
+        assert_int_equal(pthread_create(&c->thread[i], NULL, work, &crew_args[i]), 0);
+    }
+}
+
+static inline void crew_connect(crew *c, tr_coordinator *to)
+{
+    for (unsigned i = 0; i < c->count; i++) {
+        pthread_rwlock_wrlock(&c->line[i].lock);
+        c->line[i].coordinator = to;
+        pthread_rwlock_unlock(&c->line[i].lock);
+    }
+}
+
+static inline void crew_stop(crew *c)
+{
+    for (unsigned i = 0; i < c->count; i++)
+        tr_worker_stop(c->worker[i]);
+    for (unsigned i = 0; i < c->count; i++) {
+        pthread_join(c->thread[i], NULL);
+        tr_worker_free(c->worker[i]);
+        dir_kit_remove(&c->cache[i]);
+        pthread_rwlock_destroy(&c->line[i].lock);
+    }
+}
+
+static inline tr_coordinator *coordinator_start(const setup_t *s, seen *seen_events)
+{
+    tr_coordinator_config k = {
+        .dir = s->dir, .data = &data, .ledger = net_face(s->net), .key = kit_key(KIT_COORDINATOR), .job = s->net->job, .shape = shape,
+        .determinism_seed = 7, .schedule = { 800000, 2, STEPS }, .batch_size = BATCH, .steps = STEPS, .price_sequences = 4,
+        .level_min = CHAIN_LEVEL_REFEREED, .sample_ppm = s->sample_ppm, .expiry_height = 5000, .sequences_per_lease = s->per_lease,
+        .lease_blocks = 1000, .lease_ms = s->silent ? 700 : 20000, .challenge_ms = 10000, .patience_ms = s->patience_ms,
+        .checkpoint_steps = s->checkpoint_steps, .master = s->master, .threads = 1, .split = s->split, .on_event = on_event, .event_ctx = seen_events,
+    };
+    tr_coordinator *c;
+    fault f = { 0 };
+    assert_int_equal(chain_name_set(&k.chain_id, bytes_of_str("kit-dev")), OK);
+    err e = tr_coordinator_new(&c, &k, &f);
+    if (e != OK)
+        fail_msg("%s: %s", err_describe(e)->name, f.what);
+    for (unsigned i = 0; i < s->workers; i++) {
+        cr_public_key key = kit_public(FIRST_WORKER + i);
+        assert_int_equal(tr_coordinator_admit(c, &key, 1000, 8, NULL), OK);
+    }
+    seen_events->coordinator = c;
+    atomic_store(&seen_events->stop_after, s->stop_after);
+    return c;
+}
+
+/* Runs the job to its end, through as many lives as it takes. Returns the state id. */
+static inline hash256 run_job(const setup_t *s, seen *seen_events, unsigned *lives)
+{
+    crew hands;
+    setup_t now = *s;
+    hash256 id;
+    *lives = 0;
+    memset(seen_events, 0, sizeof *seen_events);
+    crew_start(&hands, s, seen_events);
+    for (;;) {
+        fault f = { 0 };
+        tr_coordinator *c = coordinator_start(&now, seen_events);
+        atomic_store(&seen_events->events[TR_EVENT_SUBMITTED], 0);
+        ++*lives;
+        crew_connect(&hands, c);
+        err e = tr_coordinator_run(c, &f);
+        if (e != OK && e != ERR_INTERRUPTED)
+            fail_msg("%s: %s at %llu", err_describe(e)->name, f.what, (unsigned long long)f.at);
+        if (e == OK && !s->silent)
+            nap_ms(80); /* workers hear that it is done */
+        crew_connect(&hands, NULL);
+        id = tr_coordinator_state_id(c);
+        if (e == OK)
+            assert_int_equal(tr_coordinator_state(c)->step, STEPS);
+        tr_coordinator_free(c);
+        if (e == OK)
+            break;
+        now.stop_after = now.stop_after < 30 ? now.stop_after + 2 : 0;
+    }
+    crew_stop(&hands);
+    return id;
+}
+
+/* The same training without any network: what all of it must come to. */
+static inline hash256 reference(const hash256 *job, const int32_t *master)
+{
+    tr_exec e;
+    bt_state state;
+    bt_model model;
+    num_fractions fractions;
+    uint64_t n = num_parameter_count(&shape);
+    int64_t *g = malloc(n * 8), loss;
+    bt_schedule schedule = { 800000, 2, STEPS };
+    assert_int_equal(tr_exec_init(&e, &shape, 2, 0, NULL), OK);
+    assert_int_equal(bt_state_init(&state, &shape, 7, NULL), OK);
+    if (master)
+        memcpy(state.master, master, n * sizeof *master);
+    assert_int_equal(bt_model_init(&model, &shape, NULL), OK);
+    for (uint64_t step = 0; step < STEPS; step++) {
+        bt_result result = { 0 };
+        do {
+            state.retries += result.range;
+            if (bt_state_calibrates(&state)) {
+                uint64_t numbers[NUM_CALIBRATION_SEQUENCES];
+                uint16_t tokens[NUM_CALIBRATION_SEQUENCES * (CONTEXT + 1)];
+                uint32_t count = num_calibration_sequences(numbers, job, step, state.retries, tr_dataset_windows(&data, CONTEXT));
+                for (uint32_t i = 0; i < count; i++)
+                    tr_dataset_sequence(tokens + i * (CONTEXT + 1), &data, job, numbers[i], CONTEXT);
+                bt_batch batch = { .job_id = *job, .step = step, .count = count, .sequences = numbers, .tokens = tokens };
+                assert_int_equal(bt_gpt_calibrate(e.gpt, &fractions, state.master, &batch, state.retries, NULL), OK);
+            }
+            assert_int_equal(bt_state_publish(&state, &fractions, &model, bt_gpt_tables(e.gpt), NULL), OK);
+            tr_task task = { &model, &data, *job, step, step * BATCH, (step + 1) * BATCH };
+            assert_int_equal(tr_exec_run(&e, &task, g, &loss, &result, NULL, NULL), OK);
+        } while (result.range);
+        assert_int_equal(bt_state_update(&state, &fractions, g, BATCH * CONTEXT, &schedule), OK);
+    }
+    hash256 id = bt_state_id(&state, &model);
+    bt_model_deinit(&model);
+    bt_state_deinit(&state);
+    tr_exec_deinit(&e);
+    free(g);
+    return id;
+}
+
+static inline int net_setup(void **state)
+{
+    (void)state;
+    enum { LEN = 20000 };
+    static const char words[] = "in the beginning was the word and the word was with time and all of it was good, ";
+    uint8_t *text = malloc(LEN);
+    uint32_t s = 5;
+    for (size_t i = 0; i < LEN; i++) {
+        s = s * 1664525u + 1013904223u;
+        /* A symbol so rare that calibration often does not see it. */
+        text[i] = i % 97 == 50 ? (uint8_t)'Z' : (uint8_t)words[(i * 7 + (s >> 29)) % (sizeof words - 1)];
+    }
+    assert_int_equal(tr_dataset_from_text(&data, bytes_of(text, LEN), TR_TOKENIZER_CHAR, CONTEXT, NULL), OK);
+    free(text);
+    shape = (num_shape){ .vocab = data.manifest.vocab, .context = CONTEXT, .width = 32, .layers = 2, .heads = 2, .bits = 12,
+                         .helper = NUM_NARROW };
+    return 0;
+}
+
+static inline int net_teardown(void **state)
+{
+    (void)state;
+    tr_dataset_deinit(&data);
+    return 0;
+}
+
+static inline void assert_all_paid(net *n)
+{
+    const chain_row_job *job = chain_job(n->kit.c, &n->job);
+    assert_int_equal(job->sequences_paid, BATCH * STEPS);
+    assert_int_equal(job->escrow, 0);
+}
+
+#endif

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Requests that should not have been made: each is refused by name, and the job goes on to its right end afterwards. */
+#include "train/net_kit.h"
+
+#include "train/gradient.h"
+#include "train/trace_root.h"
+
+static net             n;
+static tr_coordinator *c;
+static tr_session      session;
+static uint64_t        nonce;
+static buf             reply;
+
+static err ask_at(unsigned who, uint64_t at_nonce, const char *method, const char *path, bytes body, const bytes *sent)
+{
+    char auth[TR_AUTH_BYTES], url[TR_URL_MAX];
+    cr_secret_key key = kit_key(who);
+    fault f = { 0 };
+    snprintf(url, sizeof url, TR_PATH_PREFIX "%s", path);
+    tr_request r = { method, url, NULL, body };
+    tr_auth_sign(auth, &key, session.id, at_nonce, &r);
+    r.auth = auth;
+    if (sent)
+        r.body = *sent;
+    buf_clear(&reply);
+    err e = tr_coordinator_serve(c, &r, &reply, &f);
+    assert_true(e == OK || (f.code == e && f.what));
+    return e;
+}
+
+static err ask(unsigned who, const char *method, const char *path, bytes body)
+{
+    return ask_at(who, ++nonce, method, path, body, NULL);
+}
+
+static void *run_it(void *arg)
+{
+    fault f;
+    *(err *)arg = tr_coordinator_run(c, &f);
+    return NULL;
+}
+
+/* The lease that worker `who` gets. */
+static void get_lease(unsigned who, uint8_t room[2048], chain_lease *l, chain_signed *s)
+{
+    tr_work work = { 0 };
+    buf wait;
+    fault f;
+    buf_init(&wait, 16);
+    assert_int_equal(tr_count_encode(&wait, 300), OK);
+    for (unsigned tries = 0; tries < 100 && work.kind != TR_WORK_LEASE; tries++) {
+        assert_int_equal(ask(who, "POST", "work", buf_bytes(&wait)), OK);
+        assert_int_equal(tr_work_decode(&work, buf_bytes(&reply), &f), OK);
+    }
+    assert_int_equal(work.kind, TR_WORK_LEASE);
+    memcpy(room, work.lease.data, work.lease.len);
+    assert_int_equal(chain_lease_decode(l, s, bytes_of(room, work.lease.len), &f), OK);
+    buf_deinit(&wait);
+}
+
+static bytes attestation(uint8_t room[2048], const chain_signed *lease, const hash256 *gradient, unsigned signer, uint64_t tokens)
+{
+    cr_secret_key key = kit_key(signer);
+    bytes view;
+    hash256 hash;
+    chain_attestation a = { .version = CHAIN_ATTESTATION_VERSION, .lease = lease->hash, .gradient = *gradient, .trace_root = { { 1 } },
+                            .level = CHAIN_LEVEL_REFEREED, .spec_version = CHAIN_SPEC_VERSION, .loss = 5, .tokens = tokens };
+    assert_int_equal(chain_attestation_sign(&view, room, 2048, &a, &key, &hash, NULL), OK);
+    return view;
+}
+
+static void strangers_and_replays(void)
+{
+    bytes none = bytes_of("", 0), other = bytes_of_str("other");
+    fault f;
+    tr_request bare = { "POST", TR_PATH_PREFIX "work", NULL, none };
+    assert_int_equal(tr_coordinator_serve(c, &bare, &reply, &f), ERR_PERMISSION);
+    bare.auth = "not an authenticator";
+    assert_int_equal(tr_coordinator_serve(c, &bare, &reply, &f), ERR_SYNTAX);
+    assert_int_equal(ask(7, "POST", "work", none), ERR_PERMISSION);
+    assert_int_equal(ask_at(1, ++nonce, "POST", "work", none, &other), ERR_SIGNATURE);
+    session.id[0] ^= 1;
+    assert_int_equal(ask(1, "POST", "work", none), ERR_STALE);
+    session.id[0] ^= 1;
+    buf wait;
+    buf_init(&wait, 16);
+    assert_int_equal(tr_count_encode(&wait, 0), OK);
+    assert_int_equal(ask(1, "POST", "work", buf_bytes(&wait)), OK);
+    assert_int_equal(ask_at(1, nonce, "POST", "work", buf_bytes(&wait), NULL), ERR_DUPLICATE);
+    assert_int_equal(ask_at(1, nonce - 1, "POST", "work", buf_bytes(&wait), NULL), ERR_DUPLICATE);
+    buf_clear(&wait);
+    assert_int_equal(tr_count_encode(&wait, LIMIT_TRAIN_WAIT_MS + 1), OK);
+    assert_int_equal(ask(1, "POST", "work", buf_bytes(&wait)), ERR_LIMIT);
+    assert_int_equal(ask(1, "POST", "work", bytes_of_str("junk")), ERR_TRUNCATED);
+    buf_deinit(&wait);
+}
+
+static void wrong_paths(void)
+{
+    bytes none = bytes_of("", 0);
+    char path[TR_URL_MAX];
+    const struct { const char *method, *path; err want; } cases[] = {
+        { "GET", "nothing", ERR_NOT_FOUND },         { "POST", "session", ERR_NOT_FOUND },        { "GET", "workers", ERR_NOT_FOUND },
+        { "GET", "model/12/0", ERR_SYNTAX },         { "PUT", "gradient/x/0", ERR_SYNTAX },       { "PUT", "gradient/1", ERR_SYNTAX },
+        { "PUT", "gradient/99999999999999999999/0", ERR_RANGE }, { "PUT", "leaves/1/0", ERR_STATE }, { "PUT", "tile/1/0", ERR_STATE },
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        assert_int_equal(ask(1, cases[i].method, cases[i].path, none), cases[i].want);
+    char hex[65];
+    memset(hex, 'a', 64);
+    hex[64] = 0;
+    snprintf(path, sizeof path, "model/%s/0", hex);
+    assert_int_equal(ask(1, "GET", path, none), ERR_STALE);
+    snprintf(path, sizeof path, "data/%s/0", hex);
+    assert_int_equal(ask(1, "GET", path, none), ERR_NOT_FOUND);
+    base_hex_encode(hex, data.cid.b, 32);
+    snprintf(path, sizeof path, "data/%s/999999", hex);
+    assert_int_equal(ask(1, "GET", path, none), ERR_RANGE);
+}
+
+static void gradient_file(buf *out, const chain_lease *l, const chain_signed *s, hash256 *raw)
+{
+    uint64_t count = num_parameter_count(&shape);
+    int64_t *values = calloc(count, sizeof *values);
+    tr_gradient_head head = { .model = l->model, .lease = s->hash, .tensors = num_tensor_count(&shape), .elements = count };
+    for (uint64_t i = 0; i < count; i += 7)
+        values[i] = (int64_t)i - 1000;
+    buf_init(out, (size_t)tr_gradient_bytes_max(count));
+    assert_int_equal(tr_gradient_encode(out, &head, values, NULL), OK);
+    *raw = head.raw;
+    free(values);
+}
+
+static void bad_gradients(const chain_lease *l, const buf *file)
+{
+    char first[64], later[64];
+    snprintf(first, sizeof first, "gradient/%llu/0", (unsigned long long)l->lease_id);
+    snprintf(later, sizeof later, "gradient/%llu/100", (unsigned long long)l->lease_id);
+    uint8_t *copy = malloc(file->len);
+    memcpy(copy, file->data, file->len);
+    assert_int_equal(ask(2, "PUT", first, buf_bytes(file)), ERR_STALE); /* somebody else's lease */
+    assert_int_equal(ask(1, "PUT", first, bytes_of("", 0)), ERR_LIMIT);
+    uint8_t *huge = calloc(1, LIMIT_TRAIN_PART_BYTES + 1);
+    assert_int_equal(ask(1, "PUT", first, bytes_of(huge, LIMIT_TRAIN_PART_BYTES + 1)), ERR_LIMIT);
+    free(huge);
+    assert_int_equal(ask(1, "PUT", later, bytes_of(copy, 10)), ERR_RANGE); /* does not start at 0 */
+    copy[30] ^= 1; /* the model id */
+    assert_int_equal(ask(1, "PUT", first, bytes_of(copy, file->len)), ERR_STALE);
+    copy[30] ^= 1;
+    copy[file->len - 1] ^= 1;
+    err e = ask(1, "PUT", first, bytes_of(copy, file->len));
+    assert_true(e == ERR_HASH || e == ERR_CANONICAL);
+    copy[file->len - 1] ^= 1;
+    assert_int_equal(ask(1, "PUT", first, bytes_of(copy, 100)), OK);
+    assert_int_equal(ask(1, "PUT", later, bytes_of(copy + 100, 50)), OK);
+    assert_int_equal(ask(1, "PUT", later, bytes_of(copy + 100, 50)), OK); /* repeated: agreed to */
+    assert_int_equal(ask(1, "PUT", later, bytes_of(copy + 100, 60)), ERR_RANGE);
+    free(copy);
+}
+
+static void every_wrong_request_is_refused(void **state)
+{
+    (void)state;
+    dir_kit d = dir_kit_make();
+    seen events = { .coordinator = NULL };
+    setup_t s = { .net = &n, .dir = d.path, .sample_ppm = 0, .per_lease = BATCH, .workers = 2, .checkpoint_steps = 1, .patience_ms = 60000 };
+    net_start(&n, 0);
+    c = coordinator_start(&s, &events);
+    buf_init(&reply, 1 << 20);
+    fault f;
+    err result;
+    tr_request hello = { "GET", TR_PATH_PREFIX "session", NULL, bytes_of("", 0) };
+    assert_int_equal(tr_coordinator_serve(c, &hello, &reply, &f), OK);
+    assert_int_equal(tr_session_decode(&session, buf_bytes(&reply), &f), OK);
+    strangers_and_replays();
+    wrong_paths();
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, run_it, &result), 0);
+
+    uint8_t room[2048], said[2048];
+    chain_lease lease, again;
+    chain_signed ls, ls2;
+    get_lease(1, room, &lease, &ls);
+    get_lease(1, said, &again, &ls2); /* the same one until it is answered */
+    assert_int_equal(again.lease_id, lease.lease_id);
+    buf file;
+    hash256 raw, wrong = { { 9 } };
+    gradient_file(&file, &lease, &ls, &raw);
+    uint64_t tokens = BATCH * CONTEXT;
+    assert_int_equal(ask(1, "POST", "attestation", bytes_of_str("junk")), ERR_TRUNCATED);
+    assert_int_equal(ask(1, "POST", "attestation", attestation(said, &ls, &raw, 1, tokens)), ERR_STATE); /* nothing uploaded */
+    bad_gradients(&lease, &file);
+    assert_int_equal(ask(1, "POST", "attestation", attestation(said, &ls, &raw, 1, tokens)), ERR_TRUNCATED);
+    char path[64];
+    snprintf(path, sizeof path, "gradient/%llu/0", (unsigned long long)lease.lease_id);
+    assert_int_equal(ask(1, "PUT", path, buf_bytes(&file)), OK);
+    assert_int_equal(ask(1, "POST", "attestation", attestation(said, &ls, &wrong, 1, tokens)), ERR_HASH);
+    assert_int_equal(ask(1, "POST", "attestation", attestation(said, &ls, &raw, 2, tokens)), ERR_SIGNATURE);
+    assert_int_equal(ask(1, "POST", "attestation", attestation(said, &ls, &raw, 1, tokens + 1)), ERR_RANGE);
+    assert_int_equal(ask(2, "POST", "attestation", attestation(said, &ls, &raw, 1, tokens)), ERR_STALE);
+    chain_signed foreign = { .hash = { { 3 } } };
+    assert_int_equal(ask(1, "POST", "attestation", attestation(said, &foreign, &raw, 1, tokens)), ERR_STALE);
+    assert_int_equal(events.events[TR_EVENT_SUBMITTED], 0);
+    assert_int_equal(ask(1, "POST", "attestation", attestation(said, &ls, &raw, 1, tokens)), OK);
+    err e = ask(1, "POST", "attestation", attestation(said, &ls, &raw, 1, tokens));
+    assert_true(e == OK || e == ERR_STALE); /* known, or of a step that has ended */
+    assert_int_equal(events.events[TR_EVENT_SUBMITTED], 1);
+    get_lease(1, room, &again, &ls2);
+    assert_int_equal(again.step, lease.step + 1);
+    assert_int_equal(ask(1, "PUT", path, buf_bytes(&file)), ERR_STALE); /* of the step before */
+    tr_coordinator_stop(c);
+    pthread_join(thread, NULL);
+    assert_int_equal(result, ERR_INTERRUPTED);
+    tr_coordinator_free(c);
+    buf_deinit(&file);
+    buf_deinit(&reply);
+    net_stop(&n);
+    dir_kit_remove(&d);
+}
+
+static void bad_configurations_are_named(void **state)
+{
+    (void)state;
+    dir_kit d = dir_kit_make();
+    net_start(&n, 0);
+    tr_coordinator_config good = {
+        .dir = d.path, .data = &data, .ledger = net_face(&n), .key = kit_key(KIT_COORDINATOR), .job = n.job, .shape = shape,
+        .schedule = { 800000, 2, STEPS }, .batch_size = BATCH, .steps = STEPS, .price_sequences = 4, .level_min = CHAIN_LEVEL_REFEREED,
+        .expiry_height = 5000, .sequences_per_lease = 2, .lease_blocks = 10, .lease_ms = 1000, .threads = 1 }, k;
+    fault f;
+    tr_coordinator *a, *b;
+    k = good, k.sample_ppm = TR_SAMPLE_PPM_MAX + 1;
+    assert_int_equal(tr_coordinator_new(&a, &k, &f), ERR_CONFIG);
+    assert_string_equal(f.what, "config.sample_ppm");
+    k = good, k.sequences_per_lease = 0;
+    assert_int_equal(tr_coordinator_new(&a, &k, &f), ERR_CONFIG);
+    k = good, k.level_min = CHAIN_LEVEL_FULL;
+    assert_int_equal(tr_coordinator_new(&a, &k, &f), ERR_CONFIG);
+    k = good, k.shape.heads = 5;
+    assert_int_equal(tr_coordinator_new(&a, &k, &f), ERR_SHAPE);
+    k = good, k.job.b[0] ^= 1;
+    assert_int_equal(tr_coordinator_new(&a, &k, &f), ERR_NOT_FOUND);
+    assert_int_equal(tr_coordinator_new(&a, &good, &f), OK);
+    assert_int_equal(tr_coordinator_new(&b, &good, &f), ERR_BUSY);
+    tr_coordinator_free(a);
+    assert_int_equal(tr_coordinator_new(&a, &good, &f), OK);
+    tr_coordinator_free(a);
+    net_stop(&n);
+    dir_kit_remove(&d);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(every_wrong_request_is_refused), cmocka_unit_test(bad_configurations_are_named) };
+    return cmocka_run_group_tests(tests, net_setup, net_teardown);
+}
