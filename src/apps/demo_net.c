@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "apps/demo_net.h"
+
+#include "apps/genesis_local.h"
+#include "apps/term.h"
+#include "base/int.h"
+#include "crypto/blake3.h"
+#include "crypto/keystore.h"
+#include "train/gradient.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+
+extern char **environ;
+
+static const char *const names[DEMO_ACCOUNTS] = { "producer", "issuer", "buyer", "worker-a", "worker-b", "worker-c" };
+
+#define BLOCK UINT64_C(1000000000) /* nBLOCK */
+
+/* What genesis lists. */
+static const uint64_t allocation[DEMO_ACCOUNTS] = {
+    [DEMO_PRODUCER] = 1 * BLOCK, [DEMO_ISSUER] = 10 * BLOCK, [DEMO_BUYER] = 1000 * BLOCK,
+    [DEMO_WORKER_A] = 50 * BLOCK, [DEMO_WORKER_B] = 50 * BLOCK, [DEMO_WORKER_C] = 50 * BLOCK,
+};
+
+static const uint64_t bond = 20 * BLOCK;
+
+static void make_account(demo_account *a, const char *name, uint64_t seed)
+{
+    uint8_t le_seed[8];
+    store_le64(le_seed, seed);
+    cr_blake3 h;
+    cr_blake3_init_derive(&h, "theblock 2026 demo key v1");
+    cr_blake3_update(&h, bytes_of(le_seed, sizeof le_seed));
+    cr_blake3_update(&h, bytes_of_str(name));
+    hash256 key_seed = cr_blake3_final(&h);
+    a->name = name;
+    cr_ed25519_keypair(&a->secret, &a->key, key_seed.b);
+    cr_wipe(&key_seed, sizeof key_seed);
+    a->address = cr_address_of_key(&a->key);
+    cr_address_encode(a->text, "tb", &a->address);
+}
+
+static err write_keys(const demo_net *n, fault *f)
+{
+    for (size_t i = 0; i < DEMO_ACCOUNTS; i++) {
+        char name[96], path[TB_PATH_MAX];
+        snprintf(name, sizeof name, "keys/%s.key", n->account[i].name);
+        TRY(tb_home_path(path, &n->home, name, f));
+        TRY(cr_keystore_create(path, n->account[i].name, bytes_of_str(""), CR_KEYSTORE_DEV, &n->account[i].secret, f));
+    }
+    return OK;
+}
+
+static err write_genesis(demo_net *n, fault *f)
+{
+    chain_allocation list[DEMO_ACCOUNTS];
+    for (size_t i = 0; i < DEMO_ACCOUNTS; i++)
+        list[i] = (chain_allocation){ n->account[i].address, allocation[i] };
+    char chain_id[64];
+    snprintf(chain_id, sizeof chain_id, "tb-demo-%" PRIu64 "-dev", n->seed);
+    TRY(chain_name_set(&n->chain_id, bytes_of_str(chain_id)));
+    tb_genesis_plan plan = { .chain_id = chain_id, .allocations = list, .allocation_count = DEMO_ACCOUNTS, .issuer = &n->account[DEMO_ISSUER].key,
+                             .producer = &n->account[DEMO_PRODUCER].key };
+    buf document;
+    buf_init(&document, (size_t)LIMIT_GENESIS_BYTES);
+    err e = tb_genesis_make(&document, &n->genesis, &plan, f);
+    if (e == OK)
+        e = tb_genesis_save(&n->home, buf_bytes(&document), f);
+    buf_deinit(&document);
+    return e;
+}
+
+err demo_spawn(pid_t *out, const char *const *args, const char *log, fault *f)
+{
+    enum { ARGS_MAX = 32 };
+    const char *argv[ARGS_MAX + 2] = { "tb" };
+    size_t n = 1;
+    for (; args[n - 1]; n++) {
+        CHECK(n <= ARGS_MAX);
+        argv[n] = args[n - 1];
+    }
+    posix_spawn_file_actions_t files;
+    posix_spawn_file_actions_init(&files);
+    posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&files, 1, "/dev/null", O_WRONLY, 0);
+    posix_spawn_file_actions_addopen(&files, 2, log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+    int problem = posix_spawn(out, "/proc/self/exe", &files, NULL, (char *const *)(uintptr_t)argv, environ);
+    posix_spawn_file_actions_destroy(&files);
+    return problem == 0 ? OK : fail(f, problem == ENOMEM ? ERR_MEMORY : ERR_IO, "cannot start a process", (uint64_t)problem);
+}
+
+void demo_reap(pid_t *pid)
+{
+    if (*pid <= 0)
+        return;
+    kill(*pid, SIGTERM);
+    for (int tries = 0; tries < 500; tries++) {
+        if (waitpid(*pid, NULL, WNOHANG) != 0) {
+            *pid = 0;
+            return;
+        }
+        nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+    }
+    kill(*pid, SIGKILL);
+    waitpid(*pid, NULL, 0);
+    *pid = 0;
+}
+
+static err wait_for_node(demo_net *n, fault *f)
+{
+    for (int tries = 0; tries < 1000; tries++) {
+        err e = tb_ledger_open(&n->ledger, &n->home, NULL, f);
+        if (e == OK)
+            return tb_ledger_params(&n->ledger, f);
+        if (e != ERR_UNREACHABLE && e != ERR_NOT_FOUND)
+            return e;
+        if (waitpid(n->node, NULL, WNOHANG) != 0) {
+            n->node = 0;
+            return fail(f, ERR_UNREACHABLE, "the node process ended: see node.log", 0);
+        }
+        nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
+    }
+    return fail(f, ERR_TIMEOUT, "the node does not answer: see node.log", 0);
+}
+
+err demo_net_start(demo_net *n, const tb_home *home, uint64_t seed, fault *f)
+{
+    *n = (demo_net){ .home = *home, .seed = seed };
+    TRY(tb_home_make(home, f));
+    for (size_t i = 0; i < DEMO_ACCOUNTS; i++)
+        make_account(&n->account[i], names[i], seed);
+    TRY(write_keys(n, f));
+    TRY(write_genesis(n, f));
+    char log[TB_PATH_MAX];
+    TRY(tb_home_path(log, home, "node.log", f));
+    /* Blocks come fast here, so that a step waits little for its sample. */
+    const char *args[] = { "node", "run", "--home", home->dir, "--interval", "10", "--idle", "25", NULL };
+    TRY(demo_spawn(&n->node, args, log, f));
+    return wait_for_node(n, f);
+}
+
+void demo_net_stop(demo_net *n)
+{
+    tb_ledger_close(&n->ledger);
+    demo_reap(&n->node);
+    for (size_t i = 0; i < DEMO_ACCOUNTS; i++)
+        cr_wipe(&n->account[i].secret, sizeof n->account[i].secret);
+}
+
+/* A transaction that must succeed. */
+static err run(demo_net *n, demo_who who, chain_tx *tx, hash256 *id, fault *f)
+{
+    tb_sent sent;
+    TRY(tb_ledger_run(&n->ledger, &sent, tx, &n->account[who].secret, 0, f));
+    if (sent.outcome != TB_SENT_DONE)
+        return fail(f, sent.outcome == TB_SENT_UNKNOWN ? ERR_TIMEOUT : sent.code, "transaction refused", (uint64_t)tx->type);
+    if (id)
+        *id = sent.id;
+    return OK;
+}
+
+err demo_net_people(demo_net *n, uint64_t max_parameters, fault *f)
+{
+    static const demo_who citizens[] = { DEMO_BUYER, DEMO_WORKER_A, DEMO_WORKER_C };
+    for (size_t i = 0; i < COUNT_OF(citizens); i++) {
+        chain_tx tx = { .type = CHAIN_TX_KYC_ATTEST };
+        tx.payload.kyc_attest = (chain_tx_kyc_attest){ .subject = n->account[citizens[i]].address, .level = 1, .jurisdiction = 756,
+                                                       .expiry_height = UINT64_MAX };
+        tx.payload.kyc_attest.commitment = cr_blake3_hash(bytes_of_str(n->account[citizens[i]].name));
+        TRY(run(n, DEMO_ISSUER, &tx, NULL, f));
+    }
+    for (demo_who w = DEMO_WORKER_A; w <= DEMO_WORKER_C; w++) {
+        chain_tx tx = { .type = CHAIN_TX_WORKER_REGISTER };
+        tx.payload.worker_register = (chain_tx_worker_register){ .bond = bond, .blocktorch_version = 1 << 10, .supported_backends = CHAIN_BACKEND_CPU,
+                                                                 .max_model_parameters = max_parameters, .max_batch_size = 64 };
+        TRY(run(n, w, &tx, NULL, f));
+    }
+    return OK;
+}
+
+/* The whole configuration of the job under one hash: what the clear fields of the post leave out. */
+static hash256 config_hash(const demo_job *job)
+{
+    uint8_t buffer[256];
+    cbor_writer w = cbor_writer_on(buffer, sizeof buffer);
+    cbor_put_array(&w, 9);
+    cbor_put_text(&w, bytes_of_str("theblock/training-config/v1"));
+    cbor_put_uint(&w, job->shape.helper);
+    cbor_put_int(&w, job->schedule.lr_max);
+    cbor_put_uint(&w, job->schedule.warm_steps);
+    cbor_put_uint(&w, job->schedule.total_steps);
+    cbor_put_uint(&w, job->batch_size);
+    cbor_put_uint(&w, job->steps);
+    cbor_put_uint(&w, job->shape.bits);
+    cbor_put_uint(&w, job->shape.context);
+    bytes view;
+    CHECK(cbor_finish(&w, &view) == OK);
+    return cr_blake3_hash(view);
+}
+
+err demo_net_job(demo_net *n, demo_job *job, const tr_dataset *data, fault *f)
+{
+    job->price = BLOCK / 4;
+    job->price_sequences = 64;
+    uint64_t total = job->steps * job->batch_size;
+    TRY(mul_div_u64(&job->escrow, total, job->price, job->price_sequences, ROUND_UP));
+    job->escrow += BLOCK; /* leases are priced one by one, each rounded */
+    TRY(tb_ledger_refresh(&n->ledger, f));
+    job->expiry_height = n->ledger.height + 100000;
+    const demo_account *buyer = &n->account[DEMO_BUYER];
+    chain_tx tx = { .type = CHAIN_TX_JOB_POST };
+    tx.payload.job_post = (chain_tx_job_post){
+        .coordinator = buyer->key, .model_checkpoint_cid = job->start_weights, .dataset_manifest_cid = data->cid, .training_config = config_hash(job),
+        .model_parameters = num_parameter_count(&job->shape), .width = job->shape.width, .layers = job->shape.layers, .heads = job->shape.heads,
+        .context = job->shape.context, .vocabulary = job->shape.vocab, .operand_bits = (uint8_t)job->shape.bits, .batch_size = job->batch_size,
+        .steps = job->steps, .learning_rate_ppb = (uint64_t)job->schedule.lr_max * 1000000000 >> 28, .determinism_seed = n->seed,
+        .gradient_format = TR_GRADIENT_VERSION, .max_batch_latency_blocks = 10000, .max_batch_latency_ms = 30000, .sequences_total = total,
+        .price = job->price, .price_sequences = job->price_sequences, .level_min = CHAIN_LEVEL_REFEREED, .sample_ppm = job->sample_ppm,
+        .escrow = job->escrow, .expiry_height = job->expiry_height };
+    TRY(run(n, DEMO_BUYER, &tx, &job->id, f));
+
+    static const uint64_t asked_percent[DEMO_WORKERS] = { 80, 88, 96 }; /* of the job's price */
+    for (size_t i = 0; i < DEMO_WORKERS; i++) {
+        job->bid[i] = job->price / 100 * asked_percent[i];
+        chain_tx bid = { .type = CHAIN_TX_JOB_BID };
+        bid.payload.job_bid = (chain_tx_job_bid){ .job = job->id, .price = job->bid[i], .capacity = 64 };
+        TRY(run(n, DEMO_WORKER_A + (demo_who)i, &bid, NULL, f));
+    }
+    cr_address workers[DEMO_WORKERS];
+    for (size_t i = 0; i < DEMO_WORKERS; i++)
+        workers[i] = n->account[DEMO_WORKER_A + i].address;
+    uint8_t buffer[512];
+    chain_tx match = { .type = CHAIN_TX_JOB_MATCH };
+    match.payload.job_match.job = job->id;
+    TRY(chain_addresses_encode(&match.payload.job_match.workers, buffer, sizeof buffer, workers, DEMO_WORKERS));
+    return run(n, DEMO_BUYER, &match, NULL, f);
+}
+
+err demo_net_close_job(demo_net *n, const demo_job *job, fault *f)
+{
+    chain_tx tx = { .type = CHAIN_TX_JOB_CLOSE };
+    tx.payload.job_close.job = job->id;
+    return run(n, DEMO_BUYER, &tx, NULL, f);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The network of `tb demo`: keys, genesis, a node process, accounts, a job that is posted, bid for and matched. Everything goes through
+ * the same transactions and processes as on a real network; only the keys come from the demo's seed. */
+#ifndef APPS_DEMO_NET_H
+#define APPS_DEMO_NET_H
+
+#include "apps/ledger.h"
+#include "numerics/config.h"
+#include "torch/optim.h"
+#include "train/dataset.h"
+
+#include <sys/types.h>
+
+typedef enum demo_who { DEMO_PRODUCER, DEMO_ISSUER, DEMO_BUYER, DEMO_WORKER_A, DEMO_WORKER_B, DEMO_WORKER_C, DEMO_ACCOUNTS } demo_who;
+
+enum { DEMO_WORKERS = 3 };
+
+typedef struct demo_account {
+    const char   *name;
+    cr_secret_key secret;
+    cr_public_key key;
+    cr_address    address;
+    char          text[CR_ADDRESS_TEXT_MAX];
+} demo_account;
+
+typedef struct demo_net {
+    tb_home      home;
+    uint64_t     seed;
+    demo_account account[DEMO_ACCOUNTS];
+    hash256      genesis;
+    chain_name   chain_id;
+    pid_t        node;
+    tb_ledger    ledger;
+} demo_net;
+
+/* Makes keys, genesis and the node process in `home` (which must be new), and waits until it answers. */
+err  demo_net_start(demo_net *n, const tb_home *home, uint64_t seed, fault *f) MUST_USE;
+/* Stops the node process; wipes the keys. */
+void demo_net_stop(demo_net *n);
+
+/* KYC for buyer, worker A and worker C (B stays a visitor, who pays the tariff); bonds and capabilities of the workers. */
+err demo_net_people(demo_net *n, uint64_t max_parameters, fault *f) MUST_USE;
+
+typedef struct demo_job {
+    num_shape   shape;
+    bt_schedule schedule;
+    uint32_t    batch_size;
+    uint64_t    steps;
+    uint32_t    sample_ppm;
+    hash256     start_weights; /* BLAKE3 of the initial master weights */
+    /* set by demo_net_job */
+    hash256     id;
+    uint64_t    escrow, price, price_sequences, expiry_height;
+    uint64_t    bid[DEMO_WORKERS];
+} demo_job;
+
+/* Posts the job, lets the three workers bid, accepts their bids. */
+err demo_net_job(demo_net *n, demo_job *job, const tr_dataset *data, fault *f) MUST_USE;
+
+/* Closes the job when all of it is paid: the rest of the escrow goes back. */
+err demo_net_close_job(demo_net *n, const demo_job *job, fault *f) MUST_USE;
+
+/* This program with arguments (NULL-terminated, without the program's name); output to /dev/null, errors to `log`. */
+err demo_spawn(pid_t *out, const char *const *args, const char *log, fault *f) MUST_USE;
+/* SIGTERM, then SIGKILL after a while; reaps it. */
+void demo_reap(pid_t *pid);
+
+#endif
