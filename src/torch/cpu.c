@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "torch/cpu.h"
 
+#include "torch/kernels/adam_int.h"
 #include "torch/kernels/gemm_int.h"
 #include "torch/kernels/round_int.h"
 
@@ -41,13 +42,13 @@ static bool has_avx512vnni(void)
 
 /* Best last. NEON is part of every 64-bit ARM. */
 static const row table[] = {
-    {{"scalar", &bt_gemm_scalar, &bt_round_scalar}, always},
+    {{"scalar", &bt_gemm_scalar, &bt_round_scalar, &bt_adam_scalar}, always},
 #if defined(__x86_64__)
-    {{"avx2", &bt_gemm_avx2, &bt_round_avx2}, has_avx2},
-    {{"avx512", &bt_gemm_avx512, &bt_round_avx512}, has_avx512},
-    {{"avx512vnni", &bt_gemm_avx512vnni, &bt_round_avx512}, has_avx512vnni},
+    {{"avx2", &bt_gemm_avx2, &bt_round_avx2, &bt_adam_avx2}, has_avx2},
+    {{"avx512", &bt_gemm_avx512, &bt_round_avx512, &bt_adam_avx512}, has_avx512},
+    {{"avx512vnni", &bt_gemm_avx512vnni, &bt_round_avx512, &bt_adam_avx512}, has_avx512vnni},
 #elif defined(__aarch64__)
-    {{"neon", &bt_gemm_neon, &bt_round_neon}, always},
+    {{"neon", &bt_gemm_neon, &bt_round_neon, &bt_adam_neon}, always},
 #endif
 };
 

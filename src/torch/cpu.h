@@ -9,12 +9,14 @@
 
 struct bt_gemm_kernel;
 struct bt_round_kernel;
+struct bt_adam_kernel;
 
 /* The kernels of one instruction set. All const, static. */
 typedef struct bt_kernels {
     const char *name; /* "scalar", "avx2", "avx512", "avx512vnni", "neon" */
     const struct bt_gemm_kernel  *gemm;
     const struct bt_round_kernel *round;
+    const struct bt_adam_kernel  *adam;
 } bt_kernels;
 
 /* The table in use. The first call chooses the best that the processor (and the system, which must save the wide registers)

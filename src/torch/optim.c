@@ -6,6 +6,7 @@
 #include "crypto/blake3.h"
 #include "numerics/data.h"
 #include "numerics/round.h"
+#include "torch/kernels/adam.h"
 
 #include <stdlib.h>
 
@@ -44,6 +45,24 @@ err bt_state_publish(const bt_state *s, const num_fractions *fractions, bt_model
     return bt_model_seal(model, tables, f);
 }
 
+/* Elements that a thread updates at a time. */
+enum { UPDATE_BLOCK = 16384 };
+
+typedef struct update_job {
+    bt_state      *s;
+    const int64_t *gradient;
+    uint64_t       first, count; /* of the tensor */
+    bt_adam        adam;
+} update_job;
+
+static void update_block(void *ctx, size_t block, unsigned thread)
+{
+    const update_job *job = ctx;
+    (void)thread;
+    uint64_t done = (uint64_t)block * UPDATE_BLOCK, at = job->first + done, n = job->count - done < UPDATE_BLOCK ? job->count - done : UPDATE_BLOCK;
+    bt_adam_update(&job->adam, job->gradient + at, job->s->master + at, job->s->m + at, job->s->v + at, (size_t)n);
+}
+
 err bt_state_update(bt_state *s, const num_fractions *fractions, const int64_t *gradient, uint64_t tokens, const bt_schedule *schedule)
 {
     if (tokens == 0 || tokens >= (uint64_t)1 << 40)
@@ -54,14 +73,9 @@ err bt_state_update(bt_state *s, const num_fractions *fractions, const int64_t *
     for (uint32_t i = 0; i < num_tensor_count(&s->shape); i++) {
         num_tensor_info info = num_tensor_describe(&s->shape, i);
         int fraction = num_gradient_fraction(fractions, &s->shape, i);
-        uint64_t end = info.offset + (uint64_t)info.rows * info.cols;
-        for (uint64_t n = info.offset; n < end; n++) {
-            num_adam a = { s->master[n], s->m[n], s->v[n] };
-            num_adam_step(&a, num_adam_gradient(gradient[n], fraction, tokens), rate, c1, c2);
-            s->master[n] = a.w;
-            s->m[n] = a.m;
-            s->v[n] = a.v;
-        }
+        update_job job = { .s = s, .gradient = gradient, .first = info.offset, .count = (uint64_t)info.rows * info.cols,
+                           .adam = { .gradient_fraction = fraction, .tokens = tokens, .rate = rate, .c1 = c1, .c2 = c2 } };
+        base_pool_for(s->pool, (size_t)((job.count + UPDATE_BLOCK - 1) / UPDATE_BLOCK), update_block, &job);
     }
     s->step++;
     s->retries = 0;

@@ -4,6 +4,7 @@
 #ifndef TORCH_OPTIM_H
 #define TORCH_OPTIM_H
 
+#include "base/port/pool.h"
 #include "torch/gpt.h"
 
 typedef struct bt_schedule {
@@ -19,6 +20,7 @@ typedef struct bt_state {
     int32_t  *master;     /* fraction 28; owned, as the next two; num_parameter_count each */
     int64_t  *m;          /* fraction 34 */
     int64_t  *v;          /* fraction 60 */
+    base_pool *pool;      /* borrowed: threads for updates; NULL: the caller's alone */
 } bt_state;
 
 err  bt_state_init(bt_state *s, const num_shape *shape, uint64_t determinism_seed, fault *f) MUST_USE; /* section 12 init */

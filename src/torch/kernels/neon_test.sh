@@ -12,10 +12,10 @@ for tool in aarch64-linux-gnu-gcc qemu-aarch64; do
 done
 mkdir -p "$work"
 cd "$source/src"
-kernels=$(ls torch/kernels/gemm*.c torch/kernels/round*.c | grep -v -e _avx -e _test)
-for test in gemm_test round_test; do
+kernels=$(ls torch/kernels/gemm*.c torch/kernels/round*.c torch/kernels/adam*.c | grep -v -e _avx -e _test)
+for test in gemm_test round_test adam_test; do
     aarch64-linux-gnu-gcc -std=gnu17 -O3 -static -pthread -ffp-contract=off -fno-strict-aliasing -Wall -Wextra -Werror \
         -I. -I../schema -Itorch/kernels/cross \
-        torch/kernels/$test.c $kernels torch/cpu.c base/port/pool.c base/panic.c -o "$work/$test"
+        torch/kernels/$test.c $kernels torch/cpu.c base/port/pool.c base/panic.c base/int.c -lm -o "$work/$test"
     qemu-aarch64 "$work/$test"
 done
