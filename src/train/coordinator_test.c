@@ -104,8 +104,8 @@ static void a_cheat_is_caught_unpaid_and_slashed(void **state)
         unsigned c = atomic_load(&seen_events.caught);
         caught += c;
         slashed += n.slashes;
-        assert_int_equal(n.slashes, c);
-        assert_int_equal(w->leases_spoiled, c);
+        assert_int_equal(n.slashes + seen_events.undecidable, c);
+        assert_int_equal(w->leases_spoiled, n.slashes);
         for (unsigned honest = 0; honest < 2; honest++) {
             cr_address h = kit_address(FIRST_WORKER + honest);
             assert_int_equal(chain_worker(n.kit.c, &h)->leases_spoiled, 0);
@@ -117,7 +117,7 @@ static void a_cheat_is_caught_unpaid_and_slashed(void **state)
         net_stop(&n);
         dir_kit_remove(&d);
     }
-    assert_true(caught > 0 && slashed == caught);
+    assert_true(caught > 0 && slashed > 0);
 }
 
 static bool spoiled(const seen *s, uint64_t lease)
@@ -146,7 +146,8 @@ static void detection_matches_the_sample_rate(void **state)
             mine += spoiled(&seen_events, seen_events.judged[i]);
         cr_address honest = kit_address(FIRST_WORKER);
         assert_int_equal(chain_worker(n.kit.c, &honest)->leases_spoiled, 0);
-        assert_true(mine >= seen_events.caught && n.slashes == seen_events.caught);
+        assert_true(mine >= seen_events.caught);
+        assert_int_equal(n.slashes + seen_events.undecidable, seen_events.caught);
         cheats += mine;
         caught += seen_events.caught;
         net_stop(&n);
