@@ -3,6 +3,7 @@
  * The block log on a disk that loses power, runs full and is altered. */
 #define _GNU_SOURCE
 #include "base/port/file.h"
+#include "crypto/blake3.h"
 #include "engine/block_log.h"
 #include "engine/disk_testkit.h"
 #include "engine/log_record.h"
@@ -185,6 +186,37 @@ static void test_cut_at_every_byte(void **state)
             fail_msg("cut at %zu: %s", n, f.what);
         assert_true(dirty_end <= AT + n);
     }
+}
+
+static hash256 keyed(const log_segment *segment, bytes header, bytes body)
+{
+    cr_blake3 h;
+    cr_blake3_init_keyed(&h, segment->key);
+    cr_blake3_update(&h, header);
+    cr_blake3_update(&h, body);
+    return cr_blake3_final(&h);
+}
+
+/* A record with right tag and mark, but bytes behind its block: only who has the key can make one, and it is refused, too. */
+static void test_padding_is_zero(void **state)
+{
+    (void)state;
+    enum { LEN = 72 };
+    static const uint8_t block[LEN] = { 1 };
+    uint8_t image[LOG_RECORD_HEADER + LEN + LOG_TRAILER];
+    log_segment segment = { .first_height = 1 };
+    log_segment_derive(&segment);
+    hash256 mark, previous = { { 0 } };
+    log_record_encode(image, &mark, &segment, 1, &previous, bytes_of(block, LEN));
+    store_le32(image + 4, LEN - 5);
+    hash256 tag = keyed(&segment, bytes_of(image, 48), bytes_of(image, 0));
+    memcpy(image + 48, tag.b, 8);
+    mark = keyed(&segment, bytes_of(image, 56), bytes_of(image + LOG_RECORD_HEADER, LEN));
+    memcpy(image + 56, mark.b, 32);
+    log_record record;
+    fault f = { 0 };
+    assert_int_equal(log_record_decode(&record, bytes_of(image, sizeof image), 0, &segment, &f), ERR_CANONICAL);
+    assert_string_equal(f.what, "block log record: padding");
 }
 
 static uint8_t *slurp(const char *path, size_t *len)
@@ -405,6 +437,7 @@ int main(void)
         cmocka_unit_test(test_append_reopen_read),
         cmocka_unit_test(test_cut_at_every_write),
         cmocka_unit_test(test_cut_at_every_byte),
+        cmocka_unit_test(test_padding_is_zero),
         cmocka_unit_test(test_every_altered_byte_is_refused),
         cmocka_unit_test(test_wrong_in_earlier_segment),
         cmocka_unit_test(test_full_disk_at_every_write),

@@ -115,18 +115,36 @@ void log_record_encode(uint8_t *out, hash256 *mark, const log_segment *segment, 
     memcpy(body + len, trailer, LOG_TRAILER);
 }
 
+/* The last word of the body in the clear, where the block does not fill it: block bytes, then padding. */
+static void last_word(uint8_t out[8], const log_record *record)
+{
+    size_t whole = record->len & ~(size_t)7;
+    memcpy(out, record->body + whole, 8);
+    whiten(out, 8, record->seed + whole / 8 * 0x9e3779b97f4a7c15u);
+}
+
 void log_record_block(uint8_t *out, const log_record *record)
 {
     size_t whole = record->len & ~(size_t)7;
     memcpy(out, record->body, whole);
     whiten(out, whole, record->seed);
     if (whole != record->len) {
-        uint8_t  last[8];
-        uint64_t steps = whole / 8;
-        memcpy(last, record->body + whole, 8);
-        whiten(last, 8, record->seed + steps * 0x9e3779b97f4a7c15u);
+        uint8_t last[8];
+        last_word(last, record);
         memcpy(out + whole, last, record->len - whole);
     }
+}
+
+/* Padding is zero, so that a block has one record. */
+static bool padding_is_zero(const log_record *record)
+{
+    uint8_t last[8], any = 0;
+    if (record->len % 8 == 0)
+        return true;
+    last_word(last, record);
+    for (size_t i = record->len % 8; i < 8; i++)
+        any |= last[i];
+    return any == 0;
 }
 
 /* Size of the record that the header at `at` announces; 0 if no header of this segment stands there. */
@@ -158,9 +176,12 @@ err log_record_decode(log_record *out, bytes image, uint64_t at, const log_segme
     hash256 mark = record_mark(segment, p, bytes_of(body, size - LOG_RECORD_HEADER - LOG_TRAILER));
     if (memcmp(mark.b, p + 56, 32) != 0)
         return fail(f, ERR_CHECKSUM, "block log record: mark", at);
-    *out = (log_record){ .height = load_le64(p + 8), .mark = mark, .body = body, .len = load_le32(p + 4), .seed = seed,
-                         .size = size };
-    memcpy(out->previous.b, p + 16, 32);
+    log_record record = { .height = load_le64(p + 8), .mark = mark, .body = body, .len = load_le32(p + 4), .seed = seed,
+                          .size = size };
+    memcpy(record.previous.b, p + 16, 32);
+    if (!padding_is_zero(&record))
+        return fail(f, ERR_CANONICAL, "block log record: padding", at + size - LOG_TRAILER - 8);
+    *out = record;
     return OK;
 }
 
