@@ -83,6 +83,7 @@ static void open_side(side *s, char **argv)
     must(bt_backend_cpu.open(&s->device, 0, v[6]), "device");
     must(bt_gpt_new(&s->gpt, &s->shape, s->device, &f), f.what);
     must(bt_state_init(&s->state, &s->shape, 1, &f), f.what);
+    s->state.pool = s->device->pool;
     must(bt_model_init(&s->model, &s->shape, &f), f.what);
     s->gradient = malloc(num_parameter_count(&s->shape) * sizeof *s->gradient);
     size_t widest = s->batch > NUM_CALIBRATION_SEQUENCES ? s->batch : NUM_CALIBRATION_SEQUENCES;

@@ -42,6 +42,7 @@ typedef struct bt_backend {
 /* Common head of every backend's device. */
 struct bt_device {
     const bt_backend *backend;
+    struct base_pool *pool; /* its host threads, for work beside the operations; NULL: the caller's alone */
 };
 
 extern const bt_backend bt_backend_cpu;

@@ -157,19 +157,14 @@ bt_value bt_linear(bt_graph *g, bt_value x, bt_value w, bt_kind kind, bt_slot ou
     return v;
 }
 
-/* The largest |GELU| over the inputs, at fraction 20 (section 10). */
+/* From the largest |GELU| over the inputs (section 10). */
 static void choose_gelu(bt_graph *g, const bt_tensor *h, bt_slot slot)
 {
-    const int32_t *fine, *data = bt_tensor_data(h);
-    err e = bt_tables_gelu_fine(g->spec.tables, h->fraction, &fine);
+    uint64_t max = 0;
+    err e = bt_tables_gelu_peak(g->spec.tables, h->fraction, bt_tensor_data(h), bt_tensor_count(h), &max);
     if (e != OK) {
         graph_fail(g, e, "gelu: table", slot.id);
         return;
-    }
-    uint64_t max = 0, count = bt_tensor_count(h);
-    for (uint64_t i = 0; i < count; i++) {
-        uint64_t v = (uint64_t)llabs((long long)fine[data[i]]);
-        max = v > max ? v : max;
     }
     bt_rounding r = { .slot = slot, .rule = RULE_OPERAND, .acc_fraction = BT_GELU_FINE, .round = { .max = max } };
     rounding_choose(g, &r);
@@ -187,9 +182,7 @@ bt_value bt_gelu(bt_graph *g, bt_value index, bt_slot out_slot, bt_slot dh)
     bt_tensor out = graph_tensor(g, BT_I16, rows, cols, *out_slot.fraction);
     bt_tensor slope = taped ? graph_tensor(g, BT_I16, rows, cols, g->c.f_gd) : (bt_tensor){ 0 };
     bt_lookup_args a = { .index = *h, .out = out, .out_slope = slope };
-    err e = graph_ok(g) ? bt_tables_gelu(g->spec.tables, h->fraction, *out_slot.fraction, &a.value) : OK;
-    if (e == OK && graph_ok(g))
-        e = bt_tables_gelu_slope(g->spec.tables, h->fraction, &a.slope);
+    err e = graph_ok(g) ? bt_tables_gelu(g->spec.tables, h->fraction, *out_slot.fraction, &a.table) : OK;
     if (e != OK)
         graph_fail(g, e, "gelu: table", out_slot.id);
     if (graph_launch(g, BT_OP_LOOKUP, (bt_args){ .lookup = &a, .rows = rows, .cols = cols, .n_bytes = rows * cols * 8 }, out_slot.id))

@@ -31,6 +31,7 @@ err bt_gpt_new(bt_gpt **out, const num_shape *shape, bt_device *device, fault *f
         free(g);
         return e;
     }
+    bt_tables_set_pool(g->tables, device->pool);
     *out = g;
     return OK;
 }
@@ -298,19 +299,6 @@ static void calibrate_weights(const num_shape *s, const num_const *c, num_fracti
     }
 }
 
-void bt_quantise(int16_t *out, const int32_t *master, const num_fractions *f, const num_shape *s)
-{
-    num_const c;
-    CHECK(num_const_of(&c, s, NULL) == OK);
-    for (uint32_t i = 0; i < num_tensor_count(s); i++) {
-        num_tensor_info info = num_tensor_describe(s, i);
-        int shift = 28 - num_weight_fraction(f, s, i);
-        uint64_t end = info.offset + (uint64_t)info.rows * info.cols;
-        for (uint64_t n = info.offset; n < end; n++)
-            out[n] = (int16_t)num_sat(num_rhu(master[n], shift), c.q_max);
-    }
-}
-
 static bool is_stream_gradient(uint32_t tensor)
 {
     return tensor % 64 == NUM_DX1 || tensor % 64 == NUM_DX2;
@@ -323,7 +311,7 @@ err bt_gpt_calibrate(bt_gpt *g, num_fractions *fractions, const int32_t *master,
     int16_t *weights = malloc(num_parameter_count(&g->shape) * sizeof *weights);
     if (!weights)
         return fail(f, ERR_MEMORY, "calibration", 0);
-    bt_quantise(weights, master, &found, &g->shape);
+    bt_quantise(weights, master, &found, &g->shape, g->device->pool);
     err e = OK;
     bt_result result = { 0 };
     for (bool keep_gx = false;; keep_gx = true) {

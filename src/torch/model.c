@@ -26,21 +26,44 @@ void bt_model_deinit(bt_model *m)
     *m = (bt_model){ 0 };
 }
 
-static hash256 weight_root(const bt_model *m)
+typedef struct leaves_job {
+    const bt_model *m;
+    uint32_t        tensor, tile_cols;
+    const int16_t  *weights;
+    hash256        *leaves; /* of the tensor */
+} leaves_job;
+
+/* The leaves of one row of tiles. */
+static void leaves_row(void *ctx, size_t row, unsigned thread)
 {
-    cr_merkle_builder b;
+    const leaves_job *job = ctx;
+    (void)thread;
+    cr_merkle_builder b; /* for its prepared leaf state */
     cr_merkle_builder_init(&b, &cr_merkle_blake3);
+    for (uint32_t c = 0; c < job->tile_cols; c++) {
+        uint8_t leaf[NUM_WEIGHT_LEAF_BYTES];
+        num_weight_leaf_encode(leaf, &job->m->shape, job->tensor, (uint32_t)row, c, job->weights);
+        job->leaves[row * job->tile_cols + c] = cr_merkle_builder_add_data(&b, bytes_of(leaf, sizeof leaf));
+    }
+}
+
+static err weight_root(bt_model *m, base_pool *pool)
+{
+    uint64_t count = num_weight_leaves(&m->shape), at = 0;
+    hash256 *leaves = malloc((size_t)count * sizeof *leaves);
+    if (!leaves)
+        return ERR_MEMORY;
     for (uint32_t t = 0; t < num_tensor_count(&m->shape); t++) {
         num_tensor_info info = num_tensor_describe(&m->shape, t);
         uint32_t tile_rows = (info.rows + NUM_TILE - 1) / NUM_TILE, tile_cols = (info.cols + NUM_TILE - 1) / NUM_TILE;
-        for (uint32_t r = 0; r < tile_rows; r++)
-            for (uint32_t c = 0; c < tile_cols; c++) {
-                uint8_t leaf[NUM_WEIGHT_LEAF_BYTES];
-                num_weight_leaf_encode(leaf, &m->shape, t, r, c, m->weights + info.offset);
-                (void)cr_merkle_builder_add_data(&b, bytes_of(leaf, sizeof leaf));
-            }
+        leaves_job job = { .m = m, .tensor = t, .tile_cols = tile_cols, .weights = m->weights + info.offset, .leaves = leaves + at };
+        base_pool_for(pool, tile_rows, leaves_row, &job);
+        at += (uint64_t)tile_rows * tile_cols;
     }
-    return cr_merkle_builder_root(&b);
+    CHECK(at == count);
+    m->weight_root = cr_merkle_root(&cr_merkle_blake3, leaves, (size_t)count);
+    free(leaves);
+    return OK;
 }
 
 static err header_of(const bt_model *m, uint8_t *out, bytes *view)
@@ -55,7 +78,9 @@ err bt_model_seal(bt_model *m, bt_tables *tables, fault *f)
     err e = bt_tables_hash(tables, &m->fractions, &m->tables_hash);
     if (e != OK)
         return fail(f, e, "model: tables", 0);
-    m->weight_root = weight_root(m);
+    e = weight_root(m, bt_tables_pool(tables));
+    if (e != OK)
+        return fail(f, e, "model: leaves", 0);
     uint8_t header[NUM_MODEL_HEADER_BYTES_MAX];
     bytes view;
     e = header_of(m, header, &view);

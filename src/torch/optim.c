@@ -7,6 +7,7 @@
 #include "numerics/data.h"
 #include "numerics/round.h"
 #include "torch/kernels/adam.h"
+#include "torch/tables.h"
 
 #include <stdlib.h>
 
@@ -36,12 +37,54 @@ void bt_state_deinit(bt_state *s)
     *s = (bt_state){ 0 };
 }
 
+enum { QUANTISE_BLOCK = 65536 };
+
+typedef struct quantise_job {
+    int16_t       *out;
+    const int32_t *master;
+    size_t         count;
+    int            shift;
+    int32_t        q_max;
+} quantise_job;
+
+static void quantise_block(void *ctx, size_t block, unsigned thread)
+{
+    const quantise_job *job = ctx;
+    (void)thread;
+    size_t at = block * QUANTISE_BLOCK, end = job->count - at < QUANTISE_BLOCK ? job->count : at + QUANTISE_BLOCK;
+    int shift = job->shift;
+    const int32_t q = job->q_max, *restrict from = job->master;
+    int16_t *restrict to = job->out;
+    if (shift == 0 || shift > 31) {
+        for (; at < end; at++)
+            to[at] = (int16_t)num_sat(num_rhu(from[at], shift), q);
+        return;
+    }
+    for (; at < end; at++) { /* floor((x + 2^(s-1)) / 2^s) without a wider sum */
+        int32_t t = (from[at] >> shift) + ((from[at] >> (shift - 1)) & 1);
+        t = t > q ? q : t;
+        to[at] = (int16_t)(t < -q ? -q : t);
+    }
+}
+
+void bt_quantise(int16_t *out, const int32_t *master, const num_fractions *f, const num_shape *s, base_pool *pool)
+{
+    num_const c;
+    CHECK(num_const_of(&c, s, NULL) == OK);
+    for (uint32_t i = 0; i < num_tensor_count(s); i++) {
+        num_tensor_info info = num_tensor_describe(s, i);
+        quantise_job job = { .out = out + info.offset, .master = master + info.offset, .count = (size_t)info.rows * info.cols,
+                             .shift = 28 - num_weight_fraction(f, s, i), .q_max = c.q_max };
+        base_pool_for(pool, (job.count + QUANTISE_BLOCK - 1) / QUANTISE_BLOCK, quantise_block, &job);
+    }
+}
+
 err bt_state_publish(const bt_state *s, const num_fractions *fractions, bt_model *model, bt_tables *tables, fault *f)
 {
     CHECK(memcmp(&s->shape, &model->shape, sizeof s->shape) == 0);
     TRY(num_fractions_check(fractions, &s->shape, f));
     model->fractions = *fractions;
-    bt_quantise(model->weights, s->master, fractions, &s->shape);
+    bt_quantise(model->weights, s->master, fractions, &s->shape, bt_tables_pool(tables));
     return bt_model_seal(model, tables, f);
 }
 

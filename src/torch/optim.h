@@ -30,7 +30,7 @@ void bt_state_deinit(bt_state *s);
 err bt_state_publish(const bt_state *s, const num_fractions *fractions, bt_model *model, bt_tables *tables, fault *f) MUST_USE;
 
 /* Operand weights of all tensors: sat(rhu(master, 28 - f_W)) (section 3). */
-void bt_quantise(int16_t *out, const int32_t *master, const num_fractions *fractions, const num_shape *shape);
+void bt_quantise(int16_t *out, const int32_t *master, const num_fractions *fractions, const num_shape *shape, base_pool *pool);
 
 /* One Adam update from the exact gradient sum of a step over `tokens` tokens. */
 err bt_state_update(bt_state *s, const num_fractions *fractions, const int64_t *gradient, uint64_t tokens,

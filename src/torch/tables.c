@@ -6,14 +6,14 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-/* A GELU table; or the slope (f_g == SLOPE); or the function itself at fraction BT_GELU_FINE, unsaturated (f_g == FINE). The newest use stands first in the list. */
+enum { HASHED_MAX = 2 * COUNT_OF(((num_fractions *)0)->layer) };
+
+/* The newest use stands first in the list. */
 typedef struct gelu_table {
     struct gelu_table *next;
     int                f_h, f_g;
-    int32_t            entries[];
+    uint32_t           entries[];
 } gelu_table;
-
-enum { SLOPE = INT32_MAX, FINE = INT32_MAX - 1 };
 
 struct bt_tables {
     num_shape       shape;
@@ -23,6 +23,10 @@ struct bt_tables {
     pthread_mutex_t lock;
     gelu_table     *gelu;
     size_t          n_gelu, n_gelu_max;
+    base_pool      *pool; /* borrowed */
+    bool            hashed; /* the hash of the tables at these fractions, pairs (f_h, f_g) a layer */
+    int8_t          hashed_at[HASHED_MAX];
+    hash256         hash;
 };
 
 void bt_tables_free(bt_tables *t)
@@ -50,8 +54,7 @@ err bt_tables_new(bt_tables **out, const num_shape *shape, fault *f)
         return fail(f, ERR_MEMORY, "tables", 0);
     t->shape = *shape;
     t->c = c;
-    /* A run uses a value and a slope table a layer, a calibration a fine one too: what it uses is never dropped under it. */
-    t->n_gelu_max = 3 * (size_t)shape->layers + 3;
+    t->n_gelu_max = (size_t)shape->layers + 2; /* one a layer is in use at a time */
     pthread_mutex_init(&t->lock, NULL);
     t->exp = malloc(num_table_len(&c) * sizeof *t->exp);
     t->exp_loss = malloc(num_table_len(&c) * sizeof *t->exp_loss);
@@ -87,26 +90,43 @@ static void drop_oldest(bt_tables *t)
     t->n_gelu--;
 }
 
+/* The slopes hang on f_h alone: those of a table with the same f_h serve again. */
+static const gelu_table *same_index(const bt_tables *t, int f_h)
+{
+    const gelu_table *g = t->gelu;
+    while (g && g->f_h != f_h)
+        g = g->next;
+    return g;
+}
+
 static gelu_table *make(bt_tables *t, int f_h, int f_g)
 {
-    gelu_table *g = malloc(sizeof *g + num_table_len(&t->c) * sizeof g->entries[0]);
-    if (!g)
+    size_t len = num_table_len(&t->c);
+    gelu_table *g = malloc(sizeof *g + len * sizeof g->entries[0]);
+    int32_t *column = malloc(len * sizeof *column);
+    if (!g || !column) {
+        free(g);
+        free(column);
         return NULL;
+    }
     g->f_h = f_h;
     g->f_g = f_g;
-    if (f_g == SLOPE)
-        num_table_gelu_slope(g->entries, &t->c, t->normal, f_h);
-    else if (f_g == FINE)
-        num_table_gelu(g->entries, &t->c, t->normal, f_h, BT_GELU_FINE, INT32_MAX);
-    else
-        num_table_gelu(g->entries, &t->c, t->normal, f_h, f_g, t->c.q_max);
+    const gelu_table *old = same_index(t, f_h);
+    if (!old)
+        num_table_gelu_slope(column, &t->c, t->normal, f_h);
+    for (size_t i = 0; i < len; i++)
+        g->entries[i] = old ? old->entries[i] & 0xffff0000u : (uint32_t)column[i] << 16;
+    num_table_gelu(column, &t->c, t->normal, f_h, f_g, t->c.q_max);
+    for (size_t i = 0; i < len; i++)
+        g->entries[i] |= (uint32_t)column[i] & 0xffffu;
+    free(column);
     if (t->n_gelu == t->n_gelu_max)
         drop_oldest(t);
     t->n_gelu++;
     return g;
 }
 
-static err lookup(bt_tables *t, int f_h, int f_g, const int32_t **out)
+err bt_tables_gelu(bt_tables *t, int f_h, int f_g, const uint32_t **packed)
 {
     pthread_mutex_lock(&t->lock);
     gelu_table **at = &t->gelu;
@@ -120,28 +140,59 @@ static err lookup(bt_tables *t, int f_h, int f_g, const int32_t **out)
     if (g) {
         g->next = t->gelu;
         t->gelu = g;
-        *out = g->entries + t->c.d_t;
+        *packed = g->entries + t->c.d_t;
     }
     pthread_mutex_unlock(&t->lock);
     return g ? OK : ERR_MEMORY;
 }
 
-err bt_tables_gelu(bt_tables *t, int f_h, int f_g, const int32_t **value)
+/* GELU grows with h >= 0, and below 0 it stays within 0.17: unless all indices are small, the largest one decides. */
+err bt_tables_gelu_peak(const bt_tables *t, int f_h, const int32_t *index, uint64_t count, uint64_t *peak)
 {
-    return lookup(t, f_h, f_g, value);
+    int32_t top = INT32_MIN;
+    for (uint64_t i = 0; i < count; i++)
+        top = index[i] > top ? index[i] : top;
+    num_const unsaturated = t->c;
+    unsaturated.q_max = INT32_MAX;
+    int64_t at_top = count && top > 0 ? num_gelu_at(&unsaturated, f_h, BT_GELU_FINE, top) : 0;
+    *peak = (uint64_t)at_top;
+    if (at_top > (1 << BT_GELU_FINE) / 5)
+        return OK;
+    int32_t *fine = malloc(num_table_len(&t->c) * sizeof *fine);
+    if (!fine)
+        return ERR_MEMORY;
+    num_table_gelu(fine, &t->c, t->normal, f_h, BT_GELU_FINE, INT32_MAX);
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t a = (uint64_t)llabs((long long)fine[index[i] + t->c.d_t]);
+        *peak = a > *peak ? a : *peak;
+    }
+    free(fine);
+    return OK;
 }
 
-err bt_tables_gelu_fine(bt_tables *t, int f_h, const int32_t **value)
+base_pool *bt_tables_pool(const bt_tables *t)
 {
-    return lookup(t, f_h, FINE, value);
+    return t->pool;
 }
 
-err bt_tables_gelu_slope(bt_tables *t, int f_h, const int32_t **slope)
+void bt_tables_set_pool(bt_tables *t, base_pool *pool)
 {
-    return lookup(t, f_h, SLOPE, slope);
+    t->pool = pool;
 }
 
-err bt_tables_hash(bt_tables *t, const num_fractions *fractions, hash256 *out)
+/* Feeds one half of each entry. */
+static void hash_half(cr_blake3 *h, const uint32_t *packed, size_t len, int32_t half(uint32_t))
+{
+    int32_t column[1024];
+    for (size_t at = 0; at < len; at += COUNT_OF(column)) {
+        size_t n = len - at < COUNT_OF(column) ? len - at : COUNT_OF(column);
+        for (size_t i = 0; i < n; i++)
+            column[i] = half(packed[at + i]);
+        num_table_hash_add(h, column, n);
+    }
+}
+
+static err hash_tables(bt_tables *t, const int8_t *at, hash256 *out)
 {
     size_t len = num_table_len(&t->c);
     cr_blake3 h;
@@ -149,12 +200,33 @@ err bt_tables_hash(bt_tables *t, const num_fractions *fractions, hash256 *out)
     num_table_hash_add(&h, t->exp, len);
     num_table_hash_add(&h, t->exp_loss, len);
     for (uint32_t l = 0; l < t->shape.layers; l++) {
-        const int32_t *table;
-        TRY(bt_tables_gelu(t, fractions->layer[l].h, fractions->layer[l].g, &table));
-        num_table_hash_add(&h, table - t->c.d_t, len);
-        TRY(bt_tables_gelu_slope(t, fractions->layer[l].h, &table));
-        num_table_hash_add(&h, table - t->c.d_t, len);
+        const uint32_t *packed;
+        TRY(bt_tables_gelu(t, at[2 * l], at[2 * l + 1], &packed));
+        hash_half(&h, packed - t->c.d_t, len, bt_gelu_value);
+        hash_half(&h, packed - t->c.d_t, len, bt_gelu_slope);
     }
     *out = cr_blake3_final(&h);
+    return OK;
+}
+
+err bt_tables_hash(bt_tables *t, const num_fractions *fractions, hash256 *out)
+{
+    int8_t at[HASHED_MAX] = { 0 };
+    for (uint32_t l = 0; l < t->shape.layers; l++) {
+        at[2 * l] = fractions->layer[l].h;
+        at[2 * l + 1] = fractions->layer[l].g;
+    }
+    pthread_mutex_lock(&t->lock);
+    bool known = t->hashed && memcmp(at, t->hashed_at, sizeof at) == 0;
+    *out = t->hash;
+    pthread_mutex_unlock(&t->lock);
+    if (known)
+        return OK;
+    TRY(hash_tables(t, at, out));
+    pthread_mutex_lock(&t->lock);
+    t->hashed = true;
+    t->hash = *out;
+    memcpy(t->hashed_at, at, sizeof at);
+    pthread_mutex_unlock(&t->lock);
     return OK;
 }

@@ -97,7 +97,7 @@ static void gradient(const char *folder)
     blob master = slurp(folder, "master");
     if (master.len != parameters * sizeof(int32_t))
         stop("master", ERR_SHAPE);
-    bt_quantise(model.weights, (const int32_t *)(void *)master.data, &fractions, &shape);
+    bt_quantise(model.weights, (const int32_t *)(void *)master.data, &fractions, &shape, NULL);
     must(bt_model_seal(&model, bt_gpt_tables(gpt), &f), f.what);
 
     blob sequences = slurp(folder, "sequences"), job_id = slurp(folder, "job"), step = slurp(folder, "step"), rows = slurp(folder, "tokens");

@@ -91,7 +91,7 @@ typedef struct bt_round_args { /* ROUND */
 
 typedef struct bt_lookup_args { /* LOOKUP */
     bt_tensor      index;        /* int32 in [-D_t, D_t] */
-    const int32_t *value, *slope; /* tables, centred */
+    const uint32_t *table;       /* centred: value in the low half, slope in the high (tables.h) */
     bt_tensor      out;          /* int16 */
     bt_tensor      out_slope;    /* int16; no storage: not wanted */
 } bt_lookup_args;

@@ -47,6 +47,7 @@ static err cpu_open(bt_device **out, uint32_t ordinal, unsigned threads)
         free(dev);
         return e;
     }
+    dev->base.pool = dev->pool;
     dev->threads = base_pool_threads(dev->pool);
     *out = &dev->base;
     return OK;

@@ -89,10 +89,14 @@ static void lookup_block(void *ctx, size_t block, unsigned thread)
     const int32_t *restrict index = bt_tensor_data(&a->index);
     int16_t *restrict out = bt_tensor_data(&a->out);
     int16_t *restrict slope = a->out_slope.storage ? bt_tensor_data(&a->out_slope) : NULL;
-    for (size_t i = block * FLAT_BLOCK; i < end; i++)
-        out[i] = (int16_t)a->value[index[i]];
-    for (size_t i = block * FLAT_BLOCK; slope && i < end; i++)
-        slope[i] = (int16_t)a->slope[index[i]];
+    size_t i = block * FLAT_BLOCK;
+    for (; slope && i < end; i++) {
+        uint32_t entry = a->table[index[i]];
+        out[i] = (int16_t)(uint16_t)entry;
+        slope[i] = (int16_t)(uint16_t)(entry >> 16);
+    }
+    for (; i < end; i++)
+        out[i] = (int16_t)(uint16_t)a->table[index[i]];
 }
 
 err cpu_lookup(cpu_device *dev, const bt_lookup_args *a)
