@@ -133,7 +133,8 @@ static uint64_t peak_of_process(void)
     return kib << 10;
 }
 
-/* Raw: what the graph holds at its peak, weights, masters, two moments, gradient. Beside them: packing scratch and tables. */
+/* Raw: what the graph holds at its peak, weights, masters, two moments, gradient. Beside them: packing scratch and tables (two of exp, one of GELU a layer, one
+ * while calibrating). */
 static void memory(const side *s)
 {
     bt_memory m;
@@ -142,7 +143,7 @@ static void memory(const side *s)
     must(num_const_of(&c, &s->shape, NULL), "shape");
     uint64_t n = num_parameter_count(&s->shape), table = ((uint64_t)c.d_t * 2 + 1) * 4;
     uint64_t raw = m.peak_bytes + n * (2 + 4 + 8 + 8 + 8);
-    printf("%" PRIu64 " %" PRIu64 " %" PRIu64 "\n", raw, m.scratch_bytes + table * (2 + 2 * s->shape.layers), peak_of_process());
+    printf("%" PRIu64 " %" PRIu64 " %" PRIu64 "\n", raw, m.scratch_bytes + table * (3 + s->shape.layers), peak_of_process());
 }
 
 int main(int argc, char **argv)

@@ -228,6 +228,7 @@ err tr_coord_restore(tr_coordinator *c, fault *f)
         }
         c->state = p.state;
         c->fractions = p.fractions;
+        c->model.id = p.model; /* the state id needs it if no step is left */
     } else if (e == ERR_NOT_FOUND) {
         TRY(bt_state_init(&c->state, &c->cfg.shape, c->cfg.determinism_seed, f));
         if (c->cfg.master)
@@ -235,6 +236,7 @@ err tr_coord_restore(tr_coordinator *c, fault *f)
     } else {
         return e;
     }
+    c->state.pool = c->exec.device->pool;
     TRY(tr_store_name(path, c->dir, "journal", f));
     return tr_journal_open(&c->journal, path, remember, c, NULL, f);
 }
