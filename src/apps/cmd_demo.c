@@ -15,6 +15,9 @@
 #include "torch/cpu.h"
 #include "train/coordinator.h"
 #include "train/exec.h"
+#include "train/spoil.h"
+
+#include "rpc/json.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -55,6 +58,8 @@ typedef struct demo {
     size_t          n_leases;
     double         *losses;
     size_t          n_losses;
+    uint64_t        undrawn; /* spoiled, not drawn, accepted and paid: what a sampled check lets pass */
+    uint64_t        told_tenths;
     bool            caught, slashed;
     uint64_t        caught_step, caught_lease, redone_lease;
     size_t          caught_worker;
@@ -67,12 +72,19 @@ typedef struct demo {
 } demo;
 
 static demo *the_demo; /* for the signal handler */
+static volatile sig_atomic_t stopped;
 
 static void on_signal(int number)
 {
     (void)number;
+    stopped = 1;
     if (the_demo && the_demo->coordinator)
         tr_coordinator_stop(the_demo->coordinator);
+}
+
+static err go_on(fault *f)
+{
+    return stopped ? fail(f, ERR_INTERRUPTED, "demo", 0) : OK;
 }
 
 static double nats(int64_t loss_q16, uint64_t tokens)
@@ -101,6 +113,19 @@ static lease_note *note_of(demo *d, uint64_t id)
     return n;
 }
 
+/* The cheat's choices follow from its seed and the lease, so whoever knows the seed can tell afterwards what it spoiled. */
+static bool was_spoiled(const demo *d, const tr_event *e)
+{
+    chain_lease lease;
+    chain_signed s;
+    tr_spoil spoil;
+    const tr_cheat cheat = { .seed = d->net.seed, .rate_ppm = CHEAT_RATE_PPM };
+    if (worker_index(d, e->worker) != DEMO_WORKERS - 1 || chain_lease_decode(&lease, &s, e->lease, NULL) != OK)
+        return false;
+    tr_spoil_choose(&spoil, &cheat, &d->job.shape, &s.hash, lease.from, lease.to);
+    return spoil.kind != TR_SPOIL_NOTHING;
+}
+
 static void on_event(void *ctx, const tr_event *e)
 {
     demo *d = ctx;
@@ -125,7 +150,7 @@ static void on_event(void *ctx, const tr_event *e)
     case TR_EVENT_SLASHED:    d->slashed |= e->code == OK; break;
     case TR_EVENT_PAID:
         if (e->code == OK)
-            d->leases_paid++, note_of(d, e->lease_id)->paid = true;
+            d->leases_paid++, d->undrawn += was_spoiled(d, e), note_of(d, e->lease_id)->paid = true;
         break;
     case TR_EVENT_RANGE:      d->ranges++; break;
     case TR_EVENT_ACCEPTED:
@@ -276,9 +301,27 @@ static err start_network(demo *d, fault *f)
     base_hex_encode(genesis, d->net.genesis.b, 32);
     headline(d, 1, "Network");
     if (!d->cli->json)
-        fprintf(d->term.out, "chain %.*s · genesis %.8s…%s · node process %ld · data in %s\n", (int)d->net.chain_id.len, d->net.chain_id.text, genesis,
+        fprintf(d->term.out, "chain %.*s · genesis %.8s…%s · node process %ld · data in %s · Ctrl-C is safe\n", (int)d->net.chain_id.len, d->net.chain_id.text, genesis,
                 genesis + 60, (long)d->net.node, home.dir);
     return OK;
+}
+
+static void show_job(const demo *d)
+{
+    char escrow[TB_AMOUNT_TEXT], quote[TB_AMOUNT_TEXT], price[TB_AMOUNT_TEXT], bid[DEMO_WORKERS][TB_AMOUNT_TEXT], id[65];
+    const num_shape *s = &d->job.shape;
+    tb_amount_format(escrow, d->job.escrow);
+    tb_amount_format(quote, d->job.quote);
+    tb_amount_format(price, d->job.price);
+    for (size_t i = 0; i < DEMO_WORKERS; i++)
+        tb_amount_format(bid[i], d->job.bid[i]);
+    base_hex_encode(id, d->job.id.b, 32);
+    fprintf(d->term.out, "%s: GPT of %" PRIu64 " parameters (width %u, %u layers, context %u), %" PRIu64 " steps of %u sequences\n      id %s\n", d->data_name,
+            num_parameter_count(s), s->width, s->layers, s->context, d->job.steps, d->job.batch_size, id);
+    fprintf(d->term.out, "      quote at most %s BLOCK (%s for %" PRIu64 " sequences) · escrow %s · bids %s, %s, %s: 3 accepted\n", quote, price,
+            d->job.price_sequences, escrow, bid[0], bid[1], bid[2]);
+    fprintf(d->term.out, "      level refereed: %u %% of the leases are drawn by the ledger's randomness and computed again; this is not a proof\n",
+            d->job.sample_ppm / 10000);
 }
 
 static err post_job(demo *d, fault *f)
@@ -294,14 +337,8 @@ static err post_job(demo *d, fault *f)
     TRY(start_weights(d, f));
     TRY(demo_net_job(&d->net, &d->job, &d->data, f));
     headline(d, 3, "Job");
-    if (!d->cli->json) {
-        char escrow[TB_AMOUNT_TEXT], id[65];
-        tb_amount_format(escrow, d->job.escrow);
-        base_hex_encode(id, d->job.id.b, 32);
-        fprintf(d->term.out, "%s: GPT of %" PRIu64 " parameters (width %u, %u layers), %" PRIu64 " steps of %u sequences · escrow %s BLOCK\n      id %s · level refereed, "
-                "a quarter of the leases is drawn for re-execution\n", d->data_name, num_parameter_count(&d->job.shape), d->job.shape.width, d->job.shape.layers,
-                d->job.steps, d->job.batch_size, escrow, id);
-    }
+    if (!d->cli->json)
+        show_job(d);
     return OK;
 }
 
@@ -360,7 +397,7 @@ static void show_progress(demo *d, bool *told)
     pthread_mutex_lock(&d->lock);
     double loss = d->n_losses ? d->losses[d->n_losses - 1] : 0;
     bool caught = d->caught && (d->slashed || d->evidence_code != OK);
-    uint64_t sampled = d->sampled, step = d->caught_step, lease = d->caught_lease;
+    uint64_t sampled = d->sampled, checked = d->checked_ok + d->caught, step = d->caught_step, lease = d->caught_lease, done = d->n_losses;
     size_t who = d->caught_worker < DEMO_WORKERS ? d->caught_worker : 0;
     pthread_mutex_unlock(&d->lock);
     if (d->cli->json)
@@ -370,12 +407,18 @@ static void show_progress(demo *d, bool *told)
         term_clear(&d->term);
         fprintf(d->term.out, "      step %" PRIu64 " ✗ %s: re-execution of lease %" PRIu64 " gives another result\n", step, d->net.account[DEMO_WORKER_A + who].name, lease);
     }
-    char paid[TB_AMOUNT_TEXT], line[128];
+    char paid[TB_AMOUNT_TEXT], line[160];
     tb_amount_format(paid, s.paid + s.owed);
     double seconds = term_now() - d->started;
-    snprintf(line, sizeof line, "%" PRIu64 "/%" PRIu64 "  loss %.3f  %.0f tok/s  sampled %" PRIu64 "  cost %s", s.step, s.steps, loss,
-             (double)(d->n_losses * d->job.batch_size * d->job.shape.context) / seconds, sampled, paid);
+    snprintf(line, sizeof line, "%" PRIu64 "/%" PRIu64 "  loss %.3f  %.0f tok/s  checked %" PRIu64 "/%" PRIu64 "  spent %s  eta %.0f s", s.step, s.steps, loss,
+             (double)(done * d->job.batch_size * d->job.shape.context) / seconds, checked, sampled, paid,
+             done ? seconds / (double)done * (double)(s.steps - done) : 0);
     term_progress(&d->term, s.step, s.steps, line);
+    if (!d->term.live && s.step * 10 / s.steps > d->told_tenths) { /* no terminal: now and then a plain line */
+        d->told_tenths = s.step * 10 / s.steps;
+        fprintf(d->term.out, "      step %s\n", line);
+        fflush(d->term.out);
+    }
 }
 
 static err train(demo *d, fault *f)
@@ -403,43 +446,38 @@ static void show_cheat(const demo *d)
     if (d->cli->json)
         return;
     headline(d, 5, "Cheating");
+    double chance = 100 * (1 - pow(1 - SAMPLE_PPM / 1e6, (double)(d->undrawn + d->caught)));
     if (!d->caught) {
-        fprintf(d->term.out, "no spoiled lease was drawn in this run (seed %" PRIu64 ")\n", d->net.seed);
+        fprintf(d->term.out, "none of the %" PRIu64 " spoiled leases was drawn (seed %" PRIu64 "; the chance to catch one of so many is %.0f %%)\n", d->undrawn,
+                d->net.seed, chance);
         return;
     }
     size_t who = d->caught_worker < DEMO_WORKERS ? d->caught_worker : 0;
     fprintf(d->term.out, "%s spoiled lease %" PRIu64 " of step %" PRIu64 ": caught, unpaid, %s; the batch was redone as lease %" PRIu64 "\n",
             d->net.account[DEMO_WORKER_A + who].name, d->caught_lease, d->caught_step,
             d->slashed ? "slashed on evidence of one element" : "not slashed", d->redone_lease);
+    fprintf(d->term.out, "      spoiled before and not drawn: %" PRIu64 "%s; the chance to catch one of %" PRIu64 " is %.0f %% (seed %" PRIu64 ")\n", d->undrawn,
+            d->undrawn ? ", paid and in the model: what a sample lets pass" : "", d->undrawn + d->caught, chance, d->net.seed);
     if (*d->evidence)
         fprintf(d->term.out, "      evidence %s  (tb dispute replay FILE)\n", d->evidence);
 }
 
-typedef struct books {
-    uint64_t balance[DEMO_ACCOUNTS], sum;
-    chain_row_supply supply;
-    bool     balanced;
-} books;
-
-static err read_books(demo *d, books *b, fault *f)
+static void show_buyer(const demo *d, const demo_books *b)
 {
-    chain_key key = chain_key_supply();
-    TRY(tb_ledger_row(&d->net.ledger, &b->supply, CHAIN_TABLE_SUPPLY, chain_key_bytes(&key), f));
-    for (size_t i = 0; i < DEMO_ACCOUNTS; i++) {
-        tb_account a;
-        TRY(tb_ledger_account(&d->net.ledger, &a, &d->net.account[i].address, f));
-        b->balance[i] = a.balance;
-        b->sum += a.balance;
-    }
-    b->balanced = b->sum == b->supply.balances &&
-                  b->sum + b->supply.escrow + b->supply.bonds + b->supply.treasury == b->supply.minted - b->supply.burned;
-    return OK;
+    tr_status s;
+    char paid[TB_AMOUNT_TEXT], escrow[TB_AMOUNT_TEXT], back[TB_AMOUNT_TEXT], balance[TB_AMOUNT_TEXT];
+    tr_coordinator_status(d->coordinator, &s);
+    tb_amount_format(paid, s.paid);
+    tb_amount_format(escrow, d->job.escrow);
+    tb_amount_format(back, d->job.escrow - s.paid);
+    tb_amount_format(balance, b->balance[DEMO_BUYER]);
+    fprintf(d->term.out, "      buyer     paid %s of %s in escrow, %s came back, balance %s\n", paid, escrow, back, balance);
 }
 
-static err settle(demo *d, books *b, fault *f)
+static err settle(demo *d, demo_books *b, fault *f)
 {
     TRY(demo_net_close_job(&d->net, &d->job, f));
-    TRY(read_books(d, b, f));
+    TRY(demo_net_books(&d->net, b, f));
     if (!d->cli->json) {
         headline(d, 6, "Settlement");
         fprintf(d->term.out, "%" PRIu64 " leases paid, job closed\n", d->leases_paid);
@@ -453,6 +491,7 @@ static err settle(demo *d, books *b, fault *f)
             fprintf(d->term.out, "      %-9s answers %-4" PRIu64 " accepted %-4" PRIu64 " sampled %-4" PRIu64 " earned %s, balance %s%s\n",
                     who < DEMO_WORKERS ? d->net.account[DEMO_WORKER_A + who].name : "?", s.answers, s.accepted, s.sampled, paid, balance, s.banned ? " (banned)" : "");
         }
+        show_buyer(d, b);
         char part[6][TB_AMOUNT_TEXT];
         const uint64_t amounts[6] = { b->sum, b->supply.escrow, b->supply.bonds, b->supply.treasury, b->supply.minted, b->supply.burned };
         for (size_t i = 0; i < 6; i++)
@@ -471,6 +510,7 @@ static err write_receipts(demo *d, const char *dir, size_t *count, fault *f)
         const lease_note *n = &d->leases[i];
         if (!n->paid)
             continue;
+        TRY(go_on(f));
         tb_checked checked = { .hashes = 1, .sampled = n->sampled, .executed = n->executed };
         char path[TB_PATH_MAX + 32];
         snprintf(path, sizeof path, "%s/lease-%" PRIu64 ".receipt", dir, n->id);
@@ -485,13 +525,52 @@ static err write_receipts(demo *d, const char *dir, size_t *count, fault *f)
     return OK;
 }
 
+typedef struct result {
+    double      before, after, unigram, bigram, seconds;
+    size_t      receipts;
+    const char *receipt_dir, *genesis, *producer, *state_id;
+} result;
+
+static json_t *workers_json(const demo *d)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < DEMO_WORKERS; i++) {
+        tr_worker_status s;
+        tr_coordinator_worker(d->coordinator, i, &s);
+        json_array_append_new(list, json_pack("{s:s, s:I, s:I, s:I, s:b, s:o}", "name", d->net.account[DEMO_WORKER_A + i].name, "answers", (json_int_t)s.answers,
+                                              "accepted", (json_int_t)s.accepted, "sampled", (json_int_t)s.sampled, "banned", (int)s.banned, "paid_nblock",
+                                              rpc_json_u64(s.paid)));
+    }
+    return list;
+}
+
+static json_t *result_json(const demo *d, const result *r, const demo_books *b)
+{
+    char job[65];
+    base_hex_encode(job, d->job.id.b, 32);
+    json_t *o = json_pack("{s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:f, s:f, s:f, s:f, s:f}", "schema", "tb-demo-1", "seed", (json_int_t)d->net.seed, "job", job,
+                          "genesis", r->genesis, "producer", r->producer, "state_id", r->state_id, "home", d->net.home.dir, "validation_before_nats",
+                          r->before, "validation_nats", r->after, "unigram_nats", r->unigram, "bigram_nats", r->bigram, "seconds", r->seconds);
+    json_object_update_new(o, json_pack("{s:b, s:b, s:I, s:I, s:I, s:I, s:s, s:b}", "caught", (int)d->caught, "slashed", (int)d->slashed, "caught_step",
+                                        (json_int_t)d->caught_step, "caught_lease", (json_int_t)d->caught_lease, "redone_lease",
+                                        (json_int_t)d->redone_lease, "spoiled_undrawn", (json_int_t)d->undrawn, "evidence", d->evidence, "balanced",
+                                        (int)b->balanced));
+    json_object_update_new(o, json_pack("{s:I, s:I, s:I, s:s, s:o, s:o}", "leases_paid", (json_int_t)d->leases_paid, "sampled", (json_int_t)d->sampled,
+                                        "receipts", (json_int_t)r->receipts, "receipt_dir", r->receipt_dir, "bonds_nblock", rpc_json_u64(b->supply.bonds),
+                                        "workers", workers_json(d)));
+    return o;
+}
+
 static err run_demo(demo *d, fault *f)
 {
     double begun = term_now();
     TRY(open_data(d, f));
     TRY(start_network(d, f));
+    TRY(go_on(f));
     TRY(post_job(d, f));
+    TRY(go_on(f));
     TRY(start_coordinator(d, f));
+    TRY(go_on(f));
     double unigram, bigram, before = 0, after = 0;
     tr_dataset_entropy(&d->data, &unigram, &bigram);
     headline(d, 4, "Training");
@@ -505,7 +584,7 @@ static err run_demo(demo *d, fault *f)
     if (!d->cli->json)
         term_chart(&d->term, d->losses, d->n_losses, 8, "training loss in nats per token");
     show_cheat(d);
-    books b = { 0 };
+    demo_books b = { 0 };
     TRY(settle(d, &b, f));
     size_t receipts = 0;
     char receipt_dir[TB_PATH_MAX];
@@ -518,11 +597,7 @@ static err run_demo(demo *d, fault *f)
     base_hex_encode(genesis, d->net.genesis.b, 32);
     base_hex_encode(producer, d->net.account[DEMO_PRODUCER].key.b, 32);
     if (d->cli->json) {
-        tb_print_json(json_pack("{s:s, s:I, s:f, s:f, s:f, s:f, s:b, s:b, s:I, s:I, s:I, s:s, s:s, s:s, s:s, s:s, s:f}", "schema", "tb-demo-1", "seed",
-                                (json_int_t)d->net.seed, "validation_before_nats", before, "validation_nats", after, "unigram_nats", unigram, "bigram_nats", bigram, "caught", (int)d->caught,
-                                "slashed", (int)d->slashed, "leases_paid", (json_int_t)d->leases_paid, "sampled", (json_int_t)d->sampled, "receipts",
-                                (json_int_t)receipts, "receipt_dir", receipt_dir, "genesis", genesis, "producer", producer, "state_id", state_id, "home",
-                                d->net.home.dir, "seconds", term_now() - begun));
+        tb_print_json(result_json(d, &(result){ before, after, unigram, bigram, term_now() - begun, receipts, receipt_dir, genesis, producer, state_id }, &b));
         return OK;
     }
     fprintf(d->term.out, "      bigram entropy of the validation text: %.3f nats\n", bigram);
@@ -539,8 +614,14 @@ int cmd_demo(const tb_cli *cli)
     struct sigaction stop = { .sa_handler = on_signal };
     sigaction(SIGINT, &stop, NULL);
     sigaction(SIGTERM, &stop, NULL);
+    sigaction(SIGHUP, &stop, NULL);
+    signal(SIGPIPE, SIG_IGN);
     fault f = { 0 };
     err e = run_demo(&d, &f);
+    if (e != OK && stopped) { /* a terminal's Ctrl-C reaches the node, too: that it no longer answers is not the reason */
+        e = fail(&f, ERR_INTERRUPTED, "demo", 0);
+        term_clear(&d.term);
+    }
     int code = e == OK ? 0 : tb_report(cli, e, "demo", &f);
     if (d.coordinator)
         tr_coordinator_stop(d.coordinator);

@@ -35,6 +35,7 @@ typedef struct trainer {
     double       *losses;   /* nats per token, one a step of this run */
     size_t        n_losses;
     double        started, last_validation;
+    hash256       state_id; /* over the state and the model of its last step, as everywhere: the next step's model is not trained on yet */
 } trainer;
 
 static double nats(int64_t loss_q16, uint64_t tokens)
@@ -118,6 +119,7 @@ static err trainer_open(trainer *t, fault *f)
     err e = bt_backend_cpu.open(&t->device, 0, (unsigned)tb_uint(cli, "threads"));
     if (e != OK)
         return fail(f, e, "threads", tb_uint(cli, "threads"));
+    t->at.state.pool = t->device->pool;
     TRY(bt_gpt_new(&t->gpt, &shape, t->device, f));
     TRY(bt_model_init(&t->model, &shape, f));
     t->batch = (uint32_t)batch;
@@ -159,9 +161,7 @@ static err publish(trainer *t, fault *f)
 {
     if (bt_state_calibrates(&t->at.state))
         TRY(calibrate(t, f));
-    TRY(bt_state_publish(&t->at.state, &t->at.fractions, &t->model, bt_gpt_tables(t->gpt), f));
-    t->at.model = t->model.id;
-    return OK;
+    return bt_state_publish(&t->at.state, &t->at.fractions, &t->model, bt_gpt_tables(t->gpt), f);
 }
 
 /* One step; a step that ends in RANGE is repeated with new fractions. */
@@ -255,6 +255,7 @@ static err checkpoint(trainer *t, fault *f)
 {
     const char *dir = tb_text(t->cli, "dir");
     hash256 id;
+    t->at.model = t->model.id;
     return *dir ? tr_checkpoint_save(dir, &t->at, &id, f) : OK;
 }
 
@@ -262,6 +263,8 @@ static err run(trainer *t, fault *f)
 {
     uint64_t total = t->at.schedule.total_steps, every = tb_uint(t->cli, "every");
     t->started = term_now();
+    t->model.id = t->at.model; /* of the step before, where this run goes on from one */
+    t->state_id = bt_state_id(&t->at.state, &t->model);
     TRY(publish(t, f));
     TRY(show_sample(t, "before: ", f));
     trace_writer trace = { 0 };
@@ -278,9 +281,10 @@ static err run(trainer *t, fault *f)
             return e;
         bool look = t->at.state.step % (every ? every : total) == 0 || last;
         if (look) {
+            t->state_id = bt_state_id(&t->at.state, &t->model);
+            TRY(checkpoint(t, f));
             TRY(publish(t, f));
             TRY(validate(t, &t->last_validation, f));
-            TRY(checkpoint(t, f));
         }
         char line[120];
         double seconds = term_now() - t->started;
@@ -325,9 +329,8 @@ int cmd_train(const tb_cli *cli)
         e = tr_st_export_master(tb_text(cli, "export"), &t.model.shape, t.at.state.master, &f);
     int code = 0;
     if (e == OK) {
-        hash256 id = bt_state_id(&t.at.state, &t.model);
         char state_id[65], model_id[65];
-        base_hex_encode(state_id, id.b, 32);
+        base_hex_encode(state_id, t.state_id.b, 32);
         base_hex_encode(model_id, t.model.id.b, 32);
         if (cli->json) {
             print_result(&t, state_id, model_id);

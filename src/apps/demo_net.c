@@ -3,6 +3,7 @@
 
 #include "apps/genesis_local.h"
 #include "apps/term.h"
+#include "apps/train_ledger.h"
 #include "base/int.h"
 #include "crypto/blake3.h"
 #include "crypto/keystore.h"
@@ -211,8 +212,8 @@ err demo_net_job(demo_net *n, demo_job *job, const tr_dataset *data, fault *f)
     job->price = BLOCK / 4;
     job->price_sequences = 64;
     uint64_t total = job->steps * job->batch_size;
-    TRY(mul_div_u64(&job->escrow, total, job->price, job->price_sequences, ROUND_UP));
-    job->escrow += BLOCK; /* leases are priced one by one, each rounded */
+    TRY(mul_div_u64(&job->quote, total, job->price, job->price_sequences, ROUND_UP));
+    job->escrow = job->quote + BLOCK; /* leases are priced one by one, each rounded */
     TRY(tb_ledger_refresh(&n->ledger, f));
     job->expiry_height = n->ledger.height + 100000;
     const demo_account *buyer = &n->account[DEMO_BUYER];
@@ -249,4 +250,20 @@ err demo_net_close_job(demo_net *n, const demo_job *job, fault *f)
     chain_tx tx = { .type = CHAIN_TX_JOB_CLOSE };
     tx.payload.job_close.job = job->id;
     return run(n, DEMO_BUYER, &tx, NULL, f);
+}
+
+err demo_net_books(demo_net *n, demo_books *b, fault *f)
+{
+    *b = (demo_books){ 0 };
+    chain_key key = chain_key_supply();
+    TRY(tb_ledger_row(&n->ledger, &b->supply, CHAIN_TABLE_SUPPLY, chain_key_bytes(&key), f));
+    for (size_t i = 0; i < DEMO_ACCOUNTS; i++) {
+        tb_account a;
+        TRY(tb_ledger_account(&n->ledger, &a, &n->account[i].address, f));
+        b->balance[i] = a.balance;
+        b->sum += a.balance;
+    }
+    b->balanced = b->sum == b->supply.balances &&
+                  b->sum + b->supply.escrow + b->supply.bonds + b->supply.treasury == b->supply.minted - b->supply.burned;
+    return OK;
 }

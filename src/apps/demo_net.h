@@ -6,6 +6,7 @@
 #define APPS_DEMO_NET_H
 
 #include "apps/ledger.h"
+#include "chain/state.h"
 #include "numerics/config.h"
 #include "torch/optim.h"
 #include "train/dataset.h"
@@ -51,7 +52,7 @@ typedef struct demo_job {
     hash256     start_weights; /* BLAKE3 of the initial master weights */
     /* set by demo_net_job */
     hash256     id;
-    uint64_t    escrow, price, price_sequences, expiry_height;
+    uint64_t    quote, escrow, price, price_sequences, expiry_height;
     uint64_t    bid[DEMO_WORKERS];
 } demo_job;
 
@@ -60,6 +61,15 @@ err demo_net_job(demo_net *n, demo_job *job, const tr_dataset *data, fault *f) M
 
 /* Closes the job when all of it is paid: the rest of the escrow goes back. */
 err demo_net_close_job(demo_net *n, const demo_job *job, fault *f) MUST_USE;
+
+/* What everybody has, and whether it adds up: balances + escrow + bonds + treasury = minted - burned. */
+typedef struct demo_books {
+    uint64_t         balance[DEMO_ACCOUNTS], sum;
+    chain_row_supply supply;
+    bool             balanced;
+} demo_books;
+
+err demo_net_books(demo_net *n, demo_books *b, fault *f) MUST_USE;
 
 /* This program with arguments (NULL-terminated, without the program's name); output to /dev/null, errors to `log`. */
 err demo_spawn(pid_t *out, const char *const *args, const char *log, fault *f) MUST_USE;
