@@ -99,9 +99,9 @@ def main(tb, tests):
         try:
             test(kit)
             print(f"ok {test.__name__} ({time.monotonic() - began:.1f} s)", flush=True)
-        except (Failed, subprocess.TimeoutExpired) as e:
+        except (Failed, subprocess.TimeoutExpired, OSError, KeyError, ValueError) as e:
             failed += 1
-            print(f"FAILED {test.__name__}: {e}", flush=True)
+            print(f"FAILED {test.__name__}: {e!r}" if not isinstance(e, Failed) else f"FAILED {test.__name__}: {e}", flush=True)
         finally:
             kit.close()
     print(f"{len(tests) - failed} passed, {failed} failed")
