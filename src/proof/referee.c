@@ -172,8 +172,6 @@ static err decide_gradient(pf_verdict *out, referee *r, const pf_context *c, con
     uint32_t tensor = e->tensor - PF_GRADIENT;
     pf_verdict v = { .tensor = e->tensor, .sequence = e->sequence, .element = e->element };
     pf_element x;
-    if (s->range)
-        return fail(f, ERR_EVIDENCE, "RANGE was attested: there is no gradient", e->element);
     TRY(pf_gradient_eval(&x, c, source, s->from, s->to, tensor, e->element, f));
     uint32_t cols = num_tensor_describe(&r->model.shape, tensor).cols;
     TRY(read_opened(&r->gradient, r->gradient_count, tensor, 0, (uint32_t)(e->element / cols), (uint32_t)(e->element % cols),
@@ -185,17 +183,30 @@ static err decide_gradient(pf_verdict *out, referee *r, const pf_context *c, con
     return OK;
 }
 
+/* RANGE of an element that no check can fail at: outside the model, or of a tensor without a domain. There is nothing to
+ * recompute, and where the relation needs tokens there would be no way to. */
+static bool range_is_impossible(const num_shape *shape, const pf_statement *s)
+{
+    num_trace_tensor t;
+    return num_trace_find(&t, NULL, shape, s->range_tensor) != OK || s->range_index >= (uint64_t)t.rows * t.cols ||
+           !pf_slot_has_domain(t.id % 64);
+}
+
 static err decide(pf_verdict *out, referee *r, const pf_evidence *e, const pf_statement *s, fault *f)
 {
     pf_source source = { r, read_trace, read_weight };
     pf_context c = { .model = &r->model, .sequence = e->sequence, .tokens = s->tokens,
                      .dither_seed = num_dither_seed(&s->job_id, &s->model_id, s->step) };
     pf_verdict v = { .tensor = e->tensor, .sequence = e->sequence, .element = e->element };
-    if (e->tensor >= PF_GRADIENT)
-        return decide_gradient(out, r, &c, &source, e, s, f);
     if (s->range) {
         if (e->tensor != s->range_tensor || e->sequence != s->range_sequence || e->element != s->range_index)
             return fail(f, ERR_EVIDENCE, "RANGE was attested for another element", e->element);
+        if (range_is_impossible(&r->model.shape, s)) {
+            *out = v;
+            return OK;
+        }
+    } else if (e->tensor >= PF_GRADIENT) {
+        return decide_gradient(out, r, &c, &source, e, s, f);
     } else {
         num_trace_tensor t;
         if (num_trace_find(&t, NULL, &r->model.shape, e->tensor) != OK || e->element >= (uint64_t)t.rows * t.cols)

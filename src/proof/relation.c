@@ -49,10 +49,10 @@ static bounds honest(const eval *v, uint32_t slot)
         return symmetric((int64_t)(2 * s->layers + 1) * k->d_g);
     case NUM_EE:
         return (bounds){ 0, k->q_max };
-    case NUM_ZSUM:
-        return (bounds){ 1, (int64_t)s->context * k->q_max };
+    case NUM_ZSUM: /* the row's maximum adds Q */
+        return (bounds){ k->q_max, (int64_t)s->context * k->q_max };
     case NUM_RSUM:
-        return (bounds){ 0, (int64_t)2 << k->f_R };
+        return (bounds){ 0, num_softmax_R(k->q_max, k->f_R, k->f_dl) };
     case NUM_R1: case NUM_R2:
         return (bounds){ 0, (int64_t)1 << (k->f_r + 9) };
     case NUM_M1: case NUM_M2:
@@ -61,10 +61,10 @@ static bounds honest(const eval *v, uint32_t slot)
         return symmetric((int64_t)k->head_dim * k->q_max * k->q_max);
     case NUM_EL:
         return (bounds){ 0, k->q_l };
-    case NUM_ZL:
-        return (bounds){ 1, (int64_t)s->vocab * k->q_l };
-    case NUM_RL:
-        return (bounds){ 0, (int64_t)1 << k->n_l };
+    case NUM_ZL: /* the row's maximum adds Q_l */
+        return (bounds){ k->q_l, (int64_t)s->vocab * k->q_l };
+    case NUM_RL: /* el RL, both hostile, must stay within 2^62 */
+        return (bounds){ 0, num_loss_R(k->q_l, k->n_l) };
     default: /* operands */
         return symmetric(k->q_max);
     }
@@ -427,6 +427,17 @@ static pf_element attention_gradient(eval *v)
 }
 
 /* ---- one element ---- */
+
+bool pf_slot_has_domain(uint32_t slot)
+{
+    switch (slot) {
+    case NUM_X: case NUM_XMID: case NUM_R1: case NUM_R2: case NUM_EE: case NUM_EL: case NUM_ZSUM: case NUM_RSUM: case NUM_ZL:
+    case NUM_RL: case NUM_LOSS: case NUM_GG: case NUM_CC: case NUM_GX:
+        return false;
+    default:
+        return true;
+    }
+}
 
 static pf_element relation(eval *v)
 {

@@ -36,6 +36,9 @@ typedef struct pf_element {
 err pf_relation_eval(pf_element *out, const pf_context *c, const pf_source *source, uint32_t tensor_id, uint64_t element,
                      fault *f) MUST_USE;
 
+/* Whether elements of a slot of the trace are checked against a domain at all (sections 4 and 5), so that RANGE may name one. */
+bool pf_slot_has_domain(uint32_t slot);
+
 /* Element `element` of the lease's gradient of weight tensor `weight`, over its sequences [from, to): exact, so never RANGE.
  * ERR_UNSUPPORTED for the token embedding, which depends on all tokens of the lease. */
 err pf_gradient_eval(pf_element *out, const pf_context *c, const pf_source *source, uint64_t from, uint64_t to, uint32_t weight,

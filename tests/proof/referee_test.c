@@ -448,6 +448,86 @@ static void a_false_range_is_proved(void **state)
     world_free(w);
 }
 
+/* RANGE where no check exists would be pay without work if only a recomputed element could refute it. */
+static void an_impossible_range_is_proved_without_openings(void **state)
+{
+    (void)state;
+    world *w = world_new(small);
+    file *evidence = malloc(sizeof *evidence);
+    const uint32_t q = NUM_TENSOR_ID(1, NUM_QQ), L = small.layers;
+    num_trace_tensor t;
+    assert_int_equal(num_trace_find(&t, NULL, &small, q), OK);
+    const uint64_t size = (uint64_t)t.rows * t.cols;
+    const struct {
+        uint32_t tensor;
+        uint64_t index;
+    } impossible[] = {
+        { q, size }, { q, UINT64_MAX }, { NUM_TENSOR_ID(L + 1, NUM_QQ), 0 }, { NUM_TENSOR_ID(L, NUM_QQ), 0 }, { UINT32_MAX, 0 },
+        { PF_GRADIENT + 2, 0 }, { NUM_TENSOR_ID(0, NUM_X), 0 }, { NUM_TENSOR_ID(L, NUM_LOSS), 0 }, { NUM_TENSOR_ID(0, NUM_GG), 1 },
+    };
+    for (size_t i = 0; i < COUNT_OF(impossible); i++) {
+        pf_evidence e = { .tensor = impossible[i].tensor, .sequence = FROM, .element = impossible[i].index };
+        assert_int_equal(num_model_header_encode(evidence->model, sizeof evidence->model, &w->header, &e.model), OK);
+        pf_statement s = statement_of(w);
+        s.tokens = NULL;
+        s.range = true;
+        s.range_tensor = e.tensor;
+        s.range_sequence = FROM;
+        s.range_index = e.element;
+        pf_verdict v;
+        assert_int_equal(pf_referee_check(&v, &e, &s, NULL), OK);
+        e.sequence++; /* not what was attested */
+        assert_int_equal(pf_referee_check(&v, &e, &s, NULL), ERR_EVIDENCE);
+        e.sequence--;
+        s.range = false; /* NORMAL was attested: the same file shows nothing */
+        assert_int_not_equal(pf_referee_check(&v, &e, &s, NULL), OK);
+    }
+    /* A possible one still needs its element. */
+    pf_evidence e = { .tensor = q, .sequence = FROM, .element = size - 1 };
+    assert_int_equal(num_model_header_encode(evidence->model, sizeof evidence->model, &w->header, &e.model), OK);
+    pf_statement s = statement_of(w);
+    s.range = true;
+    s.range_tensor = q;
+    s.range_sequence = FROM;
+    s.range_index = size - 1;
+    pf_verdict v;
+    assert_int_equal(pf_referee_check(&v, &e, &s, NULL), ERR_EVIDENCE);
+    free(evidence);
+    world_free(w);
+}
+
+/* A worker may commit any bytes: reciprocals that no sum has must be refused before they are multiplied. */
+static err hostile_trace(void *ctx, uint32_t id, uint64_t sequence, uint32_t row, uint32_t col, int64_t *out, fault *f)
+{
+    const num_const *k = ctx;
+    (void)sequence, (void)row, (void)col, (void)f;
+    *out = id % 64 == NUM_RL ? (int64_t)1 << k->n_l : id % 64 == NUM_RSUM ? (int64_t)2 << k->f_R : id % 64 == NUM_EL ? k->q_l : k->q_max;
+    return OK;
+}
+
+static err any_weight(void *ctx, uint32_t tensor, uint32_t row, uint32_t col, int64_t *out, fault *f)
+{
+    const num_const *k = ctx;
+    (void)tensor, (void)row, (void)col, (void)f;
+    *out = k->q_max;
+    return OK;
+}
+
+static void hostile_reciprocals_are_refused(void **state)
+{
+    (void)state;
+    world *w = world_new((num_shape){ 19, 8, 16, 1, 2, 16, NUM_WIDE });
+    num_const k;
+    assert_int_equal(num_const_of(&k, &w->shape, NULL), OK);
+    pf_source source = { &k, hostile_trace, any_weight };
+    const uint32_t ids[] = { NUM_TENSOR_ID(1, NUM_DL), NUM_TENSOR_ID(0, NUM_OO), NUM_TENSOR_ID(0, NUM_DP) };
+    for (size_t i = 0; i < COUNT_OF(ids); i++) {
+        pf_element x;
+        assert_int_equal(pf_relation_eval(&x, &w->context, &source, ids[i], 3, NULL), ERR_EVIDENCE);
+    }
+    world_free(w);
+}
+
 /* Forged evidence against an honest worker: whatever byte is changed, it does not hold. */
 static void damage_never_convicts(void **state)
 {
@@ -492,6 +572,8 @@ int main(void)
         cmocka_unit_test(evidence_fits_at_width_128),
         cmocka_unit_test(without_tokens),
         cmocka_unit_test(a_false_range_is_proved),
+        cmocka_unit_test(an_impossible_range_is_proved_without_openings),
+        cmocka_unit_test(hostile_reciprocals_are_refused),
         cmocka_unit_test(damage_never_convicts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
