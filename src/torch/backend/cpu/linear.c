@@ -99,14 +99,16 @@ err cpu_linear(cpu_device *dev, const bt_linear_args *a)
     return e;
 }
 
-/* Long sums over tokens go in pieces, so that the packing scratch does not grow with the batch. */
-enum { OUTER_K = 4096 };
+/* Long sums over tokens go in equal pieces, so that the packing scratch does not grow with the batch; where the model's own products need
+ * longer sums, pieces are as long. */
+enum { OUTER_K = 768 };
 
 err cpu_outer(cpu_device *dev, const bt_outer_args *a)
 {
-    size_t rows = (size_t)a->x.shape[0];
-    for (size_t k0 = 0; k0 < rows; k0 += OUTER_K) {
-        size_t k = rows - k0 < OUTER_K ? rows - k0 : OUTER_K;
+    size_t rows = (size_t)a->x.shape[0], most = dev->ws_k > OUTER_K ? dev->ws_k : OUTER_K;
+    size_t pieces = (rows + most - 1) / most, piece = pieces ? (rows + pieces - 1) / pieces : 0;
+    for (size_t k0 = 0; k0 < rows; k0 += piece) {
+        size_t k = rows - k0 < piece ? rows - k0 : piece;
         TRY(cpu_need_ws(dev, k));
         bt_gemm_view x = view_of(&a->x), dy = view_of(&a->dy);
         bt_gemm_term term = { .a = { .p = x.p + (ptrdiff_t)k0 * x.row, .row = x.col, .col = x.row },
