@@ -321,6 +321,8 @@ static void job_post_refusals(void **state)
     REFUSE(price, 0, ERR_RANGE);
     REFUSE(price_sequences, 0, ERR_RANGE);
     REFUSE(level_min, 0, ERR_RANGE);
+    REFUSE(level_min, CHAIN_LEVEL_LINEAR, ERR_UNSUPPORTED); /* no proof is verified yet */
+    REFUSE(level_min, CHAIN_LEVEL_FULL, ERR_UNSUPPORTED);
     REFUSE(escrow, 3999, ERR_FUNDS);
     REFUSE(escrow, KIT_BALANCE, ERR_FUNDS);
     REFUSE(expiry_height, 1, ERR_EXPIRED);
@@ -511,6 +513,8 @@ static void receipt_refusals(void **state)
     REFUSE(a.proof.b[0] = 1, 1, ERR_RANGE);
     REFUSE(a.level = 0, 1, ERR_RANGE);
     REFUSE(a.level = CHAIN_LEVEL_LINEAR, 1, ERR_RANGE); /* without a proof */
+    REFUSE((a.level = CHAIN_LEVEL_FULL, a.proof.b[0] = 1), 1, ERR_UNSUPPORTED); /* with a claim that nobody checks */
+    REFUSE((l.level_min = CHAIN_LEVEL_FULL, a.level = CHAIN_LEVEL_FULL, a.proof.b[0] = 1), 1, ERR_UNSUPPORTED);
     REFUSE(a.spec_version++, 1, ERR_VERSION);
     REFUSE(a.tokens--, 1, ERR_RANGE);
     REFUSE(a.result = CHAIN_RESULT_RANGE, 1, ERR_RANGE); /* with a gradient */
@@ -610,6 +614,11 @@ static void sampled_job(void **state)
     leave = kit_tx(&k, 1, CHAIN_TX_WORKER_WITHDRAW, 0);
     EXPECT(&k, &leave, 1, ERR_STATE);
     assert_int_equal(kit_pay(&k, KIT_COORDINATOR, &job, &r[2], 1), OK);
+    /* Nor may it leave with the pay in the same breath: evidence has the whole delay after the last payment. */
+    for (unsigned i = 0; i < 2; i++) {
+        leave = kit_tx(&k, 1, CHAIN_TX_WORKER_WITHDRAW, 0);
+        EXPECT(&k, &leave, 1, ERR_STATE);
+    }
     leave = kit_tx(&k, 1, CHAIN_TX_WORKER_WITHDRAW, 0);
     EXPECT(&k, &leave, 1, OK);
     assert_int_equal(kit_commit_trace(&k, KIT_COORDINATOR, &job, &r[3], 1), ERR_STATE); /* it left */
@@ -703,12 +712,17 @@ static void slashed_worker_takes_no_work(void **state)
     (void)state;
     kit k;
     kit_start(&k, strict_bond);
-    hash256 job = kit_post_job(&k, 2, 0);
+    hash256 job = kit_post_job(&k, 3, 0);
     kit_add_worker(&k, 1, &job);
-    chain_lease l = kit_lease(&k, &job, 1, 1, 0, 8);
-    chain_attestation a = kit_attestation(&l);
-    chain_receipt r = kit_receipt(&l, &a, 1);
+    chain_lease l = kit_lease(&k, &job, 1, 1, 0, 8), honest = kit_lease(&k, &job, 1, 2, 8, 16), late = kit_lease(&k, &job, 1, 3, 16, 24);
+    chain_attestation a = kit_attestation(&l), b = kit_attestation(&honest), c = kit_attestation(&late);
+    chain_receipt r = kit_receipt(&l, &a, 1), rb = kit_receipt(&honest, &b, 1), rc = kit_receipt(&late, &c, 1);
+    assert_int_equal(kit_commit_trace(&k, 1, &job, &rb, 1), OK);
     assert_int_equal(run_slash(&k, 3, &job, &r, kit_evidence(&l, &a)), OK);
+    /* What stood on the chain with the bond behind it is paid; what comes now has nothing behind it. */
+    assert_int_equal(kit_pay(&k, KIT_COORDINATOR, &job, &rb, 1), OK);
+    assert_int_equal(kit_pay(&k, KIT_COORDINATOR, &job, &rc, 1), ERR_BOND);
+    assert_int_equal(kit_commit_trace(&k, 1, &job, &rc, 1), ERR_BOND);
     hash256 other = kit_post_job(&k, 1, 0);
     assert_int_equal(run_bid(&k, 1, &other, 1000, 4), ERR_BOND);
     kit_stop(&k);

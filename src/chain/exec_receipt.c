@@ -28,8 +28,8 @@ static err receipt_open(const exec *x, receipt *r, const hash256 *job_id, const 
     return OK;
 }
 
-/* What the job and the accepted bid allow the lease to say. */
-static err receipt_check_terms(const exec *x, const receipt *r, const chain_row_job *job, fault *f)
+/* What the job and the accepted bid allow the lease to say. `fresh`: it comes to the chain now, so there must be a bond behind it. */
+static err receipt_check_terms(const exec *x, const receipt *r, const chain_row_job *job, bool fresh, fault *f)
 {
     const chain_lease *l = &r->lease;
     uint64_t sequences = l->to - l->from, price_max;
@@ -39,6 +39,9 @@ static err receipt_check_terms(const exec *x, const receipt *r, const chain_row_
         return fail(f, ERR_STALE, "lease.step", l->step);
     if (l->level_min < job->level_min)
         return fail(f, ERR_LEVEL, "lease.level_min", l->level_min);
+    /* Nothing on this chain, nor beside it, verifies a proof yet: paying such a claim would put a level on record that nobody checked. */
+    if (r->attestation.level > CHAIN_LEVEL_REFEREED)
+        return fail(f, ERR_UNSUPPORTED, "attestation.level", r->attestation.level);
     if (l->expiry_height > job->expiry_height)
         return fail(f, ERR_EXPIRED, "lease.expiry_height", l->expiry_height);
     chain_key worker_key = chain_key_address(&r->worker);
@@ -51,6 +54,8 @@ static err receipt_check_terms(const exec *x, const receipt *r, const chain_row_
     const chain_row_bid *bid = chain_row_get(x->c, CHAIN_TABLE_BID, &bid_key);
     if (!bid || bid->status != CHAIN_BID_ACCEPTED)
         return fail(f, ERR_PERMISSION, "lease.worker", 0);
+    if (fresh && w->bond < param(x->c, CHAIN_PARAM_WORKER_BOND_MIN))
+        return fail(f, ERR_BOND, "worker.bond", w->bond);
     if (sequences > bid->capacity)
         return fail(f, ERR_LIMIT, "lease.to", l->to);
     TRY(mul_div_u64(&price_max, bid->price, sequences, job->price_sequences, ROUND_UP));
@@ -109,7 +114,7 @@ err chain_exec_trace_commit(exec *x, const chain_tx_trace_commit *p, fault *f)
         TRY(receipt_open(x, &r, &p->job, job, items[i].lease, items[i].attestation, f));
         if (!chain_job_sender_leads(x, job) && !cr_address_equal(&x->sender, &r.worker))
             return fail(f, ERR_PERMISSION, "trace_commit.sender", i);
-        TRY(receipt_check_terms(x, &r, job, f));
+        TRY(receipt_check_terms(x, &r, job, true, f));
         if (x->height > r.lease.expiry_height)
             return fail(f, ERR_EXPIRED, "lease.expiry_height", r.lease.expiry_height);
         if (lease_find(x, &r))
@@ -194,6 +199,11 @@ static err pay(const exec *x, const receipt *r, chain_row_job *job, chain_row_le
     if (row->status == CHAIN_LEASE_COMMITTED)
         TRY(checked_sub_u64(&w->live_leases, w->live_leases, 1));
     TRY(checked_add_u64(&w->leases_paid, w->leases_paid, 1));
+    /* Evidence must find a bond for a while after every payment, not only after the last word of who leaves. */
+    uint64_t bond_until;
+    TRY(checked_add_u64(&bond_until, x->height, param(c, CHAIN_PARAM_WORKER_UNBOND)));
+    if (w->status == CHAIN_WORKER_LEAVING && w->withdraw_height < bond_until)
+        w->withdraw_height = bond_until;
     row->status = CHAIN_LEASE_PAID;
     row->settle_height = x->height;
     row->gross = gross;
@@ -221,8 +231,8 @@ err chain_exec_receipt_pay(exec *x, const chain_tx_receipt_pay *p, fault *f)
     for (size_t i = 0; i < count; i++) {
         receipt r;
         TRY(receipt_open(x, &r, &p->job, job, items[i].lease, items[i].attestation, f));
-        TRY(receipt_check_terms(x, &r, job, f));
         const chain_row_lease *row = lease_find(x, &r);
+        TRY(receipt_check_terms(x, &r, job, !row, f));
         TRY(check_payable(x, &r, job, row, f));
         TRY(cover(x, &r.lease, f));
         chain_key key = chain_key_numbered(&r.lease.job, r.lease.lease_id);
