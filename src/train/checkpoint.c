@@ -297,8 +297,11 @@ static err check_array(const bt_state *s, array a, uint64_t elements, const hash
     TRY(array_hash(&got, s, a, elements, f));
     if (!hash256_equal(&got, want))
         return fail(f, ERR_HASH, names[a], 0);
+    /* The ranges that num_adam_step keeps and needs (numerics/data.h). */
+    const int64_t m_max = (int64_t)1 << 35, v_max = (int64_t)1 << 62;
     for (uint64_t i = 0; i < elements; i++)
-        if ((a == ARRAY_MASTER && s->master[i] == INT32_MIN) || (a == ARRAY_V && s->v[i] < 0))
+        if ((a == ARRAY_MASTER && s->master[i] == INT32_MIN) || (a == ARRAY_V && (s->v[i] < 0 || s->v[i] > v_max)) ||
+            (a == ARRAY_M && (s->m[i] < -m_max || s->m[i] > m_max)))
             return fail(f, ERR_RANGE, names[a], i);
     return OK;
 }

@@ -29,7 +29,7 @@ static int setup(void **state)
     for (uint64_t i = 0; i < elements; i++) {
         s = s * 6364136223846793005u + 1442695040888963407u;
         made.state.master[i] = (int32_t)(s >> 33) - (1 << 30);
-        made.state.m[i] = (int64_t)s >> 20;
+        made.state.m[i] = (int64_t)s >> 28;
         made.state.v[i] = (int64_t)(s >> 10);
     }
     return 0;
