@@ -551,6 +551,35 @@ static void receipt_refusals(void **state)
     kit_stop(&k);
 }
 
+/* A price that does not divide: every one of the smallest leases is paid at its greatest price, the last one too. */
+static void escrow_suffices_however_the_job_is_cut(void **state)
+{
+    (void)state;
+    kit k;
+    kit_start(&k, NULL);
+    hash256 model_job = kit_post_job(&k, 1, 0);
+    chain_tx post = kit_tx(&k, 0, CHAIN_TX_JOB_POST, 0);
+    post.payload.job_post = (chain_tx_job_post){
+        .coordinator = kit_public(KIT_COORDINATOR), .model_parameters = 1000, .width = 32, .layers = 1, .heads = 2, .context = 64,
+        .vocabulary = 73, .operand_bits = 12, .batch_size = 8, .steps = 1, .gradient_format = 1, .sequences_total = 8, .price = 1000,
+        .price_sequences = 3, .level_min = CHAIN_LEVEL_REFEREED, .escrow = 2667,
+        .expiry_height = chain_job(k.c, &model_job)->expiry_height };
+    assert_int_equal(kit_run(&k, &post, 0), OK);
+    hash256 job = k.last_id;
+    kit_add_worker(&k, 1, &job);
+    for (unsigned i = 0; i < 8; i++) {
+        chain_lease l = kit_lease(&k, &job, 1, i, i, i + 1);
+        for (l.price = 334; l.price >= 333; l.price--) {
+            chain_attestation a = kit_attestation(&l);
+            chain_receipt r = kit_receipt(&l, &a, 1);
+            assert_int_equal(kit_pay(&k, KIT_COORDINATOR, &job, &r, 1), l.price == 333 ? OK : ERR_RANGE);
+        }
+    }
+    assert_int_equal(chain_job(k.c, &job)->escrow, 2667 - 8 * 333);
+    audit(&k);
+    kit_stop(&k);
+}
+
 static void sampled_job(void **state)
 {
     (void)state;
@@ -750,7 +779,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(check_window),         cmocka_unit_test(failed_tx_leaves_nothing), cmocka_unit_test(identity),
     cmocka_unit_test(workers),              cmocka_unit_test(job_post_refusals),    cmocka_unit_test(bids_and_matches),
     cmocka_unit_test(pays_once_and_closes), cmocka_unit_test(refund_after_expiry),  cmocka_unit_test(receipt_refusals),
-    cmocka_unit_test(sampled_job),          cmocka_unit_test(sample_rate),          cmocka_unit_test(slashing),
+    cmocka_unit_test(escrow_suffices_however_the_job_is_cut), cmocka_unit_test(sampled_job),          cmocka_unit_test(sample_rate),          cmocka_unit_test(slashing),
     cmocka_unit_test(slashed_worker_takes_no_work), cmocka_unit_test(no_referee),
 };
 

@@ -58,7 +58,8 @@ static err receipt_check_terms(const exec *x, const receipt *r, const chain_row_
         return fail(f, ERR_BOND, "worker.bond", w->bond);
     if (sequences > bid->capacity)
         return fail(f, ERR_LIMIT, "lease.to", l->to);
-    TRY(mul_div_u64(&price_max, bid->price, sequences, job->price_sequences, ROUND_UP));
+    /* Rounded down, so that leases over disjoint ranges never ask for more than the escrow holds, however the job is cut. */
+    TRY(mul_div_u64(&price_max, bid->price, sequences, job->price_sequences, ROUND_DOWN));
     if (l->price > price_max)
         return fail(f, ERR_RANGE, "lease.price", l->price);
     if (r->attestation.tokens != sequences * job->context)
