@@ -3,7 +3,8 @@
 
 #include "base/port/file.h"
 #include "train/exec.h"
-#include "train/gradient.h"
+#include "torch/backend.h"
+#include "train/gradient_root.h"
 #include "train/store.h"
 #include "train/trace_root.h"
 
@@ -115,7 +116,7 @@ static err compute(work *w, tb_recheck *out, const tb_receipt *r, fault *f)
         return result.tensor == a->range_tensor && result.sequence == a->range_sequence && result.index == a->range_index
                    ? OK : fail(f, ERR_CHEAT, "attestation.range_tensor", result.tensor);
     TRY(tr_trace_root(&w->trace, &out->trace_root, f));
-    out->gradient = tr_gradient_hash(w->gradient, out->parameters);
+    TRY(tr_gradient_root(&out->gradient, &w->model.shape, w->gradient, w->exec.device->pool, f));
     if (!hash256_equal(&out->trace_root, &a->trace_root))
         return fail(f, ERR_CHEAT, "attestation.trace_root", 0);
     if (!hash256_equal(&out->gradient, &a->gradient))

@@ -18,7 +18,7 @@ typedef struct tb_recheck {
 } tb_recheck;
 
 /* Model file against the lease's model id, shape against the job, tokens against the job's data set id, then the lease once more:
- * gradient hash, trace root and result against the attestation. ERR_NOT_FOUND: a file is missing; ERR_HASH, ERR_CHEAT name what
+ * gradient root, trace root and result against the attestation. ERR_NOT_FOUND: a file is missing; ERR_HASH, ERR_CHEAT name what
  * differs; the codes of the decoders, mapped to exit code 8 as in receipt.h. */
 err tb_receipt_recheck(tb_recheck *out, const tb_receipt *r, const char *dir, unsigned threads, fault *f) MUST_USE;
 

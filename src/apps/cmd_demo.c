@@ -119,7 +119,7 @@ static bool was_spoiled(const demo *d, const tr_event *e)
     chain_lease lease;
     chain_signed s;
     tr_spoil spoil;
-    const tr_cheat cheat = { .seed = d->net.seed, .rate_ppm = CHEAT_RATE_PPM };
+    const tr_cheat cheat = { .seed = d->net.seed, .rate_ppm = CHEAT_RATE_PPM, .gradient_ppm = TR_GRADIENT_PPM };
     if (worker_index(d, e->worker) != DEMO_WORKERS - 1 || chain_lease_decode(&lease, &s, e->lease, NULL) != OK)
         return false;
     tr_spoil_choose(&spoil, &cheat, &d->job.shape, &s.hash, lease.from, lease.to);

@@ -5,6 +5,7 @@
 #include "apps/trace_file.h"
 
 #include "base/port/file.h"
+#include "numerics/model_header.h"
 #include "rpc/json.h"
 #include "train/dispute.h"
 
@@ -26,6 +27,8 @@ static const char *operation_of(uint32_t tensor)
         [NUM_LG] = "logits", [NUM_EL] = "loss exponential", [NUM_ZL] = "loss sum", [NUM_RL] = "loss reciprocal",
         [NUM_DL] = "loss gradient", [NUM_M2] = "RMSNorm backward, row sum", [NUM_LOSS] = "cross-entropy", [NUM_XMID] = "residual stream",
     };
+    if (tensor >= PF_GRADIENT)
+        return "weight gradient";
     uint32_t slot = tensor % 64;
     return slot < NUM_SLOT_COUNT && by_slot[slot] ? by_slot[slot] : "?";
 }
@@ -64,7 +67,10 @@ static void show(const tb_cli *cli, const judged *j)
 {
     char tensor[64], worker[CR_ADDRESS_TEXT_MAX], expected[24];
     cr_address address = cr_address_of_key(&j->lease.worker);
-    trace_name(tensor, NULL, j->verdict.tensor);
+    uint32_t t = j->verdict.tensor;
+    num_model_header model;
+    bool known = num_model_header_decode(&model, j->evidence.model, NULL) == OK; /* the referee has decoded it */
+    trace_name(tensor, known ? &model.shape : NULL, t >= PF_GRADIENT ? TRACE_GRADIENT + (t - PF_GRADIENT) : t);
     cr_address_encode(worker, "tb", &address);
     snprintf(expected, sizeof expected, "%" PRId64, j->verdict.expected);
     if (cli->json) {

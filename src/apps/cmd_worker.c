@@ -245,7 +245,7 @@ static err work(worker *w, fault *f)
     TRY(rpc_client_new(&client, tb_text(cli, "coordinator"), NULL, f));
     tr_worker_config config = { .transport = tb_train_transport(client), .key = w->secret, .job = w->job, .coordinator = w->row.coordinator,
                                 .chain_id = w->ledger.chain_id, .cache = cache, .threads = (unsigned)threads, .patience_ms = (uint32_t)patience * 1000,
-                                .cheat = { .seed = tb_uint(cli, "cheat-seed"), .rate_ppm = (uint32_t)rate }, .on_event = on_event, .event_ctx = w };
+                                .cheat = { .seed = tb_uint(cli, "cheat-seed"), .rate_ppm = (uint32_t)rate, .gradient_ppm = TR_GRADIENT_PPM }, .on_event = on_event, .event_ctx = w };
     err e = tr_worker_new(&w->work, &config, f);
     cr_wipe(&config.key, sizeof config.key);
     if (e == OK) {

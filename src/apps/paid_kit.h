@@ -7,7 +7,7 @@
 #include "apps/bundle.h"
 #include "apps/node_run.h"
 #include "engine/ledger_testkit.h"
-#include "train/gradient.h"
+#include "train/gradient_root.h"
 #include "train/job_kit.h"
 #include "train/trace_root.h"
 
@@ -81,7 +81,7 @@ static inline chain_attestation paid_compute(paid_kit *p)
     assert_int_equal(tr_exec_run(&p->train.exec, &task, gradient, &a.loss, &result, &see, NULL), OK);
     assert_false(result.range);
     assert_int_equal(tr_trace_root(&trace, &a.trace_root, NULL), OK);
-    a.gradient = tr_gradient_hash(gradient, p->train.elements);
+    assert_int_equal(tr_gradient_root(&a.gradient, &p->train.shape, gradient, NULL, NULL), OK);
     tr_trace_deinit(&trace);
     free(gradient);
     return a;

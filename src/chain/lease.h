@@ -47,12 +47,12 @@ typedef enum chain_result {
 typedef struct chain_attestation {
     uint32_t version;
     hash256  lease;         /* chain_lease_hash of the lease's body */
-    hash256  gradient;      /* BLAKE3 of the gradient; zero for RANGE */
+    hash256  gradient;      /* gradient root (spec/gradient-wire.md): over tiles, so that one element can be disputed; zero for RANGE */
     hash256  trace_root;
     hash256  proof;         /* BLAKE3 of the proof; zero at level refereed */
     uint8_t  level;         /* chain_level */
     uint32_t spec_version;
-    int64_t  loss;          /* sum over the tokens, in 2^-16 nats; 0 for RANGE */
+    int64_t  loss;          /* sum over the tokens, in 2^-16 bits (spec/numerics.md section 4); 0 for RANGE */
     uint64_t tokens;
     uint64_t computation_time_ms; /* informative, never sets pay */
     uint8_t  result;        /* chain_result */

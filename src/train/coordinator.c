@@ -288,19 +288,25 @@ static err collect(tr_coordinator *c, fault *f)
     }
 }
 
+err tr_coord_uploaded(tr_coordinator *c, const answer *a, int64_t *values, fault *f)
+{
+    tr_gradient_head want = { .model = a->terms.model, .lease = a->lease_hash, .shape = c->cfg.shape };
+    hash256 root;
+    buf file;
+    buf_init(&file, (size_t)tr_gradient_bytes_max(c->elements));
+    err e = tr_store_get(&file, c->gradients, &a->file, f);
+    if (e == OK)
+        e = tr_gradient_decode(values, &root, &want, buf_bytes(&file), f);
+    if (e == OK && !hash256_equal(&root, &a->said.gradient))
+        e = fail(f, ERR_HASH, "gradient.root", a->terms.lease_id);
+    buf_deinit(&file);
+    return e;
+}
+
 /* The gradient of an accepted lease; from its file, or computed again if the file did not survive. */
 static err load_gradient(tr_coordinator *c, const answer *a, fault *f)
 {
-    tr_gradient_head want = { .model = a->terms.model, .lease = a->lease_hash, .tensors = num_tensor_count(&c->cfg.shape),
-                              .elements = c->elements };
-    hash256 raw = { { 0 } };
-    buf file;
-    buf_init(&file, (size_t)tr_gradient_bytes_max(c->elements));
-    err e = tr_store_get(&file, c->gradients, &a->file, NULL);
-    if (e == OK)
-        e = tr_gradient_decode(c->part, &raw, &want, buf_bytes(&file), NULL);
-    buf_deinit(&file);
-    if (e == OK && hash256_equal(&raw, &a->said.gradient))
+    if (tr_coord_uploaded(c, a, c->part, NULL) == OK)
         return OK;
     tr_task task;
     int64_t loss;

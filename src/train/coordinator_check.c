@@ -78,6 +78,8 @@ typedef struct case_file {
     tr_dispute dispute;
     hash256   *leaves; /* of the accused; owned */
     tr_capture capture;
+    tr_gradient_dispute gradient;
+    int64_t   *theirs; /* gradient of the accused; owned */
     buf        evidence;
     pf_verdict verdict;
     char       path[TR_PATH_MAX];
@@ -107,14 +109,41 @@ static err narrow(tr_coordinator *c, member *m, const answer *a, const tr_trace 
     return write_evidence(c, a, buf_bytes(&k->evidence), k->path, f);
 }
 
+/* The accused uploaded its gradient under the root that it signed: there is nothing to ask. `c->part` is our own. */
+static err narrow_gradient(tr_coordinator *c, const answer *a, const tr_trace *mine, case_file *k, fault *f)
+{
+    tr_gradient_dispute *d = &k->gradient;
+    base_pool *pool = c->exec.device->pool;
+    tr_task task;
+    int64_t loss;
+    bt_result result;
+    k->theirs = malloc((size_t)c->elements * sizeof *k->theirs);
+    if (!k->theirs)
+        return fail(f, ERR_MEMORY, "dispute.gradient", c->elements);
+    TRY(tr_coord_uploaded(c, a, k->theirs, f));
+    tr_coord_recompute(c, a, &task);
+    *d = (tr_gradient_dispute){ .lease = bytes_of(a->lease, a->lease_len),
+                                .attestation = bytes_of(a->attestation, a->attestation_len), .trace = mine };
+    TRY(tr_dispute_gradient(d, c->part, k->theirs, &task, pool, f));
+    tr_observer see = { tr_dispute_gradient_take, d, NULL };
+    TRY(tr_exec_run(&c->exec, &task, c->part, &loss, &result, &see, f));
+    TRY(tr_dispute_gradient_evidence(&k->evidence, &k->verdict, d, &task, f));
+    return write_evidence(c, a, buf_bytes(&k->evidence), k->path, f);
+}
+
+/* Where an answer departs from ours. */
+typedef enum departure { DEPARTS_NOWHERE, DEPARTS_TRACE, DEPARTS_GRADIENT, DEPARTS_OTHERWISE } departure;
+
 /* Evidence if there can be any, and the slash. Only errors of our own come back: that there is no evidence is not one. */
-static err accuse(tr_coordinator *c, member *m, const answer *a, const tr_trace *mine, fault *f)
+static err accuse(tr_coordinator *c, member *m, const answer *a, const tr_trace *mine, departure where, fault *f)
 {
     case_file k = { .leaves = NULL };
     buf_init(&k.evidence, LIMIT_EVIDENCE_BYTES);
     fault why = { 0 };
     uint64_t height = 0;
-    err e = narrow(c, m, a, mine, &k, &why);
+    err e = where == DEPARTS_TRACE      ? narrow(c, m, a, mine, &k, &why)
+            : where == DEPARTS_GRADIENT ? narrow_gradient(c, a, mine, &k, &why)
+                                        : fail(&why, ERR_UNSUPPORTED, "dispute: no element of the trace or gradient", 0);
     tr_coord_event(c, &(tr_event){ .kind = TR_EVENT_EVIDENCE, .step = c->state.step, .lease_id = a->terms.lease_id, .worker = &m->key,
                                 .code = e, .path = k.path });
     if (e == OK) {
@@ -123,7 +152,9 @@ static err accuse(tr_coordinator *c, member *m, const answer *a, const tr_trace 
                                     .code = e, .at = height });
     }
     free(k.leaves);
+    free(k.theirs);
     tr_capture_deinit(&k.capture);
+    tr_dispute_gradient_deinit(&k.gradient);
     buf_deinit(&k.evidence);
     if (e == ERR_EVIDENCE || e == ERR_MEMORY || e == ERR_INTERRUPTED || e == ERR_DISK_FULL || e == ERR_IO) {
         /* ERR_EVIDENCE: by the relation the worker is right, so our own executor is not. Nothing may be decided then. */
@@ -164,14 +195,26 @@ static err ban(tr_coordinator *c, member *m, fault *f)
 
 /* --- re-execution --------------------------------------------------------------------------------------------------------- */
 
-static bool same_result(const tr_coordinator *c, const chain_attestation *said, const bt_result *mine, const hash256 *root, int64_t loss)
+/* `root` is that of our trace, c->part our gradient. */
+static err compare(tr_coordinator *c, const chain_attestation *said, const bt_result *mine, const hash256 *root, int64_t loss,
+                   departure *where, fault *f)
 {
-    if ((said->result == CHAIN_RESULT_RANGE) != mine->range || !hash256_equal(root, &said->trace_root))
-        return false;
-    if (mine->range)
-        return said->range_tensor == mine->tensor && said->range_sequence == mine->sequence && said->range_index == mine->index;
-    hash256 gradient = tr_gradient_hash(c->part, c->elements);
-    return hash256_equal(&gradient, &said->gradient) && loss == said->loss;
+    bool same_trace = hash256_equal(root, &said->trace_root);
+    *where = DEPARTS_OTHERWISE;
+    if ((said->result == CHAIN_RESULT_RANGE) != mine->range)
+        return OK;
+    if (mine->range) {
+        if (same_trace && said->range_tensor == mine->tensor && said->range_sequence == mine->sequence && said->range_index == mine->index)
+            *where = DEPARTS_NOWHERE;
+        return OK;
+    }
+    hash256 gradient;
+    TRY(tr_gradient_root(&gradient, &c->cfg.shape, c->part, c->exec.device->pool, f));
+    *where = !same_trace                                     ? DEPARTS_TRACE
+             : !hash256_equal(&gradient, &said->gradient)    ? DEPARTS_GRADIENT
+             : loss != said->loss                            ? DEPARTS_OTHERWISE
+                                                             : DEPARTS_NOWHERE;
+    return OK;
 }
 
 static void reset_trace(void *ctx)
@@ -179,7 +222,7 @@ static void reset_trace(void *ctx)
     tr_trace_reset(ctx);
 }
 
-static err reexecute(tr_coordinator *c, const answer *a, tr_trace *trace, bool *same, bool *disputable, fault *f)
+static err reexecute(tr_coordinator *c, const answer *a, tr_trace *trace, departure *where, fault *f)
 {
     tr_task task;
     int64_t loss;
@@ -192,9 +235,7 @@ static err reexecute(tr_coordinator *c, const answer *a, tr_trace *trace, bool *
         root = tr_trace_root_partial(trace);
     else
         TRY(tr_trace_root(trace, &root, f));
-    *same = same_result(c, &a->said, &result, &root, loss);
-    *disputable = !result.range && a->said.result == CHAIN_RESULT_NORMAL && !hash256_equal(&root, &a->said.trace_root);
-    return OK;
+    return compare(c, &a->said, &result, &root, loss, where, f);
 }
 
 static err check(tr_coordinator *c, size_t i, fault *f)
@@ -203,24 +244,21 @@ static err check(tr_coordinator *c, size_t i, fault *f)
     member *m = &c->members[c->book.entries[i].worker];
     uint64_t count = a->terms.to - a->terms.from, *numbers = malloc((size_t)count * sizeof *numbers);
     tr_trace trace = { 0 };
-    bool same = false, disputable = false;
+    departure where = DEPARTS_OTHERWISE;
     if (!numbers)
         return fail(f, ERR_MEMORY, "check", count);
     for (uint64_t k = 0; k < count; k++)
         numbers[k] = a->terms.from + k;
     err e = tr_trace_init(&trace, &c->cfg.shape, (uint32_t)count, numbers, NULL, f);
     if (e == OK)
-        e = reexecute(c, a, &trace, &same, &disputable, f);
+        e = reexecute(c, a, &trace, &where, f);
     if (e == OK) {
-        say(c, TR_EVENT_CHECKED, a, same ? OK : ERR_CHEAT);
-        a->verified = same;
-        if (same)
+        a->verified = where == DEPARTS_NOWHERE;
+        say(c, TR_EVENT_CHECKED, a, a->verified ? OK : ERR_CHEAT);
+        if (a->verified)
             e = accept(c, i, f);
         else {
-            if (disputable)
-                e = accuse(c, m, a, &trace, f);
-            else
-                say(c, TR_EVENT_EVIDENCE, a, ERR_UNSUPPORTED);
+            e = accuse(c, m, a, &trace, where, f);
             if (e == OK)
                 e = ban(c, m, f);
             if (e == OK)

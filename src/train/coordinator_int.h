@@ -119,6 +119,10 @@ err tr_coord_escrow(tr_coordinator *c, uint64_t *out, fault *f) MUST_USE;
 
 err tr_coord_ask_past(tr_coordinator *c, fault *f) MUST_USE; /* which remembered answers of this step are paid for */
 
+/* coordinator.c: the gradient that the worker uploaded, from its file, its root compared with the attested one. ERR_NOT_FOUND and the like if the file did
+ * not survive. */
+err tr_coord_uploaded(tr_coordinator *c, const answer *a, int64_t *values, fault *f) MUST_USE;
+
 /* coordinator_check.c: the run thread, without mu. Draws, re-executes, decides. */
 err tr_coord_judge(tr_coordinator *c, fault *f) MUST_USE;
 void tr_coord_recompute(tr_coordinator *c, const answer *a, tr_task *out);

@@ -281,8 +281,7 @@ static err start_upload(tr_coordinator *c, member *m, int64_t at, fault *f)
     const answer *a = &c->answers[at];
     char label[65];
     drop_upload(m);
-    tr_gradient_head want = { .model = a->terms.model, .lease = a->lease_hash, .tensors = num_tensor_count(&c->cfg.shape),
-                              .elements = c->elements };
+    tr_gradient_head want = { .model = a->terms.model, .lease = a->lease_hash, .shape = c->cfg.shape };
     base_hex_encode(label, m->key.b, 32);
     err e = tr_gradient_reader_new(&m->reader, &want, NULL, NULL);
     if (e != OK)
@@ -360,11 +359,11 @@ static err check_answer(const tr_coordinator *c, const answer *a, const chain_at
 /* The gradient that was uploaded is the one attested. Keeps its file. */
 static err keep_gradient(member *m, const chain_attestation *said, uint64_t lease_id, hash256 *file, fault *f)
 {
-    hash256 raw;
+    hash256 root;
     if (!m->reader || m->upload_lease != lease_id)
         return fail(f, ERR_STATE, "gradient: not uploaded", lease_id);
-    TRY(tr_gradient_reader_finish(m->reader, &raw, f));
-    if (!hash256_equal(&raw, &said->gradient))
+    TRY(tr_gradient_reader_finish(m->reader, &root, f));
+    if (!hash256_equal(&root, &said->gradient))
         return fail(f, ERR_HASH, "attestation.gradient", 0);
     err e = tr_store_keep(&m->writer, false, file, f);
     drop_upload(m);

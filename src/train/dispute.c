@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Narrowing: leaf, tile, element. Packing is dispute_evidence.c. */
+ * Narrowing: leaf, tile, element. Packing is dispute_evidence.c; gradients are dispute_gradient.c. */
 #include "train/dispute.h"
 
 #include <stdlib.h>
@@ -86,7 +86,7 @@ err tr_dispute_tile(tr_dispute *d, bytes tile, const hash256 *leaves, const tr_c
 
 pf_statement tr_dispute_statement(const chain_lease *lease, const chain_attestation *a, const uint16_t *tokens)
 {
-    return (pf_statement){ .job_id = lease->job, .model_id = lease->model, .trace_root = a->trace_root, .step = lease->step,
-                           .from = lease->from, .to = lease->to, .range = a->result == CHAIN_RESULT_RANGE,
-                           .range_tensor = a->range_tensor, .range_sequence = a->range_sequence, .range_index = a->range_index, .tokens = tokens };
+    return (pf_statement){ .job_id = lease->job, .model_id = lease->model, .trace_root = a->trace_root,
+                           .gradient_root = a->gradient, .step = lease->step, .from = lease->from, .to = lease->to,
+                           .range = a->result == CHAIN_RESULT_RANGE, .range_tensor = a->range_tensor, .range_sequence = a->range_sequence, .range_index = a->range_index, .tokens = tokens };
 }

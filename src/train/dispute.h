@@ -3,14 +3,18 @@
  * From "their trace root differs from mine" to evidence about one element (spec/evidence.md). The accused opens its leaf hashes and
  * then one tile; everything before the first different leaf is common ground, so the accuser's own trace supplies the inputs of the
  * first different element, under the accused's root. What the accused sends is checked against that root: it cannot change its
- * mind. If it sends nothing, or the difference is not in the trace (a gradient that does not follow from it, a loss), there is no
- * evidence: the lease is not paid, and nobody is slashed. */
+ * mind. If it sends nothing there is no evidence: the lease is not paid, and nobody is slashed.
+ *
+ * If the traces are equal and the gradients differ, nothing has to be asked: the accused uploaded its gradient, under the gradient root
+ * that it signed, and the trace under its trace root is the accuser's own. The gradient of the token embedding depends on every token
+ * of the lease, which no referee on the ledger has: a lie in that tensor alone, or in the loss, gives no evidence. */
 #ifndef TRAIN_DISPUTE_H
 #define TRAIN_DISPUTE_H
 
 #include "chain/lease.h"
-#include "proof/referee.h"
+#include "proof/plan.h"
 #include "train/exec.h"
+#include "train/gradient_root.h"
 #include "train/trace_root.h"
 
 /* All committed tensors of one sequence. */
@@ -47,6 +51,34 @@ err tr_dispute_tile(tr_dispute *d, bytes tile, const hash256 *leaves, const tr_c
  * is right about this element, which means that the accuser's own executor is wrong: stop and look. */
 err tr_dispute_evidence(buf *out, pf_verdict *verdict, const tr_dispute *d, const tr_trace *mine, const hash256 *leaves, bytes tile,
                         const tr_capture *capture, const tr_task *task, fault *f) MUST_USE;
+
+typedef struct tr_gradient_dispute {
+    bytes           lease, attestation; /* signed; borrowed; set by the caller, as the next one */
+    const tr_trace *trace;              /* the accuser's whole trace; its root is the one that the accused signed */
+    uint32_t        tensor;             /* weight tensor of the element */
+    uint64_t        element;            /* row-major in it */
+    int64_t         mine, theirs;
+    uint64_t        leaf;               /* the element's tile under the gradient root */
+    uint8_t         tile[NUM_GRADIENT_LEAF_BYTES]; /* of the accused */
+    hash256        *leaves;             /* of the accused; owned */
+    pf_plan        *plan;               /* owned */
+    tr_tile        *tiles;              /* the trace's tiles in the order of the plan; owned */
+    uint32_t        tile_count;
+} tr_gradient_dispute;
+
+/* Finds the first element that differs outside the token embedding, and which tiles its relation reads. `mine` and `theirs` are whole
+ * gradients; `pool` may be NULL. ERR_NOT_FOUND: they are equal; ERR_UNSUPPORTED: they differ in the token embedding alone; ERR_LIMIT: the
+ * lease has too many positions for one evidence file. Deinit after every outcome. */
+err  tr_dispute_gradient(tr_gradient_dispute *d, const int64_t *mine, const int64_t *theirs, const tr_task *task, base_pool *pool,
+                         fault *f) MUST_USE;
+void tr_dispute_gradient_deinit(tr_gradient_dispute *d);
+
+/* A bt_trace_fn over the tr_gradient_dispute, for an execution of the same lease: keeps the tiles that the evidence opens. */
+err tr_dispute_gradient_take(void *ctx, uint32_t tensor_id, uint64_t sequence, const void *data, uint32_t rows, uint32_t cols,
+                             uint32_t elem_bytes);
+
+/* As tr_dispute_evidence, after that execution. */
+err tr_dispute_gradient_evidence(buf *out, pf_verdict *verdict, const tr_gradient_dispute *d, const tr_task *task, fault *f) MUST_USE;
 
 /* The statement of a lease and its attestation, for pf_referee_check. `tokens` may be NULL. */
 pf_statement tr_dispute_statement(const chain_lease *lease, const chain_attestation *attestation, const uint16_t *tokens);

@@ -3,7 +3,7 @@
  * Packing: which tiles the element is made of (proof/plan.h), opened under the accused's trace root and the model's weight root. */
 #include "numerics/dither.h"
 #include "proof/plan.h"
-#include "train/dispute.h"
+#include "train/dispute_int.h"
 
 #include <stdlib.h>
 
@@ -138,7 +138,7 @@ static err plan_of(pf_plan *plan, const packer *p, const num_model_header *heade
     return pf_plan_make(plan, &c, &from, task->from, task->to, p->d->place.tensor.id, p->d->element, f);
 }
 
-static err replay(pf_verdict *verdict, bytes file, const pf_evidence *e, const uint16_t *tokens, fault *f)
+err tr_dispute_replay(pf_verdict *verdict, bytes file, const pf_evidence *e, const uint16_t *tokens, fault *f)
 {
     chain_lease lease;
     chain_attestation attestation;
@@ -159,6 +159,13 @@ static err replay(pf_verdict *verdict, bytes file, const pf_evidence *e, const u
     return r;
 }
 
+err tr_dispute_model(num_model_header *header, uint8_t text[NUM_MODEL_HEADER_BYTES_MAX], bytes *view, const bt_model *m)
+{
+    *header = (num_model_header){ .shape = m->shape, .fractions = m->fractions, .weight_root = m->weight_root,
+                                  .tables_hash = m->tables_hash };
+    return num_model_header_encode(text, NUM_MODEL_HEADER_BYTES_MAX, header, view);
+}
+
 typedef struct workspace {
     pf_plan          plan;
     pf_evidence      evidence;
@@ -172,9 +179,7 @@ static err build(buf *out, pf_verdict *verdict, workspace *w, packer *p, const t
     const tr_dispute *d = p->d;
     bytes view;
     tr_dataset_sequence(w->tokens, task->data, &task->job, d->place.sequence, task->model->shape.context);
-    w->header = (num_model_header){ .shape = task->model->shape, .fractions = task->model->fractions,
-                                    .weight_root = task->model->weight_root, .tables_hash = task->model->tables_hash };
-    TRY(num_model_header_encode(w->model, sizeof w->model, &w->header, &view));
+    TRY(tr_dispute_model(&w->header, w->model, &view, task->model));
     w->evidence = (pf_evidence){ .lease = d->lease, .attestation = d->attestation, .model = view, .tensor = d->place.tensor.id,
                                  .sequence = d->place.sequence, .element = d->element };
     TRY(plan_of(&w->plan, p, &w->header, task, w->tokens, f));
@@ -183,7 +188,7 @@ static err build(buf *out, pf_verdict *verdict, workspace *w, packer *p, const t
     err e = pf_evidence_encode(out->data + out->len, LIMIT_EVIDENCE_BYTES, &w->evidence, &view);
     if (e != OK)
         return fail(f, e, "dispute: too many inputs for an evidence file", d->element);
-    TRY(replay(verdict, view, &w->evidence, w->tokens, f));
+    TRY(tr_dispute_replay(verdict, view, &w->evidence, w->tokens, f));
     out->len += view.len;
     return OK;
 }

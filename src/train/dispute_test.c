@@ -41,9 +41,9 @@ static tr_task task_of(void)
 }
 
 /* A run that is watched, and spoiled if `spoil` is given. */
-static void run(tr_observer see, tr_spoil *spoil)
+static void run_to(int64_t *gradient, tr_observer see, tr_spoil *spoil)
 {
-    int64_t *gradient = malloc(k.elements * 8), loss;
+    int64_t loss;
     bt_result result;
     tr_task task = task_of();
     if (spoil) {
@@ -51,6 +51,12 @@ static void run(tr_observer see, tr_spoil *spoil)
         see = tr_spoil_observer(spoil);
     }
     assert_int_equal(tr_exec_run(&k.exec, &task, gradient, &loss, &result, &see, NULL), OK);
+}
+
+static void run(tr_observer see, tr_spoil *spoil)
+{
+    int64_t *gradient = malloc(k.elements * 8);
+    run_to(gradient, see, spoil);
     free(gradient);
 }
 
@@ -61,7 +67,7 @@ typedef struct signed_pair {
     chain_attestation a;
 } signed_pair;
 
-static void sign(signed_pair *s, const hash256 *root)
+static void sign(signed_pair *s, const hash256 *root, const hash256 *gradient)
 {
     hash256 hash;
     s->l = (chain_lease){ .version = CHAIN_LEASE_VERSION, .job = k.job, .lease_id = 5, .step = 0, .from = FROM, .to = TO,
@@ -69,7 +75,7 @@ static void sign(signed_pair *s, const hash256 *root)
                           .expiry_height = 100 };
     assert_int_equal(chain_name_set(&s->l.chain_id, bytes_of_str("tb-dev")), OK);
     assert_int_equal(chain_lease_sign(&s->lease, s->lease_room, sizeof s->lease_room, &s->l, &coordinator, &hash, NULL), OK);
-    s->a = (chain_attestation){ .version = CHAIN_ATTESTATION_VERSION, .lease = hash, .gradient = { { 1 } }, .trace_root = *root,
+    s->a = (chain_attestation){ .version = CHAIN_ATTESTATION_VERSION, .lease = hash, .gradient = *gradient, .trace_root = *root,
                                 .level = CHAIN_LEVEL_REFEREED, .spec_version = CHAIN_SPEC_VERSION, .loss = 1, .tokens = 48 };
     assert_int_equal(chain_attestation_sign(&s->attestation, s->attestation_room, sizeof s->attestation_room, &s->a, &worker, &hash,
                                             NULL), OK);
@@ -88,7 +94,7 @@ static void one_cheat(uint8_t number, size_t *elements_seen)
     run((tr_observer){ tr_trace_take, &theirs, reset_trace }, &spoil);
     assert_int_equal(tr_trace_root(&theirs, &root, NULL), OK);
     signed_pair s;
-    sign(&s, &root);
+    sign(&s, &root, &(hash256){ { 1 } });
 
     tr_dispute d = { .lease = s.lease, .attestation = s.attestation };
     assert_int_equal(tr_dispute_leaves(&d, &mine, theirs.leaves, &s.a, &f), OK);
@@ -140,6 +146,92 @@ static void every_cheat_in_an_operation_gives_evidence(void **state)
     assert_int_equal(n, 40);
 }
 
+typedef struct gradient_case {
+    tr_trace    trace;
+    int64_t    *mine, *theirs;
+    signed_pair s;
+} gradient_case;
+
+static void gradient_setup(gradient_case *c)
+{
+    c->mine = malloc(k.elements * 8);
+    c->theirs = malloc(k.elements * 8);
+    assert_int_equal(tr_trace_init(&c->trace, &k.shape, TO - FROM, numbers, NULL, NULL), OK);
+    run_to(c->mine, (tr_observer){ tr_trace_take, &c->trace, reset_trace }, NULL);
+    memcpy(c->theirs, c->mine, k.elements * 8);
+}
+
+static void gradient_teardown(gradient_case *c)
+{
+    tr_trace_deinit(&c->trace);
+    free(c->mine);
+    free(c->theirs);
+}
+
+/* The worker attests `theirs`; the accuser has `mine`. */
+static err gradient_evidence(gradient_case *c, tr_gradient_dispute *d, buf *out, pf_verdict *v, fault *f)
+{
+    hash256 root, gradient;
+    tr_task task = task_of();
+    assert_int_equal(tr_trace_root(&c->trace, &root, NULL), OK);
+    assert_int_equal(tr_gradient_root(&gradient, &k.shape, c->theirs, NULL, NULL), OK);
+    sign(&c->s, &root, &gradient);
+    *d = (tr_gradient_dispute){ .lease = c->s.lease, .attestation = c->s.attestation, .trace = &c->trace };
+    TRY(tr_dispute_gradient(d, c->mine, c->theirs, &task, NULL, f));
+    run((tr_observer){ tr_dispute_gradient_take, d, NULL }, NULL);
+    return tr_dispute_gradient_evidence(out, v, d, &task, f);
+}
+
+static void a_cheat_in_any_weight_gives_evidence(void **state)
+{
+    (void)state;
+    gradient_case c;
+    gradient_setup(&c);
+    for (uint32_t tensor = 1; tensor < num_tensor_count(&k.shape); tensor++) {
+        num_tensor_info t = num_tensor_describe(&k.shape, tensor);
+        uint64_t count = (uint64_t)t.rows * t.cols, at[] = { 0, count / 2, count - 1 };
+        for (size_t i = 0; i < COUNT_OF(at); i++) {
+            tr_gradient_dispute d;
+            pf_verdict v;
+            buf out;
+            fault f = { 0 };
+            c.theirs[t.offset + at[i]] += i == 1 ? -(1LL << 40) : 1;
+            buf_init(&out, LIMIT_EVIDENCE_BYTES);
+            err e = gradient_evidence(&c, &d, &out, &v, &f);
+            if (e != OK)
+                fail_msg("tensor %u element %llu: %s: %s", tensor, (unsigned long long)at[i], err_describe(e)->name, f.what ? f.what : "");
+            assert_int_equal(d.tensor, tensor);
+            assert_int_equal(d.element, at[i]);
+            assert_int_equal(v.committed, c.theirs[t.offset + at[i]]);
+            assert_int_equal(v.expected, c.mine[t.offset + at[i]]);
+            c.theirs[t.offset + at[i]] = c.mine[t.offset + at[i]];
+            tr_dispute_gradient_deinit(&d);
+            buf_deinit(&out);
+        }
+    }
+    gradient_teardown(&c);
+}
+
+/* An accuser whose own gradient is wrong, and gradients that are equal. */
+static void an_honest_gradient_cannot_be_convicted(void **state)
+{
+    (void)state;
+    gradient_case c;
+    tr_gradient_dispute d;
+    pf_verdict v;
+    buf out;
+    gradient_setup(&c);
+    buf_init(&out, LIMIT_EVIDENCE_BYTES);
+    assert_int_equal(gradient_evidence(&c, &d, &out, &v, NULL), ERR_NOT_FOUND);
+    tr_dispute_gradient_deinit(&d);
+    c.mine[k.elements - 3] += 5;
+    assert_int_equal(gradient_evidence(&c, &d, &out, &v, NULL), ERR_EVIDENCE);
+    assert_int_equal(out.len, 0);
+    tr_dispute_gradient_deinit(&d);
+    buf_deinit(&out);
+    gradient_teardown(&c);
+}
+
 static void the_honest_have_nothing_to_fear(void **state)
 {
     (void)state;
@@ -152,7 +244,7 @@ static void the_honest_have_nothing_to_fear(void **state)
     run((tr_observer){ tr_trace_take, &theirs, reset_trace }, NULL);
     assert_int_equal(tr_trace_root(&theirs, &root, NULL), OK);
     signed_pair s;
-    sign(&s, &root);
+    sign(&s, &root, &(hash256){ { 1 } });
     tr_dispute d = { .lease = s.lease, .attestation = s.attestation };
     assert_int_equal(tr_dispute_leaves(&d, &mine, theirs.leaves, &s.a, &f), ERR_NOT_FOUND);
 
@@ -184,6 +276,8 @@ static void the_honest_have_nothing_to_fear(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(every_cheat_in_an_operation_gives_evidence),
+                                        cmocka_unit_test(a_cheat_in_any_weight_gives_evidence),
+                                        cmocka_unit_test(an_honest_gradient_cannot_be_convicted),
                                         cmocka_unit_test(the_honest_have_nothing_to_fear) };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

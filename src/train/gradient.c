@@ -5,7 +5,6 @@
 #include "train/gradient.h"
 
 #include "base/cbor.h"
-#include "crypto/merkle.h"
 
 #include <stdlib.h>
 
@@ -40,17 +39,12 @@ static void hash_values(cr_blake3 *h, const int64_t *values, size_t count)
     }
 }
 
-hash256 tr_gradient_hash(const int64_t *values, uint64_t count)
+static hash256 chunk_hash(const int64_t *values, size_t count)
 {
     cr_blake3 h;
     cr_blake3_init(&h);
-    hash_values(&h, values, (size_t)count);
+    hash_values(&h, values, count);
     return cr_blake3_final(&h);
-}
-
-static hash256 chunk_hash(const int64_t *values, size_t count)
-{
-    return tr_gradient_hash(values, count);
 }
 
 static hash256 table_root(const uint8_t *table, uint64_t chunks)
@@ -62,38 +56,36 @@ static hash256 table_root(const uint8_t *table, uint64_t chunks)
     return cr_merkle_builder_root(&b);
 }
 
-static err header_encode(uint8_t out[TR_GRADIENT_HEADER_MAX], bytes *view, const tr_gradient_head *head, const hash256 *root)
+static err header_encode(uint8_t out[TR_GRADIENT_HEADER_MAX], bytes *view, const tr_gradient_head *head, const hash256 *table)
 {
     cbor_writer w = cbor_writer_on(out, TR_GRADIENT_HEADER_MAX);
     cbor_put_array(&w, 8);
     cbor_put_text(&w, bytes_of(gradient_magic, sizeof gradient_magic - 1));
     cbor_put_bytes(&w, BYTES_OF(head->model));
     cbor_put_bytes(&w, BYTES_OF(head->lease));
-    cbor_put_uint(&w, head->tensors);
-    cbor_put_uint(&w, head->elements);
+    cbor_put_uint(&w, num_tensor_count(&head->shape));
+    cbor_put_uint(&w, num_parameter_count(&head->shape));
     cbor_put_uint(&w, TR_CHUNK_ELEMENTS * 8);
-    cbor_put_bytes(&w, BYTES_OF(head->raw));
-    cbor_put_bytes(&w, BYTES_OF(*root));
+    cbor_put_bytes(&w, BYTES_OF(head->root));
+    cbor_put_bytes(&w, BYTES_OF(*table));
     return cbor_finish(&w, view);
 }
 
-err tr_gradient_write(tr_gradient_head *head, const int64_t *values, tr_sink_fn sink, void *ctx, fault *f)
+err tr_gradient_write(tr_gradient_head *head, const int64_t *values, base_pool *pool, tr_sink_fn sink, void *ctx, fault *f)
 {
-    if (head->elements == 0)
-        return fail(f, ERR_SHAPE, "gradient.elements", 0);
-    for (uint64_t i = 0; i < head->elements; i++)
+    uint64_t elements = num_parameter_count(&head->shape), chunks = chunk_count(elements);
+    for (uint64_t i = 0; i < elements; i++)
         if (values[i] > TR_GRADIENT_ABS_MAX || values[i] < -TR_GRADIENT_ABS_MAX)
             return fail(f, ERR_RANGE, "gradient.element", i);
-    uint64_t chunks = chunk_count(head->elements);
     uint8_t *table = malloc((size_t)chunks * 32), *packed = malloc(4 + TR_CHUNK_PACKED_MAX);
     err e = OK;
     if (!table || !packed) {
         e = fail(f, ERR_MEMORY, "gradient", 0);
         goto out;
     }
-    head->raw = tr_gradient_hash(values, head->elements);
+    TRY_OUT(tr_gradient_root(&head->root, &head->shape, values, pool, f));
     for (uint64_t c = 0; c < chunks; c++) {
-        hash256 h = chunk_hash(values + c * TR_CHUNK_ELEMENTS, chunk_elements(head->elements, c));
+        hash256 h = chunk_hash(values + c * TR_CHUNK_ELEMENTS, chunk_elements(elements, c));
         memcpy(table + 32 * c, h.b, 32);
     }
     hash256 root = table_root(table, chunks);
@@ -105,7 +97,7 @@ err tr_gradient_write(tr_gradient_head *head, const int64_t *values, tr_sink_fn 
     TRY_OUT(sink(ctx, view));
     TRY_OUT(sink(ctx, bytes_of(table, (size_t)chunks * 32)));
     for (uint64_t c = 0; c < chunks; c++) {
-        size_t len = tr_chunk_pack(packed + 4, values + c * TR_CHUNK_ELEMENTS, chunk_elements(head->elements, c));
+        size_t len = tr_chunk_pack(packed + 4, values + c * TR_CHUNK_ELEMENTS, chunk_elements(elements, c));
         store_le32(packed, (uint32_t)len);
         TRY_OUT(sink(ctx, bytes_of(packed, 4 + len)));
     }
@@ -120,9 +112,9 @@ static err put_part(void *ctx, bytes part)
     return buf_put(ctx, part.data, part.len);
 }
 
-err tr_gradient_encode(buf *out, tr_gradient_head *head, const int64_t *values, fault *f)
+err tr_gradient_encode(buf *out, tr_gradient_head *head, const int64_t *values, base_pool *pool, fault *f)
 {
-    return tr_gradient_write(head, values, put_part, out, f);
+    return tr_gradient_write(head, values, pool, put_part, out, f);
 }
 
 typedef enum part { PART_LENGTH, PART_HEADER, PART_TABLE, PART_CHUNK_LENGTH, PART_CHUNK, PART_END } part;
@@ -131,11 +123,12 @@ static const char *const part_names[] = { "gradient.header_length", "gradient.he
                                           "gradient.chunk_length", "gradient.chunk", "gradient.end" };
 
 struct tr_gradient_reader {
-    tr_gradient_head want, head;
-    hash256          root;
+    tr_gradient_head want;
+    uint64_t         elements;
+    hash256          root, table_root; /* what the header says */
     tr_values_fn     sink;
     void            *ctx;
-    cr_blake3        whole;
+    tr_root_stream   whole;
     uint64_t         chunks, chunk, at;
     part             part;
     size_t           need, have; /* of the part that is being gathered */
@@ -148,21 +141,19 @@ struct tr_gradient_reader {
 
 err tr_gradient_reader_new(tr_gradient_reader **out, const tr_gradient_head *want, tr_values_fn values, void *ctx)
 {
-    CHECK(want->elements > 0 && want->elements <= UINT64_MAX / 64);
     *out = NULL;
     tr_gradient_reader *r = calloc(1, sizeof *r);
     if (!r)
         return ERR_MEMORY;
     r->want = *want;
+    r->elements = num_parameter_count(&want->shape);
     r->sink = values;
     r->ctx = ctx;
-    r->chunks = chunk_count(want->elements);
+    r->chunks = chunk_count(r->elements);
     r->need = 4;
-    cr_blake3_init(&r->whole);
-    size_t first = chunk_elements(want->elements, 0);
     r->table = malloc((size_t)r->chunks * 32);
-    r->values = malloc(first * sizeof *r->values);
-    if (!r->table || !r->values) {
+    r->values = malloc(chunk_elements(r->elements, 0) * sizeof *r->values);
+    if (!r->table || !r->values || tr_root_stream_init(&r->whole, &want->shape) != OK) {
         tr_gradient_reader_free(r);
         return ERR_MEMORY;
     }
@@ -174,6 +165,7 @@ void tr_gradient_reader_free(tr_gradient_reader *r)
 {
     if (!r)
         return;
+    tr_root_stream_deinit(&r->whole);
     free(r->table);
     free(r->values);
     free(r);
@@ -184,9 +176,14 @@ uint64_t tr_gradient_reader_at(const tr_gradient_reader *r)
     return r->at;
 }
 
-static err header_fields(cbor_reader *c, tr_gradient_head *head, hash256 *root, fault *f)
+typedef struct header_text {
+    hash256  model, lease, root, table_root;
+    uint64_t tensors, elements;
+} header_text;
+
+static err header_fields(cbor_reader *c, header_text *h, fault *f)
 {
-    uint64_t tensors, chunk_bytes;
+    uint64_t chunk_bytes;
     bytes magic;
     TRY(cbor_get_array_fixed(c, "gradient.header", 8));
     TRY(cbor_get_text(c, "gradient.magic", &magic, LIMIT_NAME_BYTES));
@@ -194,15 +191,14 @@ static err header_fields(cbor_reader *c, tr_gradient_head *head, hash256 *root, 
         bool ours = magic.len > 19 && memcmp(magic.data, gradient_magic, 19) == 0;
         return fail(f, ours ? ERR_VERSION : ERR_MAGIC, "gradient.magic", 0);
     }
-    TRY(cbor_get_bytes_fixed(c, "gradient.model", head->model.b, 32));
-    TRY(cbor_get_bytes_fixed(c, "gradient.lease", head->lease.b, 32));
-    TRY(cbor_get_uint_max(c, "gradient.tensors", &tensors, UINT32_MAX));
-    TRY(cbor_get_uint(c, "gradient.elements", &head->elements));
+    TRY(cbor_get_bytes_fixed(c, "gradient.model", h->model.b, 32));
+    TRY(cbor_get_bytes_fixed(c, "gradient.lease", h->lease.b, 32));
+    TRY(cbor_get_uint_max(c, "gradient.tensors", &h->tensors, UINT32_MAX));
+    TRY(cbor_get_uint(c, "gradient.elements", &h->elements));
     TRY(cbor_get_uint(c, "gradient.chunk_bytes", &chunk_bytes));
-    TRY(cbor_get_bytes_fixed(c, "gradient.raw", head->raw.b, 32));
-    TRY(cbor_get_bytes_fixed(c, "gradient.table_root", root->b, 32));
+    TRY(cbor_get_bytes_fixed(c, "gradient.root", h->root.b, 32));
+    TRY(cbor_get_bytes_fixed(c, "gradient.table_root", h->table_root.b, 32));
     TRY(cbor_end(c));
-    head->tensors = (uint32_t)tensors;
     if (chunk_bytes > LIMIT_GRADIENT_CHUNK_BYTES)
         return fail(f, ERR_LIMIT, "gradient.chunk_bytes", chunk_bytes);
     if (chunk_bytes != LIMIT_GRADIENT_CHUNK_BYTES)
@@ -213,27 +209,30 @@ static err header_fields(cbor_reader *c, tr_gradient_head *head, hash256 *root, 
 static err read_header(tr_gradient_reader *r, fault *f)
 {
     cbor_reader c = cbor_reader_on(bytes_of(r->small, r->have));
-    err e = header_fields(&c, &r->head, &r->root, f);
+    header_text h;
+    err e = header_fields(&c, &h, f);
     if (e != OK) {
         if (c.fault.code != OK && f)
             *f = c.fault;
         return e;
     }
-    if (!hash256_equal(&r->head.model, &r->want.model))
+    if (!hash256_equal(&h.model, &r->want.model))
         return fail(f, ERR_STALE, "gradient.model", 0);
-    if (!hash256_equal(&r->head.lease, &r->want.lease))
+    if (!hash256_equal(&h.lease, &r->want.lease))
         return fail(f, ERR_HASH, "gradient.lease", 0);
-    if (r->head.tensors != r->want.tensors)
-        return fail(f, ERR_SHAPE, "gradient.tensors", r->head.tensors);
-    if (r->head.elements != r->want.elements)
-        return fail(f, ERR_SHAPE, "gradient.elements", r->head.elements);
+    if (h.tensors != num_tensor_count(&r->want.shape))
+        return fail(f, ERR_SHAPE, "gradient.tensors", h.tensors);
+    if (h.elements != r->elements)
+        return fail(f, ERR_SHAPE, "gradient.elements", h.elements);
+    r->root = h.root;
+    r->table_root = h.table_root;
     return OK;
 }
 
 static err read_chunk(tr_gradient_reader *r, fault *f)
 {
     uint64_t first = r->chunk * TR_CHUNK_ELEMENTS;
-    size_t count = chunk_elements(r->want.elements, r->chunk);
+    size_t count = chunk_elements(r->elements, r->chunk);
     err e = tr_chunk_unpack(r->values, count, bytes_of(r->packed, r->have));
     if (e != OK)
         return fail(f, e, "gradient.chunk", r->chunk);
@@ -243,7 +242,7 @@ static err read_chunk(tr_gradient_reader *r, fault *f)
     for (size_t i = 0; i < count; i++)
         if (r->values[i] > TR_GRADIENT_ABS_MAX || r->values[i] < -TR_GRADIENT_ABS_MAX)
             return fail(f, ERR_RANGE, "gradient.chunk", r->chunk);
-    hash_values(&r->whole, r->values, count);
+    tr_root_stream_add(&r->whole, r->values, count);
     if (r->sink)
         TRY(r->sink(r->ctx, first, r->values, count));
     return OK;
@@ -273,7 +272,7 @@ static err take_part(tr_gradient_reader *r, fault *f)
         return OK;
     case PART_TABLE: {
         hash256 root = table_root(r->table, r->chunks);
-        if (!hash256_equal(&root, &r->root))
+        if (!hash256_equal(&root, &r->table_root))
             return fail(f, ERR_HASH, "gradient.chunk_table", 0);
         expect(r, PART_CHUNK_LENGTH, 4);
         return OK;
@@ -291,8 +290,8 @@ static err take_part(tr_gradient_reader *r, fault *f)
         expect(r, last ? PART_END : PART_CHUNK_LENGTH, last ? 0 : 4);
         if (!last)
             return OK;
-        hash256 whole = cr_blake3_final(&r->whole);
-        return hash256_equal(&whole, &r->head.raw) ? OK : fail(f, ERR_HASH, "gradient.raw", 0);
+        hash256 whole = tr_root_stream_root(&r->whole);
+        return hash256_equal(&whole, &r->root) ? OK : fail(f, ERR_HASH, "gradient.root", 0);
     }
     case PART_END:
         break;
@@ -329,13 +328,13 @@ err tr_gradient_reader_feed(tr_gradient_reader *r, bytes in, fault *f)
     return r->failed;
 }
 
-err tr_gradient_reader_finish(tr_gradient_reader *r, hash256 *raw, fault *f)
+err tr_gradient_reader_finish(tr_gradient_reader *r, hash256 *root, fault *f)
 {
     if (r->failed != OK)
         return fail(f, r->failed, "gradient: failed before", r->at);
     if (r->part != PART_END)
         return fail(f, ERR_TRUNCATED, part_names[r->part], r->part >= PART_CHUNK_LENGTH ? r->chunk : r->at);
-    *raw = r->head.raw;
+    *root = r->root;
     return OK;
 }
 
@@ -345,13 +344,13 @@ static err keep_values(void *ctx, uint64_t first, const int64_t *values, size_t 
     return OK;
 }
 
-err tr_gradient_decode(int64_t *values, hash256 *raw, const tr_gradient_head *want, bytes file, fault *f)
+err tr_gradient_decode(int64_t *values, hash256 *root, const tr_gradient_head *want, bytes file, fault *f)
 {
     tr_gradient_reader *r;
     TRY(tr_gradient_reader_new(&r, want, keep_values, values));
     err e = tr_gradient_reader_feed(r, file, f);
     if (e == OK)
-        e = tr_gradient_reader_finish(r, raw, f);
+        e = tr_gradient_reader_finish(r, root, f);
     tr_gradient_reader_free(r);
     return e;
 }

@@ -2,15 +2,16 @@
  *
  * Gradient wire format v1 (spec/gradient-wire.md): a header, a table of chunk hashes, and chunks of at most
  * LIMIT_GRADIENT_CHUNK_BYTES raw bytes, each packed losslessly in the one way that a reader accepts. Hashes are over the raw
- * canonical bytes (int64, little-endian), so the gradient's identity does not depend on the packing.
+ * canonical values (int64, little-endian), so nothing depends on the packing: chunk hashes and their root for the transport, and
+ * the gradient root (train/gradient_root.h), which the worker attests.
  *
  * The reader is a stream: it takes any split of the file, checks each chunk before anyone sees its values, and holds one
- * chunk and the table. Every fault names the part; for a chunk `at` is the chunk's number. */
+ * chunk, the table and 16 rows. Every fault names the part; for a chunk `at` is the chunk's number. */
 #ifndef TRAIN_GRADIENT_H
 #define TRAIN_GRADIENT_H
 
 #include "base/buf.h"
-#include "crypto/blake3.h"
+#include "train/gradient_root.h"
 
 enum {
     TR_GRADIENT_VERSION = 1,
@@ -27,25 +28,22 @@ enum { TR_SUM_LEASES_MAX = 1 << 14 };
 
 /* What the header says. */
 typedef struct tr_gradient_head {
-    hash256  model;    /* model id that the gradient is taken at */
-    hash256  lease;    /* hash of the lease's body */
-    uint32_t tensors;  /* num_tensor_count of the shape */
-    uint64_t elements; /* num_parameter_count of the shape, at least 1 */
-    hash256  raw;      /* BLAKE3 of all elements: the gradient hash of an attestation. Set by the writer. */
+    hash256   model; /* model id that the gradient is taken at */
+    hash256   lease; /* hash of the lease's body */
+    num_shape shape; /* valid; gives the header's number of tensors and elements, and the tiles */
+    hash256   root;  /* gradient root: the gradient of an attestation. Set by the writer. */
 } tr_gradient_head;
-
-/* BLAKE3 of the canonical raw bytes. */
-hash256 tr_gradient_hash(const int64_t *values, uint64_t count);
 
 /* Receives bytes of the file in order. */
 typedef err (*tr_sink_fn)(void *ctx, bytes part);
 
-/* Writes the whole file to `sink` and fills head->raw. ERR_RANGE naming the first element above TR_GRADIENT_ABS_MAX; the sink
- * has then seen nothing. Errors of the sink come back as they are. */
-err tr_gradient_write(tr_gradient_head *head, const int64_t *values, tr_sink_fn sink, void *ctx, fault *f) MUST_USE;
+/* Writes the whole file to `sink` and fills head->root; `pool` (may be NULL) is for hashing. ERR_RANGE naming the first element above
+ * TR_GRADIENT_ABS_MAX; the sink has then seen nothing. Errors of the sink come back as they are. */
+err tr_gradient_write(tr_gradient_head *head, const int64_t *values, base_pool *pool, tr_sink_fn sink, void *ctx,
+                      fault *f) MUST_USE;
 
 /* The same into a buffer; on failure the buffer may hold a part. */
-err tr_gradient_encode(buf *out, tr_gradient_head *head, const int64_t *values, fault *f) MUST_USE;
+err tr_gradient_encode(buf *out, tr_gradient_head *head, const int64_t *values, base_pool *pool, fault *f) MUST_USE;
 
 /* Largest file of `elements` elements. */
 uint64_t tr_gradient_bytes_max(uint64_t elements);
@@ -55,8 +53,8 @@ typedef err (*tr_values_fn)(void *ctx, uint64_t first, const int64_t *values, si
 
 typedef struct tr_gradient_reader tr_gradient_reader;
 
-/* `want` says what the receiver leased: model, lease, tensors and elements must agree with the header (ERR_STALE, ERR_HASH,
- * ERR_SHAPE); want->raw is not read. */
+/* `want` says what the receiver leased: model, lease and shape must agree with the header (ERR_STALE, ERR_HASH, ERR_SHAPE);
+ * want->root is not read. */
 err  tr_gradient_reader_new(tr_gradient_reader **out, const tr_gradient_head *want, tr_values_fn values, void *ctx) MUST_USE;
 void tr_gradient_reader_free(tr_gradient_reader *r);
 
@@ -64,14 +62,14 @@ void tr_gradient_reader_free(tr_gradient_reader *r);
  * (header or packing is not what the writer would have written), STALE, HASH, SHAPE, LIMIT (oversized part), RANGE, TRAILING. */
 err tr_gradient_reader_feed(tr_gradient_reader *r, bytes part, fault *f) MUST_USE;
 
-/* After the last byte: ERR_TRUNCATED naming the part, or the hash of the whole, which was compared with the header's. */
-err tr_gradient_reader_finish(tr_gradient_reader *r, hash256 *raw, fault *f) MUST_USE;
+/* After the last byte: ERR_TRUNCATED naming the part, or the gradient root of what came, which was compared with the header's. */
+err tr_gradient_reader_finish(tr_gradient_reader *r, hash256 *root, fault *f) MUST_USE;
 
 /* Bytes taken so far. */
 uint64_t tr_gradient_reader_at(const tr_gradient_reader *r);
 
-/* A whole file in memory; `values` has room for want->elements. On failure it is unspecified. */
-err tr_gradient_decode(int64_t *values, hash256 *raw, const tr_gradient_head *want, bytes file, fault *f) MUST_USE;
+/* A whole file in memory; `values` has room for all elements of want->shape. On failure it is unspecified. */
+err tr_gradient_decode(int64_t *values, hash256 *root, const tr_gradient_head *want, bytes file, fault *f) MUST_USE;
 
 /* sum[i] += values[i], exact. ERR_OVERFLOW naming the element, and `sum` is then unchanged. */
 err tr_gradient_add(int64_t *sum, const int64_t *values, uint64_t count, fault *f) MUST_USE;

@@ -8,11 +8,15 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-enum { N = 3 * TR_CHUNK_ELEMENTS + 777 };
+enum { N_MAX = 4 * TR_CHUNK_ELEMENTS };
 
-static int64_t values[N], got[N];
+static int64_t values[N_MAX], got[N_MAX];
+static size_t  N;
 static buf     file;
-static tr_gradient_head head = { .model = { { 1 } }, .lease = { { 2 } }, .tensors = 9, .elements = N };
+static tr_gradient_head head = {
+    .model = { { 1 } }, .lease = { { 2 } },
+    .shape = { .vocab = 73, .context = 16, .width = 64, .layers = 2, .heads = 4, .bits = 12, .helper = NUM_NARROW },
+};
 
 static uint64_t mix(uint64_t *s)
 {
@@ -26,6 +30,8 @@ static int setup(void **state)
 {
     (void)state;
     uint64_t s = 7;
+    N = (size_t)num_parameter_count(&head.shape);
+    assert_in_range(N, 3 * TR_CHUNK_ELEMENTS + 1, N_MAX - 1); /* four chunks, the last one short */
     for (size_t i = 0; i < N; i++) {
         int64_t v = (int64_t)(mix(&s) >> (16 + i / 997 % 40)) - (int64_t)(mix(&s) >> (16 + i / 997 % 40));
         values[i] = i % 5000 < 600 ? 0 : v;
@@ -33,7 +39,7 @@ static int setup(void **state)
     values[5] = TR_GRADIENT_ABS_MAX;
     values[6] = -TR_GRADIENT_ABS_MAX;
     buf_init(&file, tr_gradient_bytes_max(N));
-    assert_int_equal(tr_gradient_encode(&file, &head, values, NULL), OK);
+    assert_int_equal(tr_gradient_encode(&file, &head, values, NULL, NULL), OK);
     return 0;
 }
 
@@ -47,12 +53,12 @@ static int teardown(void **state)
 static void round_trip_in_any_split(void **state)
 {
     (void)state;
-    hash256 raw;
-    assert_int_equal(tr_gradient_decode(got, &raw, &head, buf_bytes(&file), NULL), OK);
-    assert_memory_equal(got, values, sizeof values);
-    hash256 plain = cr_blake3_hash(bytes_of(values, sizeof values)); /* little-endian hosts: the raw bytes are the memory */
-    assert_memory_equal(raw.b, plain.b, 32);
-    assert_true(file.len < sizeof values);
+    hash256 root, plain;
+    assert_int_equal(tr_gradient_decode(got, &root, &head, buf_bytes(&file), NULL), OK);
+    assert_memory_equal(got, values, N * sizeof *values);
+    assert_int_equal(tr_gradient_root(&plain, &head.shape, values, NULL, NULL), OK);
+    assert_memory_equal(root.b, plain.b, 32);
+    assert_true(file.len < N * sizeof *values);
 
     for (size_t step = 1; step < 70000; step = step * 7 + 1) {
         tr_gradient_reader *r;
@@ -62,9 +68,43 @@ static void round_trip_in_any_split(void **state)
             assert_int_equal(tr_gradient_reader_feed(r, bytes_of(file.data + at, n), NULL), OK);
         }
         assert_int_equal(tr_gradient_reader_at(r), file.len);
-        assert_int_equal(tr_gradient_reader_finish(r, &raw, NULL), OK);
+        assert_int_equal(tr_gradient_reader_finish(r, &root, NULL), OK);
         tr_gradient_reader_free(r);
     }
+}
+
+/* The tree as spec/gradient-wire.md lays it out, written a second time: tile by tile, and nodes level by level. */
+static void root_is_over_tiles(void **state)
+{
+    (void)state;
+    size_t count = (size_t)num_weight_leaves(&head.shape), n = 0;
+    hash256 *level = malloc(count * sizeof *level), root;
+    for (uint32_t i = 0; i < num_tensor_count(&head.shape); i++) {
+        num_tensor_info t = num_tensor_describe(&head.shape, i);
+        for (uint32_t r = 0; r < t.rows; r += 16)
+            for (uint32_t c = 0; c < t.cols; c += 16) {
+                uint8_t leaf[12 + 8 * 256] = { 0 };
+                store_le32(leaf, i);
+                store_le32(leaf + 4, r / 16);
+                store_le32(leaf + 8, c / 16);
+                for (uint32_t y = 0; y < 16 && r + y < t.rows; y++)
+                    for (uint32_t x = 0; x < 16 && c + x < t.cols; x++)
+                        store_le64(leaf + 12 + 8 * (16 * y + x), (uint64_t)values[t.offset + (uint64_t)(r + y) * t.cols + c + x]);
+                level[n] = cr_blake3_hash_in("theblock 2026 merkle leaf v1", bytes_of(leaf, sizeof leaf));
+                uint32_t tensor, row, col;
+                tr_gradient_locate(&head.shape, n++, &tensor, &row, &col);
+                assert_true(tensor == i && row == r / 16 && col == c / 16);
+            }
+    }
+    assert_int_equal(n, count);
+    for (; n > 1; n = (n + 1) / 2)
+        for (size_t k = 0; k < n; k += 2) {
+            bytes pair = bytes_of(level[k].b, 64);
+            level[k / 2] = k + 1 < n ? cr_blake3_hash_in("theblock 2026 merkle node v1", pair) : level[k];
+        }
+    assert_int_equal(tr_gradient_root(&root, &head.shape, values, NULL, NULL), OK);
+    assert_memory_equal(root.b, level[0].b, 32);
+    free(level);
 }
 
 static void encoding_is_deterministic(void **state)
@@ -73,16 +113,16 @@ static void encoding_is_deterministic(void **state)
     buf again;
     tr_gradient_head h = head;
     buf_init(&again, tr_gradient_bytes_max(N));
-    assert_int_equal(tr_gradient_encode(&again, &h, values, NULL), OK);
+    assert_int_equal(tr_gradient_encode(&again, &h, values, NULL, NULL), OK);
     assert_true(bytes_equal(buf_bytes(&file), buf_bytes(&again)));
     buf_deinit(&again);
 }
 
 static err decode_copy(uint8_t *copy, size_t len, fault *f)
 {
-    hash256 raw;
+    hash256 root;
     *f = (fault){ 0 };
-    return tr_gradient_decode(got, &raw, &head, bytes_of(copy, len), f);
+    return tr_gradient_decode(got, &root, &head, bytes_of(copy, len), f);
 }
 
 static void every_altered_byte_is_refused(void **state)
@@ -155,23 +195,23 @@ static void chunk_faults_name_the_chunk(void **state)
 static void header_must_be_what_was_leased(void **state)
 {
     (void)state;
-    hash256 raw;
+    hash256 root;
     fault f;
     tr_gradient_head h = head;
     h.model.b[3] ^= 1;
-    assert_int_equal(tr_gradient_decode(got, &raw, &h, buf_bytes(&file), &f), ERR_STALE);
+    assert_int_equal(tr_gradient_decode(got, &root, &h, buf_bytes(&file), &f), ERR_STALE);
     h = head;
     h.lease.b[3] ^= 1;
-    assert_int_equal(tr_gradient_decode(got, &raw, &h, buf_bytes(&file), &f), ERR_HASH);
+    assert_int_equal(tr_gradient_decode(got, &root, &h, buf_bytes(&file), &f), ERR_HASH);
     h = head;
-    h.tensors++;
-    assert_int_equal(tr_gradient_decode(got, &raw, &h, buf_bytes(&file), &f), ERR_SHAPE);
+    h.shape.vocab--; /* as many tensors, fewer elements */
+    assert_int_equal(tr_gradient_decode(got, &root, &h, buf_bytes(&file), &f), ERR_SHAPE);
     h = head;
-    h.elements--;
-    assert_int_equal(tr_gradient_decode(got, &raw, &h, buf_bytes(&file), &f), ERR_SHAPE);
+    h.shape.layers++;
+    assert_int_equal(tr_gradient_decode(got, &root, &h, buf_bytes(&file), &f), ERR_SHAPE);
     uint8_t junk[64] = { 40 };
     memset(junk + 4, 0x41, 60);
-    assert_int_equal(tr_gradient_decode(got, &raw, &head, bytes_of(junk, sizeof junk), &f), ERR_TYPE);
+    assert_int_equal(tr_gradient_decode(got, &root, &head, bytes_of(junk, sizeof junk), &f), ERR_TYPE);
 }
 
 static void packing_is_canonical(void **state)
@@ -230,24 +270,23 @@ static void sums_are_exact_and_order_free(void **state)
 static void out_of_range_is_not_written(void **state)
 {
     (void)state;
-    int64_t v[3] = { 0, TR_GRADIENT_ABS_MAX + 1, 0 };
+    int64_t kept = values[1];
     tr_gradient_head h = head;
-    h.elements = 3;
     buf b;
     buf_init(&b, 4096);
     fault f;
-    assert_int_equal(tr_gradient_encode(&b, &h, v, &f), ERR_RANGE);
+    values[1] = TR_GRADIENT_ABS_MAX + 1;
+    assert_int_equal(tr_gradient_encode(&b, &h, values, NULL, &f), ERR_RANGE);
+    values[1] = kept;
     assert_int_equal(f.at, 1);
     assert_int_equal(b.len, 0);
-    h.elements = 0;
-    assert_int_equal(tr_gradient_encode(&b, &h, v, &f), ERR_SHAPE);
     buf_deinit(&b);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(round_trip_in_any_split),        cmocka_unit_test(encoding_is_deterministic),
+        cmocka_unit_test(root_is_over_tiles),             cmocka_unit_test(round_trip_in_any_split),        cmocka_unit_test(encoding_is_deterministic),
         cmocka_unit_test(every_altered_byte_is_refused),  cmocka_unit_test(truncated_and_trailing),
         cmocka_unit_test(chunk_faults_name_the_chunk),    cmocka_unit_test(header_must_be_what_was_leased),
         cmocka_unit_test(packing_is_canonical),           cmocka_unit_test(sums_are_exact_and_order_free),

@@ -119,16 +119,16 @@ static void wrong_paths(void)
     assert_int_equal(ask(1, "GET", path, none), ERR_RANGE);
 }
 
-static void gradient_file(buf *out, const chain_lease *l, const chain_signed *s, hash256 *raw)
+static void gradient_file(buf *out, const chain_lease *l, const chain_signed *s, hash256 *root)
 {
     uint64_t count = num_parameter_count(&shape);
     int64_t *values = calloc(count, sizeof *values);
-    tr_gradient_head head = { .model = l->model, .lease = s->hash, .tensors = num_tensor_count(&shape), .elements = count };
+    tr_gradient_head head = { .model = l->model, .lease = s->hash, .shape = shape };
     for (uint64_t i = 0; i < count; i += 7)
         values[i] = (int64_t)i - 1000;
     buf_init(out, (size_t)tr_gradient_bytes_max(count));
-    assert_int_equal(tr_gradient_encode(out, &head, values, NULL), OK);
-    *raw = head.raw;
+    assert_int_equal(tr_gradient_encode(out, &head, values, NULL, NULL), OK);
+    *root = head.root;
     free(values);
 }
 
@@ -185,25 +185,25 @@ static void every_wrong_request_is_refused(void **state)
     get_lease(1, said, &again, &ls2); /* the same one until it is answered */
     assert_int_equal(again.lease_id, lease.lease_id);
     buf file;
-    hash256 raw, wrong = { { 9 } };
-    gradient_file(&file, &lease, &ls, &raw);
+    hash256 root, wrong = { { 9 } };
+    gradient_file(&file, &lease, &ls, &root);
     uint64_t tokens = BATCH * CONTEXT;
     assert_int_equal(ask(1, "POST", "attestation", bytes_of_str("junk")), ERR_TRUNCATED);
-    assert_int_equal(ask(1, "POST", "attestation", attestation(said, &ls, &raw, 1, tokens)), ERR_STATE); /* nothing uploaded */
+    assert_int_equal(ask(1, "POST", "attestation", attestation(said, &ls, &root, 1, tokens)), ERR_STATE); /* nothing uploaded */
     bad_gradients(&lease, &file);
-    assert_int_equal(ask(1, "POST", "attestation", attestation(said, &ls, &raw, 1, tokens)), ERR_TRUNCATED);
+    assert_int_equal(ask(1, "POST", "attestation", attestation(said, &ls, &root, 1, tokens)), ERR_TRUNCATED);
     char path[64];
     snprintf(path, sizeof path, "gradient/%llu/0", (unsigned long long)lease.lease_id);
     assert_int_equal(ask(1, "PUT", path, buf_bytes(&file)), OK);
     assert_int_equal(ask(1, "POST", "attestation", attestation(said, &ls, &wrong, 1, tokens)), ERR_HASH);
-    assert_int_equal(ask(1, "POST", "attestation", attestation(said, &ls, &raw, 2, tokens)), ERR_SIGNATURE);
-    assert_int_equal(ask(1, "POST", "attestation", attestation(said, &ls, &raw, 1, tokens + 1)), ERR_RANGE);
-    assert_int_equal(ask(2, "POST", "attestation", attestation(said, &ls, &raw, 1, tokens)), ERR_STALE);
+    assert_int_equal(ask(1, "POST", "attestation", attestation(said, &ls, &root, 2, tokens)), ERR_SIGNATURE);
+    assert_int_equal(ask(1, "POST", "attestation", attestation(said, &ls, &root, 1, tokens + 1)), ERR_RANGE);
+    assert_int_equal(ask(2, "POST", "attestation", attestation(said, &ls, &root, 1, tokens)), ERR_STALE);
     chain_signed foreign = { .hash = { { 3 } } };
-    assert_int_equal(ask(1, "POST", "attestation", attestation(said, &foreign, &raw, 1, tokens)), ERR_STALE);
+    assert_int_equal(ask(1, "POST", "attestation", attestation(said, &foreign, &root, 1, tokens)), ERR_STALE);
     assert_int_equal(events.events[TR_EVENT_SUBMITTED], 0);
-    assert_int_equal(ask(1, "POST", "attestation", attestation(said, &ls, &raw, 1, tokens)), OK);
-    err e = ask(1, "POST", "attestation", attestation(said, &ls, &raw, 1, tokens));
+    assert_int_equal(ask(1, "POST", "attestation", attestation(said, &ls, &root, 1, tokens)), OK);
+    err e = ask(1, "POST", "attestation", attestation(said, &ls, &root, 1, tokens));
     assert_true(e == OK || e == ERR_STALE); /* known, or of a step that has ended */
     assert_int_equal(events.events[TR_EVENT_SUBMITTED], 1);
     get_lease(1, room, &again, &ls2);

@@ -19,12 +19,15 @@ typedef struct tr_spoil {
     tr_observer   next;     /* who sees the spoiled trace; set by the caller */
 } tr_spoil;
 
+enum { TR_GRADIENT_PPM = 500000 };
+
 /* What a cheater draws from. */
 typedef struct tr_cheat {
     uint64_t seed;
     uint32_t rate_ppm;     /* share of the leases that it spoils; 0: honest */
-    uint32_t gradient_ppm; /* share of those in which it spoils the gradient instead of an operation. Caught the same way and not paid, but
-                              no element of the trace is wrong: there is no evidence to slash it with */
+    uint32_t gradient_ppm; /* share of those in which it spoils the gradient instead of an operation; TR_GRADIENT_PPM unless a test
+                              wants something else. Convicted the same way, but for the token embedding's gradient: caught and not
+                              paid, but there is no evidence to slash it with */
 } tr_cheat;
 
 void tr_spoil_choose(tr_spoil *s, const tr_cheat *cheat, const num_shape *shape, const hash256 *lease, uint64_t from, uint64_t to);

@@ -132,17 +132,16 @@ static err upload(tr_worker *w, const char *kind, uint64_t lease_id, bytes whole
     return e;
 }
 
-static err upload_gradient(tr_worker *w, const past_lease *p, hash256 *hash, fault *f)
+static err upload_gradient(tr_worker *w, const past_lease *p, hash256 *root, fault *f)
 {
-    tr_gradient_head head = { .model = p->lease.model, .lease = p->s.hash, .tensors = num_tensor_count(&w->session.shape),
-                              .elements = w->elements };
+    tr_gradient_head head = { .model = p->lease.model, .lease = p->s.hash, .shape = w->session.shape };
     buf file;
     buf_init(&file, (size_t)tr_gradient_bytes_max(w->elements));
-    err e = tr_gradient_encode(&file, &head, w->gradient, f);
+    err e = tr_gradient_encode(&file, &head, w->gradient, w->exec.device->pool, f);
     if (e == OK)
         e = upload(w, "gradient", p->lease.lease_id, buf_bytes(&file), f);
     buf_deinit(&file);
-    *hash = head.raw;
+    *root = head.root;
     return e;
 }
 

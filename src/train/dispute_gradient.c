@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Evidence about one element of a weight gradient: a sum over all positions of the lease, so the tiles of two trace tensors for every
+ * sequence, and the gradient's own tile. */
+#include "train/dispute_int.h"
+
+#include "numerics/dither.h"
+
+#include <stdlib.h>
+
+/* --- which element -------------------------------------------------------------------------------------------------------- */
+
+static err find_element(tr_gradient_dispute *d, const num_shape *s, const int64_t *mine, const int64_t *theirs, fault *f)
+{
+    num_tensor_info embedding = num_tensor_describe(s, 0);
+    uint64_t elements = num_parameter_count(s), first = (uint64_t)embedding.rows * embedding.cols, at = first;
+    while (at < elements && mine[at] == theirs[at])
+        at++;
+    if (at == elements)
+        return memcmp(mine, theirs, (size_t)first * sizeof *mine) == 0
+                   ? fail(f, ERR_NOT_FOUND, "dispute.gradient", 0)
+                   : fail(f, ERR_UNSUPPORTED, "dispute: the token embedding's gradient depends on tokens", 0);
+    uint32_t tensor = 1;
+    while (tensor + 1 < num_tensor_count(s) && num_tensor_describe(s, tensor + 1).offset <= at)
+        tensor++;
+    num_tensor_info t = num_tensor_describe(s, tensor);
+    d->tensor = tensor;
+    d->element = at - t.offset;
+    d->mine = mine[at];
+    d->theirs = theirs[at];
+    uint32_t row = (uint32_t)(d->element / t.cols / NUM_TILE), col = (uint32_t)(d->element % t.cols / NUM_TILE);
+    d->leaf = num_weight_leaf(s, tensor, row, col);
+    num_gradient_leaf_encode(d->tile, s, tensor, row, col, theirs + t.offset);
+    return OK;
+}
+
+/* --- which tiles ---------------------------------------------------------------------------------------------------------- */
+
+/* A gradient's relation reads the same places whatever stands there. */
+static err nothing_there(void *ctx, uint32_t id, uint64_t sequence, uint32_t row, uint32_t col, int64_t *out, fault *f)
+{
+    (void)ctx, (void)id, (void)sequence, (void)row, (void)col, (void)f;
+    *out = 0;
+    return OK;
+}
+
+static err no_weight(void *ctx, uint32_t tensor, uint32_t row, uint32_t col, int64_t *out, fault *f)
+{
+    return nothing_there(ctx, tensor, 0, row, col, out, f);
+}
+
+static err make_plan(tr_gradient_dispute *d, const tr_task *task, fault *f)
+{
+    uint8_t text[NUM_MODEL_HEADER_BYTES_MAX];
+    bytes view;
+    num_model_header header;
+    pf_source source = { NULL, nothing_there, no_weight };
+    TRY(tr_dispute_model(&header, text, &view, task->model));
+    pf_context c = { .model = &header, .dither_seed = num_dither_seed(&task->job, &task->model->id, task->step),
+                     .sequence = task->from };
+    d->plan = malloc(sizeof *d->plan);
+    if (!d->plan)
+        return fail(f, ERR_MEMORY, "dispute.plan", 0);
+    return pf_plan_make(d->plan, &c, &source, task->from, task->to, PF_GRADIENT + d->tensor, d->element, f);
+}
+
+static err place_tiles(tr_gradient_dispute *d, const tr_task *task, fault *f)
+{
+    const num_shape *s = &task->model->shape;
+    for (uint32_t i = 0; i < d->plan->trace_count; i++)
+        d->tile_count += d->plan->trace[i].count;
+    d->tiles = calloc(d->tile_count, sizeof *d->tiles);
+    if (!d->tiles)
+        return fail(f, ERR_MEMORY, "dispute.tiles", d->tile_count);
+    tr_tile *t = d->tiles;
+    for (uint32_t i = 0; i < d->plan->trace_count; i++)
+        for (uint32_t k = 0; k < d->plan->trace[i].count; k++, t++) {
+            tr_place *p = &t->place;
+            t->shape = *s;
+            p->leaf = d->plan->trace[i].first + k;
+            TRY(num_trace_locate(&p->tensor, &p->seq_index, &p->tile_row, &p->tile_col, s, task->to - task->from, p->leaf));
+            p->sequence = task->from + p->seq_index;
+        }
+    return OK;
+}
+
+err tr_dispute_gradient(tr_gradient_dispute *d, const int64_t *mine, const int64_t *theirs, const tr_task *task, base_pool *pool,
+                        fault *f)
+{
+    const num_shape *s = &task->model->shape;
+    d->leaves = NULL;
+    d->plan = NULL;
+    d->tiles = NULL;
+    d->tile_count = 0;
+    TRY(find_element(d, s, mine, theirs, f));
+    TRY(make_plan(d, task, f));
+    TRY(place_tiles(d, task, f));
+    uint64_t count = num_weight_leaves(s);
+    d->leaves = malloc((size_t)count * sizeof *d->leaves);
+    if (!d->leaves)
+        return fail(f, ERR_MEMORY, "dispute.leaves", count);
+    tr_gradient_leaves(d->leaves, s, theirs, pool);
+    return OK;
+}
+
+void tr_dispute_gradient_deinit(tr_gradient_dispute *d)
+{
+    free(d->leaves);
+    free(d->plan);
+    free(d->tiles);
+    d->leaves = NULL;
+    d->plan = NULL;
+    d->tiles = NULL;
+}
+
+err tr_dispute_gradient_take(void *ctx, uint32_t tensor_id, uint64_t sequence, const void *data, uint32_t rows, uint32_t cols,
+                             uint32_t elem_bytes)
+{
+    tr_gradient_dispute *d = ctx;
+    for (uint32_t i = 0; i < d->tile_count; i++)
+        TRY(tr_tile_take(&d->tiles[i], tensor_id, sequence, data, rows, cols, elem_bytes));
+    return OK;
+}
+
+/* --- the file ------------------------------------------------------------------------------------------------------------- */
+
+static err put_opening(buf *room, pf_opening *out, uint64_t first, bytes elements, const hash256 *leaves, uint64_t leaf_count,
+                       uint32_t opened)
+{
+    hash256 siblings[CR_MERKLE_RANGE_MAX];
+    size_t n = cr_merkle_range(&cr_merkle_blake3, siblings, leaves, (size_t)leaf_count, (size_t)first, opened), at = room->len;
+    TRY(buf_put(room, siblings, n * sizeof *siblings));
+    *out = (pf_opening){ first, elements, bytes_of(room->data + at, n * sizeof *siblings) };
+    return OK;
+}
+
+static err put_trace(buf *room, pf_evidence *e, const tr_gradient_dispute *d, fault *f)
+{
+    const tr_tile *t = d->tiles;
+    e->trace_count = d->plan->trace_count;
+    for (uint32_t i = 0; i < e->trace_count; i++) {
+        const pf_run *run = &d->plan->trace[i];
+        size_t at = room->len;
+        for (uint32_t k = 0; k < run->count; k++, t++) {
+            if (!t->found)
+                return fail(f, ERR_NOT_FOUND, "dispute.trace", t->place.tensor.id);
+            TRY(buf_put(room, t->leaf + NUM_LEAF_HEAD, num_leaf_bytes(t->place.tensor.elem_bytes) - NUM_LEAF_HEAD));
+        }
+        TRY(put_opening(room, &e->trace[i], run->first, bytes_of(room->data + at, room->len - at), d->trace->leaves,
+                        d->trace->leaf_count, run->count));
+    }
+    return OK;
+}
+
+static err put_all(buf *room, pf_evidence *e, const tr_gradient_dispute *d, const num_shape *s, fault *f)
+{
+    /* Reserved before, so that views stay; more than an evidence file holds is refused anyway. */
+    TRY(buf_reserve(room, LIMIT_EVIDENCE_BYTES));
+    TRY(put_trace(room, e, d, f));
+    e->gradient_count = 1;
+    return put_opening(room, &e->gradient, d->leaf, bytes_of(d->tile + NUM_WEIGHT_LEAF_HEAD, sizeof d->tile - NUM_WEIGHT_LEAF_HEAD),
+                       d->leaves, num_weight_leaves(s), 1);
+}
+
+static err write_file(buf *out, pf_verdict *verdict, pf_evidence *e, buf *room, const tr_gradient_dispute *d, const tr_task *task,
+                      fault *f)
+{
+    uint8_t text[NUM_MODEL_HEADER_BYTES_MAX];
+    num_model_header header;
+    bytes view;
+    *e = (pf_evidence){ .lease = d->lease, .attestation = d->attestation, .tensor = PF_GRADIENT + d->tensor, .sequence = task->from,
+                        .element = d->element };
+    TRY(tr_dispute_model(&header, text, &e->model, task->model));
+    err r = put_all(room, e, d, &task->model->shape, f);
+    if (r == OK)
+        r = buf_reserve(out, LIMIT_EVIDENCE_BYTES);
+    if (r == OK)
+        r = pf_evidence_encode(out->data + out->len, LIMIT_EVIDENCE_BYTES, e, &view);
+    if (r != OK)
+        return r == ERR_LIMIT ? fail(f, r, "dispute: too many inputs for an evidence file", d->element) : r;
+    TRY(tr_dispute_replay(verdict, view, e, NULL, f));
+    out->len += view.len;
+    return OK;
+}
+
+err tr_dispute_gradient_evidence(buf *out, pf_verdict *verdict, const tr_gradient_dispute *d, const tr_task *task, fault *f)
+{
+    buf room;
+    pf_evidence *e = malloc(sizeof *e);
+    if (!e)
+        return fail(f, ERR_MEMORY, "dispute", 0);
+    buf_init(&room, LIMIT_EVIDENCE_BYTES);
+    err r = write_file(out, verdict, e, &room, d, task, f);
+    buf_deinit(&room);
+    free(e);
+    return r;
+}
