@@ -43,15 +43,6 @@ bool fp_decode(fp *out, const uint8_t in[FP_BYTES])
     return x < FP_P;
 }
 
-fx fx_pow(fx a, uint64_t exponent)
-{
-    fx r = FX_ONE;
-    for (; exponent; exponent >>= 1, a = fx_mul(a, a))
-        if (exponent & 1)
-            r = fx_mul(r, a);
-    return r;
-}
-
 /* The cofactors of the norm: a (A + B X + C X^2) is in F_p. */
 fx fx_inv(fx a)
 {

@@ -126,7 +126,7 @@ static void extension_field(void **state)
         assert_true(fx_equal(fx_mul(a, inverse), fx_equal(a, FX_ZERO) ? FX_ZERO : FX_ONE));
     }
     fx x = { { 0, FP_ONE, 0 } };
-    assert_true(fx_equal(fx_pow(x, 3), fx_from_i64(2)));
+    assert_true(fx_equal(fx_mul(x, fx_mul(x, x)), fx_from_i64(2)));
 }
 
 static void encoding_is_canonical(void **state)

@@ -59,8 +59,6 @@ static inline bool fx_equal(fx a, fx b)
     return ((a.c[0] ^ b.c[0]) | (a.c[1] ^ b.c[1]) | (a.c[2] ^ b.c[2])) == 0;
 }
 
-fx fx_pow(fx a, uint64_t exponent);
-
 /* 1 / a; 0 for 0. */
 fx fx_inv(fx a);
 

@@ -57,8 +57,8 @@ static void slot_shape(num_trace_tensor *t, const num_shape *s, uint32_t slot)
     default: /* y q k v o dm da dp dv dq dk: T x d operands */
         break;
     }
-    t->tile_rows = (t->rows + NUM_TILE - 1) / NUM_TILE;
-    t->tile_cols = (t->cols + NUM_TILE - 1) / NUM_TILE;
+    t->tile_rows = num_tiles(t->rows);
+    t->tile_cols = num_tiles(t->cols);
     t->tiles = (uint64_t)t->tile_rows * t->tile_cols;
 }
 
@@ -225,14 +225,9 @@ int64_t num_leaf_element(const uint8_t *leaf, uint32_t elem_bytes, uint32_t at)
     return (int64_t)load_le64(p);
 }
 
-static uint64_t weight_tile_cols(const num_tensor_info *t)
-{
-    return (t->cols + NUM_TILE - 1) / NUM_TILE;
-}
-
 static uint64_t weight_tiles(const num_tensor_info *t)
 {
-    return (t->rows + NUM_TILE - 1) / NUM_TILE * weight_tile_cols(t);
+    return (uint64_t)num_tiles(t->rows) * num_tiles(t->cols);
 }
 
 /* Leaves before tensor `tensor`; that of num_tensor_count is the number of all. */
@@ -254,28 +249,47 @@ uint64_t num_weight_leaves(const num_shape *s)
 uint64_t num_weight_leaf(const num_shape *s, uint32_t tensor, uint32_t tile_row, uint32_t tile_col)
 {
     num_tensor_info t = num_tensor_describe(s, tensor);
-    return weight_leaf_first(s, tensor) + tile_row * weight_tile_cols(&t) + tile_col;
+    return weight_leaf_first(s, tensor) + (uint64_t)tile_row * num_tiles(t.cols) + tile_col;
 }
 
+void num_weight_locate(uint32_t *tensor, uint32_t *tile_row, uint32_t *tile_col, const num_shape *s, uint64_t leaf)
+{
+    CHECK(leaf < num_weight_leaves(s));
+    uint32_t i = 0;
+    num_tensor_info t = num_tensor_describe(s, i);
+    for (; leaf >= weight_tiles(&t); t = num_tensor_describe(s, ++i))
+        leaf -= weight_tiles(&t);
+    *tensor = i;
+    *tile_row = (uint32_t)(leaf / num_tiles(t.cols));
+    *tile_col = (uint32_t)(leaf % num_tiles(t.cols));
+}
+
+/* `data` begins with row `first_row`, a multiple of NUM_TILE up to the tile's own. */
 static void parameter_leaf_encode(uint8_t *out, const num_shape *s, uint32_t tensor, uint32_t tile_row, uint32_t tile_col,
-                                  const void *data, uint32_t elem_bytes)
+                                  const void *data, uint32_t first_row, uint32_t elem_bytes)
 {
     num_tensor_info t = num_tensor_describe(s, tensor);
-    CHECK((uint64_t)tile_row * NUM_TILE < t.rows && tile_col < weight_tile_cols(&t));
+    CHECK(tile_row < num_tiles(t.rows) && tile_col < num_tiles(t.cols));
     store_le32(out, tensor);
     store_le32(out + 4, tile_row);
     store_le32(out + 8, tile_col);
-    tile_encode(out + NUM_WEIGHT_LEAF_HEAD, data, t.rows, t.cols, elem_bytes, tile_row, tile_col);
+    tile_encode(out + NUM_WEIGHT_LEAF_HEAD, data, t.rows - first_row, t.cols, elem_bytes, tile_row - first_row / NUM_TILE, tile_col);
 }
 
 void num_weight_leaf_encode(uint8_t out[NUM_WEIGHT_LEAF_BYTES], const num_shape *s, uint32_t tensor, uint32_t tile_row,
                             uint32_t tile_col, const int16_t *weights)
 {
-    parameter_leaf_encode(out, s, tensor, tile_row, tile_col, weights, 2);
+    parameter_leaf_encode(out, s, tensor, tile_row, tile_col, weights, 0, 2);
 }
 
 void num_gradient_leaf_encode(uint8_t out[NUM_GRADIENT_LEAF_BYTES], const num_shape *s, uint32_t tensor, uint32_t tile_row,
                               uint32_t tile_col, const int64_t *gradient)
 {
-    parameter_leaf_encode(out, s, tensor, tile_row, tile_col, gradient, 8);
+    parameter_leaf_encode(out, s, tensor, tile_row, tile_col, gradient, 0, 8);
+}
+
+void num_gradient_band_encode(uint8_t out[NUM_GRADIENT_LEAF_BYTES], const num_shape *s, uint32_t tensor, uint32_t tile_row,
+                              uint32_t tile_col, const int64_t *band)
+{
+    parameter_leaf_encode(out, s, tensor, tile_row, tile_col, band, tile_row * NUM_TILE, 8);
 }

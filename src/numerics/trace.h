@@ -15,6 +15,12 @@ enum {
     NUM_LEAF_BYTES_MAX = NUM_LEAF_HEAD + 8 * NUM_TILE_ELEMENTS,
 };
 
+/* Tiles that `n` rows or columns take. */
+static inline uint32_t num_tiles(uint32_t n)
+{
+    return (n + NUM_TILE - 1) / NUM_TILE;
+}
+
 /* One committed tensor. `tile_first` is its first leaf in the trace of a lease of ONE sequence; with n sequences it is
  * n * tile_first, and sequence s of the lease (0-based) follows at s * tiles. */
 typedef struct num_trace_tensor {
@@ -65,6 +71,9 @@ enum { NUM_WEIGHT_LEAF_HEAD = 12, NUM_WEIGHT_LEAF_BYTES = NUM_WEIGHT_LEAF_HEAD +
 uint64_t num_weight_leaves(const num_shape *shape);
 uint64_t num_weight_leaf(const num_shape *shape, uint32_t tensor, uint32_t tile_row, uint32_t tile_col);
 
+/* Its inverse; leaf < num_weight_leaves. */
+void num_weight_locate(uint32_t *tensor, uint32_t *tile_row, uint32_t *tile_col, const num_shape *shape, uint64_t leaf);
+
 /* `weights` is the tensor itself, rows x cols. */
 void num_weight_leaf_encode(uint8_t out[NUM_WEIGHT_LEAF_BYTES], const num_shape *shape, uint32_t tensor, uint32_t tile_row,
                             uint32_t tile_col, const int16_t *weights);
@@ -75,5 +84,9 @@ enum { NUM_GRADIENT_LEAF_BYTES = NUM_WEIGHT_LEAF_HEAD + 8 * NUM_TILE_ELEMENTS };
 
 void num_gradient_leaf_encode(uint8_t out[NUM_GRADIENT_LEAF_BYTES], const num_shape *shape, uint32_t tensor, uint32_t tile_row,
                               uint32_t tile_col, const int64_t *gradient);
+
+/* The same from the rows of these tiles alone: `band` begins with row NUM_TILE * tile_row of the tensor. */
+void num_gradient_band_encode(uint8_t out[NUM_GRADIENT_LEAF_BYTES], const num_shape *shape, uint32_t tensor, uint32_t tile_row,
+                              uint32_t tile_col, const int64_t *band);
 
 #endif

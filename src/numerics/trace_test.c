@@ -127,8 +127,12 @@ static void weight_leaves_are_numbered_one_by_one(void **state)
     for (uint32_t i = 0; i < num_tensor_count(s); i++) {
         num_tensor_info t = num_tensor_describe(s, i);
         for (uint32_t r = 0; r < (t.rows + 15) / 16; r++)
-            for (uint32_t c = 0; c < (t.cols + 15) / 16; c++)
+            for (uint32_t c = 0; c < (t.cols + 15) / 16; c++) {
+                uint32_t tensor, row, col;
+                num_weight_locate(&tensor, &row, &col, s, expected);
+                assert_true(tensor == i && row == r && col == c);
                 assert_int_equal(num_weight_leaf(s, i, r, c), expected++);
+            }
     }
     assert_int_equal(num_weight_leaves(s), expected);
     int16_t w[20 * 48];

@@ -89,17 +89,12 @@ static err open_parameter(opened *at, const referee *r, const pf_opening *o, uin
     uint64_t leaves = num_weight_leaves(s);
     if (o->first >= leaves)
         return fail(f, ERR_PROOF, "evidence.opening.first", o->first);
-    uint64_t first = 0, tiles = 0;
-    for (uint32_t i = 0; i < num_tensor_count(s); i++) {
-        num_tensor_info t = num_tensor_describe(s, i);
-        uint32_t tile_cols = (t.cols + NUM_TILE - 1) / NUM_TILE;
-        tiles = (uint64_t)((t.rows + NUM_TILE - 1) / NUM_TILE) * tile_cols;
-        *at = (opened){ .tensor = i, .tile_cols = tile_cols, .elem_bytes = elem_bytes, .tile = o->first - first };
-        if (o->first < first + tiles)
-            break;
-        first += tiles;
-    }
-    TRY(count_tiles(at, o, tiles, f));
+    uint32_t tensor, row, col;
+    num_weight_locate(&tensor, &row, &col, s, o->first);
+    num_tensor_info t = num_tensor_describe(s, tensor);
+    uint32_t tile_cols = num_tiles(t.cols);
+    *at = (opened){ .tensor = tensor, .tile_cols = tile_cols, .elem_bytes = elem_bytes, .tile = (uint64_t)row * tile_cols + col };
+    TRY(count_tiles(at, o, (uint64_t)num_tiles(t.rows) * tile_cols, f));
     uint8_t head[4];
     store_le32(head, at->tensor);
     return verify_range(o, at, head, sizeof head, root, leaves, f);

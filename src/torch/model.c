@@ -3,9 +3,9 @@
  * Published models: weights and fractions, their roots and ids (spec/numerics.md section 14). */
 #include "crypto/merkle.h"
 #include "numerics/model_header.h"
-#include "numerics/trace.h"
 #include "torch/gpt.h"
 #include "torch/tables.h"
+#include "torch/weight_tree.h"
 
 #include <stdlib.h>
 
@@ -26,42 +26,14 @@ void bt_model_deinit(bt_model *m)
     *m = (bt_model){ 0 };
 }
 
-typedef struct leaves_job {
-    const bt_model *m;
-    uint32_t        tensor, tile_cols;
-    const int16_t  *weights;
-    hash256        *leaves; /* of the tensor */
-} leaves_job;
-
-/* The leaves of one row of tiles. */
-static void leaves_row(void *ctx, size_t row, unsigned thread)
-{
-    const leaves_job *job = ctx;
-    (void)thread;
-    cr_merkle_builder b; /* for its prepared leaf state */
-    cr_merkle_builder_init(&b, &cr_merkle_blake3);
-    for (uint32_t c = 0; c < job->tile_cols; c++) {
-        uint8_t leaf[NUM_WEIGHT_LEAF_BYTES];
-        num_weight_leaf_encode(leaf, &job->m->shape, job->tensor, (uint32_t)row, c, job->weights);
-        job->leaves[row * job->tile_cols + c] = cr_merkle_builder_add_data(&b, bytes_of(leaf, sizeof leaf));
-    }
-}
-
 static err weight_root(bt_model *m, base_pool *pool)
 {
-    uint64_t count = num_weight_leaves(&m->shape), at = 0;
-    hash256 *leaves = malloc((size_t)count * sizeof *leaves);
+    size_t count = (size_t)num_weight_leaves(&m->shape);
+    hash256 *leaves = malloc(count * sizeof *leaves);
     if (!leaves)
         return ERR_MEMORY;
-    for (uint32_t t = 0; t < num_tensor_count(&m->shape); t++) {
-        num_tensor_info info = num_tensor_describe(&m->shape, t);
-        uint32_t tile_rows = (info.rows + NUM_TILE - 1) / NUM_TILE, tile_cols = (info.cols + NUM_TILE - 1) / NUM_TILE;
-        leaves_job job = { .m = m, .tensor = t, .tile_cols = tile_cols, .weights = m->weights + info.offset, .leaves = leaves + at };
-        base_pool_for(pool, tile_rows, leaves_row, &job);
-        at += (uint64_t)tile_rows * tile_cols;
-    }
-    CHECK(at == count);
-    m->weight_root = cr_merkle_root(&cr_merkle_blake3, leaves, (size_t)count);
+    bt_weight_leaves(leaves, &m->shape, m->weights, pool);
+    m->weight_root = cr_merkle_root(&cr_merkle_blake3, leaves, count);
     free(leaves);
     return OK;
 }

@@ -208,12 +208,16 @@ static err compare(tr_coordinator *c, const chain_attestation *said, const bt_re
             *where = DEPARTS_NOWHERE;
         return OK;
     }
+    if (!same_trace) {
+        *where = DEPARTS_TRACE;
+        return OK;
+    }
     hash256 gradient;
     TRY(tr_gradient_root(&gradient, &c->cfg.shape, c->part, c->exec.device->pool, f));
-    *where = !same_trace                                     ? DEPARTS_TRACE
-             : !hash256_equal(&gradient, &said->gradient)    ? DEPARTS_GRADIENT
-             : loss != said->loss                            ? DEPARTS_OTHERWISE
-                                                             : DEPARTS_NOWHERE;
+    if (!hash256_equal(&gradient, &said->gradient))
+        *where = DEPARTS_GRADIENT;
+    else if (loss == said->loss)
+        *where = DEPARTS_NOWHERE;
     return OK;
 }
 

@@ -58,8 +58,7 @@ typedef struct tr_gradient_dispute {
     uint32_t        tensor;             /* weight tensor of the element */
     uint64_t        element;            /* row-major in it */
     int64_t         mine, theirs;
-    uint64_t        leaf;               /* the element's tile under the gradient root */
-    uint8_t         tile[NUM_GRADIENT_LEAF_BYTES]; /* of the accused */
+    uint8_t         tile[NUM_GRADIENT_LEAF_BYTES]; /* the element's, of the accused */
     hash256        *leaves;             /* of the accused; owned */
     pf_plan        *plan;               /* owned */
     tr_tile        *tiles;              /* the trace's tiles in the order of the plan; owned */

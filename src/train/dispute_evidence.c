@@ -67,31 +67,23 @@ static err put_trace_tile(packer *p, uint64_t leaf, fault *f)
 /* Which weight tile a leaf is. */
 static void weight_tile(uint8_t out[NUM_WEIGHT_LEAF_BYTES], const bt_model *m, uint64_t leaf)
 {
-    uint32_t tensor = 0;
-    while (tensor + 1 < num_tensor_count(&m->shape) && num_weight_leaf(&m->shape, tensor + 1, 0, 0) <= leaf)
-        tensor++;
-    num_tensor_info info = num_tensor_describe(&m->shape, tensor);
-    uint64_t tile_cols = (info.cols + NUM_TILE - 1) / NUM_TILE, at = leaf - num_weight_leaf(&m->shape, tensor, 0, 0);
-    num_weight_leaf_encode(out, &m->shape, tensor, (uint32_t)(at / tile_cols), (uint32_t)(at % tile_cols), m->weights + info.offset);
+    uint32_t tensor, row, col;
+    num_weight_locate(&tensor, &row, &col, &m->shape, leaf);
+    num_weight_leaf_encode(out, &m->shape, tensor, row, col, m->weights + num_tensor_describe(&m->shape, tensor).offset);
 }
 
 static err hash_weights(packer *p, fault *f)
 {
-    uint8_t text[NUM_WEIGHT_LEAF_BYTES];
     p->weight_count = num_weight_leaves(&p->model->shape);
     p->weight_leaves = malloc((size_t)p->weight_count * sizeof *p->weight_leaves);
     if (!p->weight_leaves)
         return fail(f, ERR_MEMORY, "dispute.weights", p->weight_count);
-    for (uint64_t i = 0; i < p->weight_count; i++) {
-        weight_tile(text, p->model, i);
-        p->weight_leaves[i] = cr_merkle_leaf(&cr_merkle_blake3, bytes_of(text, sizeof text));
-    }
+    bt_weight_leaves(p->weight_leaves, &p->model->shape, p->model->weights, NULL);
     return OK;
 }
 
 static err open_run(packer *p, pf_opening *out, const pf_run *run, bool weight, fault *f)
 {
-    hash256 siblings[CR_MERKLE_RANGE_MAX];
     uint8_t text[NUM_WEIGHT_LEAF_BYTES];
     size_t at = p->bytes.len;
     for (uint32_t i = 0; i < run->count; i++) {
@@ -102,14 +94,7 @@ static err open_run(packer *p, pf_opening *out, const pf_run *run, bool weight, 
             TRY(buf_put(&p->bytes, text + NUM_WEIGHT_LEAF_HEAD, sizeof text - NUM_WEIGHT_LEAF_HEAD));
         }
     }
-    out->first = run->first;
-    out->elements = bytes_of(p->bytes.data + at, p->bytes.len - at);
-    size_t n = cr_merkle_range(&cr_merkle_blake3, siblings, weight ? p->weight_leaves : p->leaves,
-                               (size_t)(weight ? p->weight_count : p->mine->leaf_count), (size_t)run->first, run->count);
-    at = p->bytes.len;
-    TRY(buf_put(&p->bytes, siblings, n * sizeof *siblings));
-    out->siblings = bytes_of(p->bytes.data + at, n * sizeof *siblings);
-    return OK;
+    return tr_dispute_open(out, &p->bytes, at, run, weight ? p->weight_leaves : p->leaves, weight ? p->weight_count : p->mine->leaf_count);
 }
 
 static err pack(packer *p, pf_evidence *e, const pf_plan *plan, fault *f)
@@ -138,7 +123,16 @@ static err plan_of(pf_plan *plan, const packer *p, const num_model_header *heade
     return pf_plan_make(plan, &c, &from, task->from, task->to, p->d->place.tensor.id, p->d->element, f);
 }
 
-err tr_dispute_replay(pf_verdict *verdict, bytes file, const pf_evidence *e, const uint16_t *tokens, fault *f)
+err tr_dispute_open(pf_opening *out, buf *room, size_t elements_at, const pf_run *run, const hash256 *leaves, uint64_t leaf_count)
+{
+    hash256 siblings[CR_MERKLE_RANGE_MAX];
+    size_t n = cr_merkle_range(&cr_merkle_blake3, siblings, leaves, (size_t)leaf_count, (size_t)run->first, run->count), at = room->len;
+    TRY(buf_put(room, siblings, n * sizeof *siblings));
+    *out = (pf_opening){ run->first, bytes_of(room->data + elements_at, at - elements_at), bytes_of(room->data + at, n * sizeof *siblings) };
+    return OK;
+}
+
+static err replay(pf_verdict *verdict, bytes file, const pf_evidence *e, const uint16_t *tokens, fault *f)
 {
     chain_lease lease;
     chain_attestation attestation;
@@ -157,6 +151,18 @@ err tr_dispute_replay(pf_verdict *verdict, bytes file, const pf_evidence *e, con
     }
     free(again);
     return r;
+}
+
+err tr_dispute_write(buf *out, pf_verdict *verdict, const pf_evidence *e, const uint16_t *tokens, fault *f)
+{
+    bytes view;
+    TRY(buf_reserve(out, LIMIT_EVIDENCE_BYTES));
+    err r = pf_evidence_encode(out->data + out->len, LIMIT_EVIDENCE_BYTES, e, &view);
+    if (r != OK)
+        return fail(f, r, "dispute: too many inputs for an evidence file", e->element);
+    TRY(replay(verdict, view, e, tokens, f));
+    out->len += view.len;
+    return OK;
 }
 
 err tr_dispute_model(num_model_header *header, uint8_t text[NUM_MODEL_HEADER_BYTES_MAX], bytes *view, const bt_model *m)
@@ -184,13 +190,7 @@ static err build(buf *out, pf_verdict *verdict, workspace *w, packer *p, const t
                                  .sequence = d->place.sequence, .element = d->element };
     TRY(plan_of(&w->plan, p, &w->header, task, w->tokens, f));
     TRY(pack(p, &w->evidence, &w->plan, f));
-    TRY(buf_reserve(out, LIMIT_EVIDENCE_BYTES));
-    err e = pf_evidence_encode(out->data + out->len, LIMIT_EVIDENCE_BYTES, &w->evidence, &view);
-    if (e != OK)
-        return fail(f, e, "dispute: too many inputs for an evidence file", d->element);
-    TRY(tr_dispute_replay(verdict, view, &w->evidence, w->tokens, f));
-    out->len += view.len;
-    return OK;
+    return tr_dispute_write(out, verdict, &w->evidence, w->tokens, f);
 }
 
 err tr_dispute_evidence(buf *out, pf_verdict *verdict, const tr_dispute *d, const tr_trace *mine, const hash256 *leaves, bytes tile,

@@ -29,7 +29,6 @@ static err find_element(tr_gradient_dispute *d, const num_shape *s, const int64_
     d->mine = mine[at];
     d->theirs = theirs[at];
     uint32_t row = (uint32_t)(d->element / t.cols / NUM_TILE), col = (uint32_t)(d->element % t.cols / NUM_TILE);
-    d->leaf = num_weight_leaf(s, tensor, row, col);
     num_gradient_leaf_encode(d->tile, s, tensor, row, col, theirs + t.offset);
     return OK;
 }
@@ -99,7 +98,7 @@ err tr_dispute_gradient(tr_gradient_dispute *d, const int64_t *mine, const int64
     d->leaves = malloc((size_t)count * sizeof *d->leaves);
     if (!d->leaves)
         return fail(f, ERR_MEMORY, "dispute.leaves", count);
-    tr_gradient_leaves(d->leaves, s, theirs, pool);
+    bt_gradient_leaves(d->leaves, s, theirs, pool);
     return OK;
 }
 
@@ -124,16 +123,6 @@ err tr_dispute_gradient_take(void *ctx, uint32_t tensor_id, uint64_t sequence, c
 
 /* --- the file ------------------------------------------------------------------------------------------------------------- */
 
-static err put_opening(buf *room, pf_opening *out, uint64_t first, bytes elements, const hash256 *leaves, uint64_t leaf_count,
-                       uint32_t opened)
-{
-    hash256 siblings[CR_MERKLE_RANGE_MAX];
-    size_t n = cr_merkle_range(&cr_merkle_blake3, siblings, leaves, (size_t)leaf_count, (size_t)first, opened), at = room->len;
-    TRY(buf_put(room, siblings, n * sizeof *siblings));
-    *out = (pf_opening){ first, elements, bytes_of(room->data + at, n * sizeof *siblings) };
-    return OK;
-}
-
 static err put_trace(buf *room, pf_evidence *e, const tr_gradient_dispute *d, fault *f)
 {
     const tr_tile *t = d->tiles;
@@ -146,8 +135,7 @@ static err put_trace(buf *room, pf_evidence *e, const tr_gradient_dispute *d, fa
                 return fail(f, ERR_NOT_FOUND, "dispute.trace", t->place.tensor.id);
             TRY(buf_put(room, t->leaf + NUM_LEAF_HEAD, num_leaf_bytes(t->place.tensor.elem_bytes) - NUM_LEAF_HEAD));
         }
-        TRY(put_opening(room, &e->trace[i], run->first, bytes_of(room->data + at, room->len - at), d->trace->leaves,
-                        d->trace->leaf_count, run->count));
+        TRY(tr_dispute_open(&e->trace[i], room, at, run, d->trace->leaves, d->trace->leaf_count));
     }
     return OK;
 }
@@ -157,9 +145,11 @@ static err put_all(buf *room, pf_evidence *e, const tr_gradient_dispute *d, cons
     /* Reserved before, so that views stay; more than an evidence file holds is refused anyway. */
     TRY(buf_reserve(room, LIMIT_EVIDENCE_BYTES));
     TRY(put_trace(room, e, d, f));
+    const pf_run run = { .first = d->plan->gradient, .count = 1 };
+    size_t at = room->len;
+    TRY(buf_put(room, d->tile + NUM_WEIGHT_LEAF_HEAD, sizeof d->tile - NUM_WEIGHT_LEAF_HEAD));
     e->gradient_count = 1;
-    return put_opening(room, &e->gradient, d->leaf, bytes_of(d->tile + NUM_WEIGHT_LEAF_HEAD, sizeof d->tile - NUM_WEIGHT_LEAF_HEAD),
-                       d->leaves, num_weight_leaves(s), 1);
+    return tr_dispute_open(&e->gradient, room, at, &run, d->leaves, num_weight_leaves(s));
 }
 
 static err write_file(buf *out, pf_verdict *verdict, pf_evidence *e, buf *room, const tr_gradient_dispute *d, const tr_task *task,
@@ -167,20 +157,13 @@ static err write_file(buf *out, pf_verdict *verdict, pf_evidence *e, buf *room, 
 {
     uint8_t text[NUM_MODEL_HEADER_BYTES_MAX];
     num_model_header header;
-    bytes view;
     *e = (pf_evidence){ .lease = d->lease, .attestation = d->attestation, .tensor = PF_GRADIENT + d->tensor, .sequence = task->from,
                         .element = d->element };
     TRY(tr_dispute_model(&header, text, &e->model, task->model));
     err r = put_all(room, e, d, &task->model->shape, f);
-    if (r == OK)
-        r = buf_reserve(out, LIMIT_EVIDENCE_BYTES);
-    if (r == OK)
-        r = pf_evidence_encode(out->data + out->len, LIMIT_EVIDENCE_BYTES, e, &view);
     if (r != OK)
         return r == ERR_LIMIT ? fail(f, r, "dispute: too many inputs for an evidence file", d->element) : r;
-    TRY(tr_dispute_replay(verdict, view, e, NULL, f));
-    out->len += view.len;
-    return OK;
+    return tr_dispute_write(out, verdict, e, NULL, f);
 }
 
 err tr_dispute_gradient_evidence(buf *out, pf_verdict *verdict, const tr_gradient_dispute *d, const tr_task *task, fault *f)

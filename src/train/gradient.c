@@ -27,23 +27,18 @@ uint64_t tr_gradient_bytes_max(uint64_t elements)
 }
 
 /* The canonical bytes of up to one chunk, in pieces that stay in cache. */
-static void hash_values(cr_blake3 *h, const int64_t *values, size_t count)
+static hash256 chunk_hash(const int64_t *values, size_t count)
 {
+    cr_blake3 h;
     uint8_t raw[8 * 512];
+    cr_blake3_init(&h);
     for (size_t at = 0; at < count;) {
         size_t n = count - at < 512 ? count - at : 512;
         for (size_t i = 0; i < n; i++)
             store_le64(raw + 8 * i, (uint64_t)values[at + i]);
-        cr_blake3_update(h, bytes_of(raw, 8 * n));
+        cr_blake3_update(&h, bytes_of(raw, 8 * n));
         at += n;
     }
-}
-
-static hash256 chunk_hash(const int64_t *values, size_t count)
-{
-    cr_blake3 h;
-    cr_blake3_init(&h);
-    hash_values(&h, values, count);
     return cr_blake3_final(&h);
 }
 

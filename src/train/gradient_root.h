@@ -6,19 +6,11 @@
 #ifndef TRAIN_GRADIENT_ROOT_H
 #define TRAIN_GRADIENT_ROOT_H
 
-#include "base/port/pool.h"
 #include "crypto/merkle.h"
-#include "numerics/trace.h"
+#include "torch/weight_tree.h"
 
-/* The leaf hashes, num_weight_leaves(shape) of them, in order. `gradient` has num_parameter_count(shape) elements; the shape is
- * valid. `pool` may be NULL. */
-void tr_gradient_leaves(hash256 *leaves, const num_shape *shape, const int64_t *gradient, base_pool *pool);
-
-/* Their root. ERR_MEMORY. */
+/* `gradient` has num_parameter_count(shape) elements; the shape is valid; `pool` may be NULL. ERR_MEMORY. */
 err tr_gradient_root(hash256 *root, const num_shape *shape, const int64_t *gradient, base_pool *pool, fault *f) MUST_USE;
-
-/* Where leaf `leaf` lies; below num_weight_leaves. */
-void tr_gradient_locate(const num_shape *shape, uint64_t leaf, uint32_t *tensor, uint32_t *tile_row, uint32_t *tile_col);
 
 /* The same root of elements that come in order, in any pieces. Holds 16 rows of the widest tensor. */
 typedef struct tr_root_stream {

@@ -92,7 +92,7 @@ static void root_is_over_tiles(void **state)
                         store_le64(leaf + 12 + 8 * (16 * y + x), (uint64_t)values[t.offset + (uint64_t)(r + y) * t.cols + c + x]);
                 level[n] = cr_blake3_hash_in("theblock 2026 merkle leaf v1", bytes_of(leaf, sizeof leaf));
                 uint32_t tensor, row, col;
-                tr_gradient_locate(&head.shape, n++, &tensor, &row, &col);
+                num_weight_locate(&tensor, &row, &col, &head.shape, n++);
                 assert_true(tensor == i && row == r / 16 && col == c / 16);
             }
     }
