@@ -6,6 +6,7 @@
 #include "torch/backend.h"
 #include "train/gradient_root.h"
 #include "train/store.h"
+#include "train/token_root.h"
 #include "train/trace_root.h"
 
 #include <stdio.h>
@@ -84,6 +85,9 @@ static err load(work *w, const tb_receipt *r, const char *dir, unsigned threads,
         return fail(f, ERR_RANGE, "bundle: data set has no window", 0);
     if (count * w->model.shape.context > LIMIT_LEASE_TOKENS)
         return fail(f, ERR_RECEIPT, "lease: more tokens than a lease may have", count);
+    hash256 tokens = tr_token_root(&w->data, &r->lease.job, r->lease.from, r->lease.to, w->model.shape.context);
+    if (!hash256_equal(&tokens, &r->lease.tokens))
+        return fail(f, ERR_CHEAT, "lease.tokens", r->lease.from);
     w->sequences = malloc(count * sizeof *w->sequences);
     w->gradient = malloc(elements * sizeof *w->gradient);
     if (!w->sequences || !w->gradient)

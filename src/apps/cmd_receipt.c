@@ -38,7 +38,7 @@ static findings find_out(const tb_receipt *r, bool bundle, bool genesis)
         note(f.checked, r->sampled ? "the ledger's randomness drew this lease for re-execution (recomputed)"
                                    : "the ledger's randomness did not draw this lease for re-execution (recomputed)");
     if (bundle) {
-        note(f.checked, "the model file gives the lease's model id, and the tokens the job's data set id");
+        note(f.checked, "the model file gives the lease's model id, the tokens the job's data set id and the lease's tokens root");
         note(f.checked, "computing the lease again gives the attested gradient, loss and trace root, bit for bit");
     }
     if (r->has_checked) {

@@ -9,6 +9,7 @@
 #include "engine/ledger_testkit.h"
 #include "train/gradient_root.h"
 #include "train/job_kit.h"
+#include "train/token_root.h"
 #include "train/trace_root.h"
 
 #include <ftw.h>
@@ -95,7 +96,8 @@ static inline void paid_lease(paid_kit *p)
     chain_receipt pair;
     chain_attestation a = paid_compute(p);
     chain_lease lease = { .version = CHAIN_LEASE_VERSION, .chain_id = p->ledger.chain_id, .job = p->job, .lease_id = PAID_LEASE, .from = 0,
-                          .to = 4, .model = p->train.model.id, .price = 1000, .level_min = CHAIN_LEVEL_REFEREED, .expiry_height = 300 };
+                          .to = 4, .model = p->train.model.id,
+                          .tokens = tr_token_root(&p->train.data, &p->job, 0, 4, p->train.shape.context), .price = 1000, .level_min = CHAIN_LEVEL_REFEREED, .expiry_height = 300 };
     kit_key(&coordinator, &key, PAID_COORDINATOR);
     kit_key(&worker, &lease.worker, PAID_WORKER);
     assert_int_equal(chain_lease_sign(&pair.lease, lease_bytes, sizeof lease_bytes, &lease, &coordinator, &a.lease, NULL), OK);

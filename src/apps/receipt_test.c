@@ -193,6 +193,10 @@ static void bundle(void **state)
     flip_file(path, 77);
     assert_int_equal(err_describe(tb_receipt_recheck(&again, &r, dir, 1, &f))->exit_code, 8);
     flip_file(path, 77);
+    r.lease.tokens.b[0] ^= 1;
+    assert_int_equal(tb_receipt_recheck(&again, &r, dir, 1, &f), ERR_CHEAT);
+    assert_string_equal(f.what, "lease.tokens");
+    r.lease.tokens.b[0] ^= 1;
     r.attestation.gradient.b[0] ^= 1;
     assert_int_equal(tb_receipt_recheck(&again, &r, dir, 1, &f), ERR_CHEAT);
     assert_string_equal(f.what, "attestation.gradient");

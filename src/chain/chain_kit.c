@@ -205,7 +205,8 @@ void kit_add_worker(kit *k, unsigned who, const hash256 *job)
 chain_lease kit_lease(const kit *k, const hash256 *job, unsigned worker, uint64_t lease_id, uint64_t from, uint64_t to)
 {
     return (chain_lease){ .version = CHAIN_LEASE_VERSION, .chain_id = *chain_chain_id(k->c), .job = *job, .lease_id = lease_id,
-                          .step = from / 8, .from = from, .to = to, .model = { { 9 } }, .worker = kit_public(worker),
+                          .step = from / 8, .from = from, .to = to, .model = { { 9 } }, .tokens = { { 8 } },
+                          .worker = kit_public(worker),
                           .price = 250 * (to - from), .level_min = CHAIN_LEVEL_REFEREED,
                           .expiry_height = chain_job(k->c, job)->expiry_height };
 }

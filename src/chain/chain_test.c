@@ -501,11 +501,13 @@ static void receipt_refusals(void **state)
     REFUSE(l.worker = kit_public(2), 2, ERR_NOT_FOUND);
     REFUSE(l.worker = kit_public(2), 1, ERR_SIGNATURE);
     REFUSE(l.price = 2001, 1, ERR_RANGE);
+    REFUSE(memset(&l.tokens, 0, sizeof l.tokens), 1, ERR_RANGE);
     REFUSE(l.level_min = 0, 1, ERR_RANGE);
     REFUSE(l.level_min = CHAIN_LEVEL_FULL, 1, ERR_LEVEL);
     REFUSE(l.expiry_height++, 1, ERR_EXPIRED);
     REFUSE(l.expiry_height = 1, 1, ERR_EXPIRED);
     REFUSE((relink = false, l.model.b[0] ^= 1), 1, ERR_HASH); /* the attestation is for another model */
+    REFUSE((relink = false, l.tokens.b[0] ^= 1), 1, ERR_HASH); /* or for other tokens */
     REFUSE((relink = false, l.lease_id++), 1, ERR_HASH);
     REFUSE(a.version = 0, 1, ERR_VERSION);
     REFUSE(memset(&a.gradient, 0, 32), 1, ERR_RANGE);

@@ -15,6 +15,7 @@ static const chain_field lease_fields[] = {
     LEASE(U64, from, UINT64_MAX, "first sequence of the job")
     LEASE(U64, to, UINT64_MAX, "one past the last")
     LEASE(HASH, model, 0, "model id that the gradient is taken at")
+    LEASE(HASH, tokens, 0, "Merkle root over the tokens of the range")
     LEASE(KEY, worker, 0, "who may answer")
     LEASE(U64, price, CHAIN_AMOUNT_MAX, "nBLOCK for the whole range")
     LEASE(U8, level_min, CHAIN_LEVEL_FULL, "least assurance level")
@@ -119,6 +120,8 @@ static err check_lease(const chain_lease *l, fault *f)
         return fail(f, ERR_LIMIT, "lease.to", l->to);
     if (l->level_min < CHAIN_LEVEL_REFEREED)
         return fail(f, ERR_RANGE, "lease.level_min", l->level_min);
+    if (is_zero(&l->tokens))
+        return fail(f, ERR_RANGE, "lease.tokens", 0);
     return OK;
 }
 

@@ -33,6 +33,7 @@ typedef struct chain_lease {
     uint64_t      step;
     uint64_t      from, to;      /* [from, to), 1 to LIMIT_LEASE_SEQUENCES sequences of the job */
     hash256       model;         /* model id that the gradient is taken at */
+    hash256       tokens;        /* root over the tokens of the range (spec/tx.md "Leases"), so that a referee knows them */
     cr_public_key worker;
     uint64_t      price;         /* nBLOCK for the whole range */
     uint8_t       level_min;     /* chain_level */

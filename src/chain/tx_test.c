@@ -17,7 +17,7 @@
 static chain_receipt sample_receipt(void)
 {
     chain_lease l = { .version = 1, .job = { { 7 } }, .lease_id = 300, .step = 2, .from = 16, .to = 24, .model = { { 9 } },
-                      .worker = kit_public(1), .price = 2000, .level_min = 1, .expiry_height = 70000 };
+                      .tokens = { { 8 } }, .worker = kit_public(1), .price = 2000, .level_min = 1, .expiry_height = 70000 };
     CHECK(chain_name_set(&l.chain_id, bytes_of_str("kit-dev")) == OK);
     chain_attestation a = kit_attestation(&l);
     a.loss = -5;

@@ -293,3 +293,10 @@ void num_gradient_band_encode(uint8_t out[NUM_GRADIENT_LEAF_BYTES], const num_sh
 {
     parameter_leaf_encode(out, s, tensor, tile_row, tile_col, band, tile_row * NUM_TILE, 8);
 }
+
+void num_token_leaf_encode(uint8_t *out, uint64_t sequence, const uint16_t *tokens, uint32_t context)
+{
+    store_le64(out, sequence);
+    for (uint32_t i = 0; i <= context; i++)
+        store_le16(out + NUM_TOKEN_LEAF_HEAD + 2 * (size_t)i, tokens[i]);
+}

@@ -89,4 +89,15 @@ void num_gradient_leaf_encode(uint8_t out[NUM_GRADIENT_LEAF_BYTES], const num_sh
 void num_gradient_band_encode(uint8_t out[NUM_GRADIENT_LEAF_BYTES], const num_shape *shape, uint32_t tensor, uint32_t tile_row,
                               uint32_t tile_col, const int64_t *band);
 
+/* The leaf of a sequence's tokens under a lease's tokens root (section 7): le64 sequence, then its inputs and the last target as
+ * le16. */
+enum { NUM_TOKEN_LEAF_HEAD = 8 };
+
+static inline size_t num_token_leaf_bytes(uint32_t context)
+{
+    return NUM_TOKEN_LEAF_HEAD + 2 * ((size_t)context + 1);
+}
+
+void num_token_leaf_encode(uint8_t *out, uint64_t sequence, const uint16_t *tokens, uint32_t context);
+
 #endif

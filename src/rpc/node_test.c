@@ -166,8 +166,8 @@ static void pay_one_lease(void)
     cr_public_key key;
     chain_receipt receipt;
     hash256 lease_hash;
-    chain_lease lease = { .version = CHAIN_LEASE_VERSION, .job = t.job, .lease_id = 5, .from = 0, .to = 4, .model = { { 9 } }, .price = 1000,
-                          .level_min = CHAIN_LEVEL_REFEREED, .expiry_height = 300 };
+    chain_lease lease = { .version = CHAIN_LEASE_VERSION, .job = t.job, .lease_id = 5, .from = 0, .to = 4, .model = { { 9 } },
+                          .tokens = { { 8 } }, .price = 1000, .level_min = CHAIN_LEVEL_REFEREED, .expiry_height = 300 };
     assert_int_equal(chain_name_set(&lease.chain_id, bytes_of_str("rpc-dev")), OK);
     kit_key(&coordinator, &key, COORDINATOR);
     kit_key(&worker, &lease.worker, WORKER);

@@ -3,6 +3,7 @@
  * What workers ask for. Every request but GET session is signed by an admitted worker. Repeating a request whose answer was lost is
  * harmless everywhere: a lease is given again, a part that is there is not taken twice, an attestation that is known is agreed to. */
 #include "train/coordinator_int.h"
+#include "train/token_root.h"
 
 #include "base/int.h"
 
@@ -169,6 +170,7 @@ static err give_lease(tr_coordinator *c, size_t index, uint64_t height, size_t *
     memset(a, 0, sizeof *a);
     a->terms = (chain_lease){ .version = CHAIN_LEASE_VERSION, .chain_id = c->cfg.chain_id, .job = c->cfg.job, .lease_id = e->id,
                               .step = c->state.step, .from = slot->from, .to = slot->to, .model = c->model.id, .worker = m->key,
+                              .tokens = tr_token_root(c->cfg.data, &c->cfg.job, slot->from, slot->to, c->cfg.shape.context),
                               .price = e->price, .level_min = c->cfg.level_min, .expiry_height = e->expiry_height };
     uint8_t text[2048];
     bytes view;

@@ -3,6 +3,7 @@
 
 #include "train/job_kit.h"
 #include "train/spoil.h"
+#include "train/token_root.h"
 
 static job_kit       k;
 static cr_secret_key coordinator, worker;
@@ -71,7 +72,7 @@ static void sign(signed_pair *s, const hash256 *root, const hash256 *gradient)
 {
     hash256 hash;
     s->l = (chain_lease){ .version = CHAIN_LEASE_VERSION, .job = k.job, .lease_id = 5, .step = 0, .from = FROM, .to = TO,
-                          .model = k.model.id, .worker = worker_public, .price = 9, .level_min = CHAIN_LEVEL_REFEREED,
+                          .model = k.model.id, .tokens = tr_token_root(&k.data, &k.job, FROM, TO, k.shape.context), .worker = worker_public, .price = 9, .level_min = CHAIN_LEVEL_REFEREED,
                           .expiry_height = 100 };
     assert_int_equal(chain_name_set(&s->l.chain_id, bytes_of_str("tb-dev")), OK);
     assert_int_equal(chain_lease_sign(&s->lease, s->lease_room, sizeof s->lease_room, &s->l, &coordinator, &hash, NULL), OK);

@@ -219,6 +219,69 @@ static void every_wrong_request_is_refused(void **state)
     dir_kit_remove(&d);
 }
 
+/* A coordinator that signs another tokens root than the data set gives. */
+static err lying_line(void *ctx, const tr_request *r, uint32_t wait_ms, uint64_t reply_max, buf *out, fault *f)
+{
+    (void)ctx, (void)wait_ms, (void)reply_max;
+    uint8_t room[2048];
+    tr_work work_given;
+    chain_lease l;
+    chain_signed s;
+    cr_secret_key key = kit_key(KIT_COORDINATOR);
+    TRY(tr_coordinator_serve(c, r, out, f));
+    if (!strstr(r->path, "/work"))
+        return OK;
+    assert_int_equal(tr_work_decode(&work_given, buf_bytes(out), f), OK);
+    if (work_given.kind != TR_WORK_LEASE)
+        return OK;
+    assert_int_equal(chain_lease_decode(&l, &s, work_given.lease, f), OK);
+    l.tokens.b[0] ^= 1;
+    assert_int_equal(chain_lease_sign(&work_given.lease, room, sizeof room, &l, &key, NULL, f), OK);
+    buf_clear(out);
+    return tr_work_encode(out, &work_given);
+}
+
+static atomic_uint refused;
+
+static void count_refusals(void *ctx, const tr_worker_event *e)
+{
+    (void)ctx;
+    if (e->kind == TR_WORKER_TROUBLE && e->code == ERR_HASH && strcmp(e->what, "lease.tokens") == 0 && atomic_fetch_add(&refused, 1) == 1)
+        tr_coordinator_stop(c);
+}
+
+static void a_worker_refuses_a_lease_over_other_tokens(void **state)
+{
+    (void)state;
+    dir_kit d = dir_kit_make(), cache = dir_kit_make();
+    seen events = { .coordinator = NULL };
+    setup_t s = { .net = &n, .dir = d.path, .sample_ppm = 0, .per_lease = BATCH, .workers = 1, .checkpoint_steps = 1, .patience_ms = 60000 };
+    net_start(&n, 0);
+    c = coordinator_start(&s, &events);
+    tr_worker_config k = { .transport = { NULL, lying_line }, .key = kit_key(FIRST_WORKER), .job = n.job,
+                           .coordinator = kit_public(KIT_COORDINATOR), .cache = cache.path, .threads = 1, .wait_ms = 200,
+                           .on_event = count_refusals };
+    tr_worker *w;
+    pthread_t thread;
+    crew one = { .count = 1 };
+    crew_arg arg = { &one, 0 };
+    fault f;
+    assert_int_equal(chain_name_set(&k.chain_id, bytes_of_str("kit-dev")), OK);
+    assert_int_equal(tr_worker_new(&w, &k, NULL), OK);
+    one.worker[0] = w;
+    assert_int_equal(pthread_create(&thread, NULL, work, &arg), 0);
+    assert_int_equal(tr_coordinator_run(c, &f), ERR_INTERRUPTED);
+    tr_worker_stop(w);
+    pthread_join(thread, NULL);
+    assert_true(atomic_load(&refused) >= 2); /* it went on asking */
+    assert_int_equal(events.events[TR_EVENT_SUBMITTED], 0);
+    tr_worker_free(w);
+    tr_coordinator_free(c);
+    net_stop(&n);
+    dir_kit_remove(&cache);
+    dir_kit_remove(&d);
+}
+
 static void bad_configurations_are_named(void **state)
 {
     (void)state;
@@ -252,6 +315,8 @@ static void bad_configurations_are_named(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(every_wrong_request_is_refused), cmocka_unit_test(bad_configurations_are_named) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(every_wrong_request_is_refused),
+                                        cmocka_unit_test(a_worker_refuses_a_lease_over_other_tokens),
+                                        cmocka_unit_test(bad_configurations_are_named) };
     return cmocka_run_group_tests(tests, net_setup, net_teardown);
 }

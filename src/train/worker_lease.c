@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A lease: check, compute, upload, attest; and opening its trace later. */
+#include "train/token_root.h"
 #include "train/worker_int.h"
 
 #include <stdio.h>
@@ -36,6 +37,9 @@ static err read_lease(tr_worker *w, past_lease *p, bytes in, fault *f)
         return fail(f, ERR_LIMIT, "lease.to", p->lease.to);
     if (w->session.batch_size == 0 || p->lease.from / w->session.batch_size != p->lease.step)
         return fail(f, ERR_STALE, "lease.step", p->lease.step);
+    hash256 tokens = tr_token_root(&w->data, &w->cfg.job, p->lease.from, p->lease.to, w->session.shape.context);
+    if (!hash256_equal(&tokens, &p->lease.tokens)) /* an honest answer would be wrong by these tokens */
+        return fail(f, ERR_HASH, "lease.tokens", p->lease.from);
     return OK;
 }
 

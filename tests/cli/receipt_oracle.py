@@ -63,9 +63,9 @@ def verify(data, genesis, producer):
     need(head[11] == producer, "producer")
     chain_id, height, state_root = head[2], head[3], head[8]
 
-    # lease: tag version chain_id job lease_id step from to model worker price level_min expiry
+    # lease: tag version chain_id job lease_id step from to model tokens worker price level_min expiry
     terms, lease_hash = signed(lease, cbor2.loads(job)[1], "theblock/lease/v1")
-    _, _, lease_chain, job_id, lease_id, _, start, end, _, worker, price, _, _ = terms
+    _, _, lease_chain, job_id, lease_id, _, start, end, _, _, worker, price, _, _ = terms
     said, said_hash = signed(attestation, worker, "theblock/attestation/v1")
     need(lease_chain == chain_id and said[2] == lease_hash, "lease and attestation")
     included(job_proof, state_root, 3, 4, job_id, job)
