@@ -28,7 +28,7 @@ static const char *operation_of(uint32_t tensor)
         [NUM_DL] = "loss gradient", [NUM_M2] = "RMSNorm backward, row sum", [NUM_LOSS] = "cross-entropy", [NUM_XMID] = "residual stream",
     };
     if (tensor >= PF_GRADIENT)
-        return "weight gradient";
+        return tensor == PF_LOSS ? "loss of the lease" : "weight gradient";
     uint32_t slot = tensor % 64;
     return slot < NUM_SLOT_COUNT && by_slot[slot] ? by_slot[slot] : "?";
 }
@@ -59,7 +59,7 @@ static err judge(judged *j, const tb_cli *cli, bytes file, fault *f)
         j->coordinator_checked = true;
     }
     TRY(chain_attestation_matches(&j->attestation, &j->lease, &lease.hash, f));
-    pf_statement statement = tr_dispute_statement(&j->lease, &j->attestation, NULL);
+    pf_statement statement = tr_dispute_statement(&j->lease, &j->attestation);
     return pf_referee_check(&j->verdict, &j->evidence, &statement, f);
 }
 
@@ -70,7 +70,10 @@ static void show(const tb_cli *cli, const judged *j)
     uint32_t t = j->verdict.tensor;
     num_model_header model;
     bool known = num_model_header_decode(&model, j->evidence.model, NULL) == OK; /* the referee has decoded it */
-    trace_name(tensor, known ? &model.shape : NULL, t >= PF_GRADIENT ? TRACE_GRADIENT + (t - PF_GRADIENT) : t);
+    if (t == PF_LOSS)
+        snprintf(tensor, sizeof tensor, "attested loss");
+    else
+        trace_name(tensor, known ? &model.shape : NULL, t >= PF_GRADIENT ? TRACE_GRADIENT + (t - PF_GRADIENT) : t);
     cr_address_encode(worker, "tb", &address);
     snprintf(expected, sizeof expected, "%" PRId64, j->verdict.expected);
     if (cli->json) {

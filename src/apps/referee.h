@@ -6,7 +6,7 @@
 
 #include "chain/chain.h"
 
-/* A chain_referee_fn: pure, integers only. It knows no tokens, so evidence about an element that depends on them is refused. */
+/* A chain_referee_fn: pure, integers only. */
 err tb_referee(bytes evidence, const chain_dispute *dispute, fault *f);
 
 #endif

@@ -22,7 +22,7 @@ static err read_openings(cbor_reader *r, pf_opening *out, uint32_t *count, size_
 static err read_fields(pf_evidence *e, cbor_reader *r, fault *f)
 {
     uint64_t version, tensor;
-    TRY(cbor_get_array_fixed(r, "evidence", 10));
+    TRY(cbor_get_array_fixed(r, "evidence", 11));
     TRY(cbor_get_uint(r, "evidence.version", &version));
     if (version != VERSION)
         return fail(f, ERR_VERSION, "evidence.version", version);
@@ -36,6 +36,7 @@ static err read_fields(pf_evidence *e, cbor_reader *r, fault *f)
     TRY(read_openings(r, e->trace, &e->trace_count, PF_OPENINGS_MAX));
     TRY(read_openings(r, e->weight, &e->weight_count, PF_OPENINGS_MAX));
     TRY(read_openings(r, &e->gradient, &e->gradient_count, 1));
+    TRY(read_openings(r, &e->tokens, &e->tokens_count, 1));
     return cbor_end(r);
 }
 
@@ -63,9 +64,9 @@ static void put_openings(cbor_writer *w, const pf_opening *openings, uint32_t co
 
 err pf_evidence_encode(uint8_t *out, size_t cap, const pf_evidence *e, bytes *view)
 {
-    CHECK(e->trace_count <= PF_OPENINGS_MAX && e->weight_count <= PF_OPENINGS_MAX && e->gradient_count <= 1);
+    CHECK(e->trace_count <= PF_OPENINGS_MAX && e->weight_count <= PF_OPENINGS_MAX && e->gradient_count <= 1 && e->tokens_count <= 1);
     cbor_writer w = cbor_writer_on(out, cap < LIMIT_EVIDENCE_BYTES ? cap : LIMIT_EVIDENCE_BYTES);
-    cbor_put_array(&w, 10);
+    cbor_put_array(&w, 11);
     cbor_put_uint(&w, VERSION);
     cbor_put_bytes(&w, e->lease);
     cbor_put_bytes(&w, e->attestation);
@@ -76,5 +77,6 @@ err pf_evidence_encode(uint8_t *out, size_t cap, const pf_evidence *e, bytes *vi
     put_openings(&w, e->trace, e->trace_count);
     put_openings(&w, e->weight, e->weight_count);
     put_openings(&w, &e->gradient, e->gradient_count);
+    put_openings(&w, &e->tokens, e->tokens_count);
     return cbor_finish(&w, view);
 }

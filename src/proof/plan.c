@@ -15,6 +15,7 @@ typedef struct recorder {
     const num_shape *shape;
     uint64_t from, sequences;
     leaf_set trace, weight;
+    pf_run   tokens; /* count 0: none */
 } recorder;
 
 static err leaf_add(leaf_set *set, uint64_t leaf, fault *f)
@@ -46,6 +47,17 @@ static err record_weight(void *ctx, uint32_t tensor, uint32_t row, uint32_t col,
     recorder *r = ctx;
     TRY(leaf_add(&r->weight, num_weight_leaf(r->shape, tensor, row / NUM_TILE, col / NUM_TILE), f));
     return r->source->weight(r->source->ctx, tensor, row, col, out, f);
+}
+
+/* One run: a relation reads the tokens of its own sequence, or those of all. */
+static err record_token(void *ctx, uint64_t sequence, uint32_t position, uint16_t *out, fault *f)
+{
+    recorder *r = ctx;
+    uint64_t at = sequence - r->from;
+    if (r->tokens.count == 0)
+        r->tokens.first = at;
+    r->tokens.count = (uint32_t)(at - r->tokens.first) + 1;
+    return r->source->token(r->source->ctx, sequence, position, out, f);
 }
 
 /* Which tensor a leaf belongs to, as its number among the committed tensors or weights: a run must not cross into the next. */
@@ -86,16 +98,20 @@ static err runs_of(pf_run *out, uint32_t *count, const recorder *r, const leaf_s
 
 static err plan_runs(pf_plan *out, const recorder *r, fault *f)
 {
+    out->tokens = r->tokens;
     TRY(runs_of(out->trace, &out->trace_count, r, &r->trace, false, f));
     return runs_of(out->weight, &out->weight_count, r, &r->weight, true, f);
 }
 
-static err plan_gradient(pf_plan *out, recorder *r, const pf_context *c, uint64_t to, uint32_t tensor, uint64_t element, fault *f)
+static err plan_sum(pf_plan *out, const recorder *r, const pf_context *c, const pf_source *recording, uint32_t id, uint64_t element,
+                    fault *f)
 {
-    pf_source recording = { r, record_trace, record_weight };
-    TRY(pf_gradient_eval(&out->expected, c, &recording, r->from, to, tensor, element, f));
-    uint64_t cols = num_tensor_describe(r->shape, tensor).cols;
-    out->gradient = num_weight_leaf(r->shape, tensor, (uint32_t)(element / cols / NUM_TILE), (uint32_t)(element % cols / NUM_TILE));
+    out->expected = (pf_element){ .range = false };
+    TRY(pf_sum_eval(&out->expected.value, c, recording, r->from, r->from + r->sequences, id, element, f));
+    if (id != PF_LOSS) {
+        uint64_t cols = num_tensor_describe(r->shape, id - PF_GRADIENT).cols;
+        out->gradient = num_weight_leaf(r->shape, id - PF_GRADIENT, (uint32_t)(element / cols / NUM_TILE), (uint32_t)(element % cols / NUM_TILE));
+    }
     return plan_runs(out, r, f);
 }
 
@@ -107,14 +123,11 @@ err pf_plan_make(pf_plan *out, const pf_context *c, const pf_source *source, uin
     r.shape = &c->model->shape;
     r.from = from;
     r.sequences = to - from;
-    r.trace.count = r.weight.count = 0;
-    pf_source recording = { &r, record_trace, record_weight };
+    r.trace.count = r.weight.count = r.tokens.count = 0;
+    pf_source recording = { &r, record_trace, record_weight, record_token };
     if (tensor_id >= PF_GRADIENT)
-        return plan_gradient(out, &r, c, to, tensor_id - PF_GRADIENT, element, f);
-    if (!c->tokens && tensor_id == NUM_TENSOR_ID(r.shape->layers, NUM_DL))
-        TRY(pf_relation_eval_dl(&out->expected, c, &recording, element, false, f));
-    else
-        TRY(pf_relation_eval(&out->expected, c, &recording, tensor_id, element, f));
+        return plan_sum(out, &r, c, &recording, tensor_id, element, f);
+    TRY(pf_relation_eval(&out->expected, c, &recording, tensor_id, element, f));
     int64_t own;
     num_trace_tensor t;
     TRY(num_trace_find(&t, NULL, r.shape, tensor_id));

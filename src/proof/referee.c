@@ -7,8 +7,8 @@
 #include "numerics/trace.h"
 #include "proof/relation.h"
 
-/* No opening of LIMIT_EVIDENCE_BYTES has more tiles: the smallest is one of int16. */
-enum { TILES_MAX = 65536 / (2 * NUM_TILE_ELEMENTS) };
+/* No opening of LIMIT_EVIDENCE_BYTES has more tiles: the smallest is one of int16. No more sequences of tokens either. */
+enum { LEAVES_MAX = 65536 / (2 * NUM_TILE_ELEMENTS) };
 
 /* Tiles of one tensor (and, in the trace, of one sequence) whose openings verified. */
 typedef struct opened {
@@ -23,16 +23,32 @@ typedef struct referee {
     uint64_t from, sequences;
     uint32_t trace_count, weight_count, gradient_count;
     opened   trace[PF_OPENINGS_MAX], weight[PF_OPENINGS_MAX], gradient;
+    uint64_t       tokens_first, tokens_count; /* opened sequences, counted from the first of the lease */
+    const uint8_t *tokens;
 } referee;
 
 /* ---- openings ---- */
 
+/* Whether the opening's leaves have these hashes under `root`. */
+static err verify_leaves(const pf_opening *o, const hash256 *hashes, uint64_t count, const hash256 *root, uint64_t leaves, fault *f)
+{
+    hash256 siblings[CR_MERKLE_RANGE_MAX];
+    size_t n = o->siblings.len / sizeof *siblings;
+    if (o->siblings.len % sizeof *siblings != 0 || n > CR_MERKLE_RANGE_MAX)
+        return fail(f, ERR_PROOF, "evidence.opening.siblings", o->first);
+    if (n > 0)
+        memcpy(siblings, o->siblings.data, o->siblings.len);
+    if (cr_merkle_range_verify(&cr_merkle_blake3, root, leaves, o->first, hashes, (size_t)count, siblings, n) != OK)
+        return fail(f, ERR_PROOF, "evidence.opening", o->first);
+    return OK;
+}
+
 /* Hashes the tiles with their heads and checks the range proof. `head_bytes` of `head` stand before the tile's row and column. */
-static err verify_range(const pf_opening *o, const opened *at, const uint8_t *head, size_t head_bytes, const hash256 *root,
+static err verify_tiles(const pf_opening *o, const opened *at, const uint8_t *head, size_t head_bytes, const hash256 *root,
                         uint64_t leaves, fault *f)
 {
     uint8_t leaf[NUM_LEAF_BYTES_MAX];
-    hash256 hashes[TILES_MAX];
+    hash256 hashes[LEAVES_MAX];
     size_t tile_bytes = (size_t)at->elem_bytes * NUM_TILE_ELEMENTS;
     memcpy(leaf, head, head_bytes);
     for (uint64_t i = 0; i < at->count; i++) {
@@ -41,15 +57,7 @@ static err verify_range(const pf_opening *o, const opened *at, const uint8_t *he
         memcpy(leaf + head_bytes + 8, at->elements + i * tile_bytes, tile_bytes);
         hashes[i] = cr_merkle_leaf(&cr_merkle_blake3, bytes_of(leaf, head_bytes + 8 + tile_bytes));
     }
-    if (o->siblings.len % sizeof(hash256) != 0 || o->siblings.len / sizeof(hash256) > CR_MERKLE_RANGE_MAX)
-        return fail(f, ERR_PROOF, "evidence.opening.siblings", o->first);
-    hash256 siblings[CR_MERKLE_RANGE_MAX];
-    if (o->siblings.len > 0)
-        memcpy(siblings, o->siblings.data, o->siblings.len);
-    if (cr_merkle_range_verify(&cr_merkle_blake3, root, leaves, o->first, hashes, (size_t)at->count, siblings,
-                               o->siblings.len / sizeof(hash256)) != OK)
-        return fail(f, ERR_PROOF, "evidence.opening", o->first);
-    return OK;
+    return verify_leaves(o, hashes, at->count, root, leaves, f);
 }
 
 /* How many whole tiles `elements` is, if they all lie in the `tiles` of the tensor. */
@@ -58,7 +66,7 @@ static err count_tiles(opened *at, const pf_opening *o, uint64_t tiles, fault *f
     size_t tile_bytes = (size_t)at->elem_bytes * NUM_TILE_ELEMENTS;
     at->elements = o->elements.data;
     at->count = o->elements.len / tile_bytes;
-    if (o->elements.len % tile_bytes != 0 || at->count == 0 || at->count > TILES_MAX || at->count > tiles - at->tile)
+    if (o->elements.len % tile_bytes != 0 || at->count == 0 || at->count > LEAVES_MAX || at->count > tiles - at->tile)
         return fail(f, ERR_PROOF, "evidence.opening.elements", o->first);
     return OK;
 }
@@ -77,7 +85,7 @@ static err open_trace(referee *r, const pf_opening *o, const hash256 *root, faul
     uint8_t head[12];
     store_le32(head, t.id);
     store_le64(head + 4, at->sequence);
-    TRY(verify_range(o, at, head, sizeof head, root, num_trace_leaves(&r->model.shape, r->sequences), f));
+    TRY(verify_tiles(o, at, head, sizeof head, root, num_trace_leaves(&r->model.shape, r->sequences), f));
     r->trace_count++;
     return OK;
 }
@@ -97,7 +105,27 @@ static err open_parameter(opened *at, const referee *r, const pf_opening *o, uin
     TRY(count_tiles(at, o, (uint64_t)num_tiles(t.rows) * tile_cols, f));
     uint8_t head[4];
     store_le32(head, at->tensor);
-    return verify_range(o, at, head, sizeof head, root, leaves, f);
+    return verify_tiles(o, at, head, sizeof head, root, leaves, f);
+}
+
+static err open_tokens(referee *r, const pf_opening *o, const hash256 *root, fault *f)
+{
+    uint8_t leaf[NUM_TOKEN_LEAF_HEAD + 2 * (LIMIT_MODEL_CONTEXT_N + 1)];
+    hash256 hashes[LEAVES_MAX];
+    size_t one = num_token_leaf_bytes(r->model.shape.context) - NUM_TOKEN_LEAF_HEAD;
+    uint64_t count = o->elements.len / one;
+    if (o->elements.len % one != 0 || count == 0 || count > LEAVES_MAX || o->first >= r->sequences || count > r->sequences - o->first)
+        return fail(f, ERR_PROOF, "evidence.tokens", o->first);
+    for (uint64_t i = 0; i < count; i++) {
+        store_le64(leaf, r->from + o->first + i);
+        memcpy(leaf + NUM_TOKEN_LEAF_HEAD, o->elements.data + i * one, one);
+        hashes[i] = cr_merkle_leaf(&cr_merkle_blake3, bytes_of(leaf, NUM_TOKEN_LEAF_HEAD + one));
+    }
+    TRY(verify_leaves(o, hashes, count, root, r->sequences, f));
+    r->tokens_first = o->first;
+    r->tokens_count = count;
+    r->tokens = o->elements.data;
+    return OK;
 }
 
 /* ---- the source of a relation ---- */
@@ -130,6 +158,17 @@ static err read_weight(void *ctx, uint32_t tensor, uint32_t row, uint32_t col, i
     return read_opened(r->weight, r->weight_count, tensor, 0, row, col, out, f);
 }
 
+static err read_token(void *ctx, uint64_t sequence, uint32_t position, uint16_t *out, fault *f)
+{
+    const referee *r = ctx;
+    uint64_t at = sequence - r->from - r->tokens_first; /* a sequence of the lease; wraps below the first opened one */
+    uint32_t context = r->model.shape.context;
+    if (at >= r->tokens_count || position > context)
+        return fail(f, ERR_EVIDENCE, "the tokens are missing", sequence);
+    *out = load_le16(r->tokens + 2 * (at * (context + 1) + position));
+    return OK;
+}
+
 /* ---- the verdict ---- */
 
 static err open_all(referee *r, const pf_evidence *e, const pf_statement *s, fault *f)
@@ -142,7 +181,7 @@ static err open_all(referee *r, const pf_evidence *e, const pf_statement *s, fau
         return fail(f, ERR_RANGE, "statement.sequences", s->to);
     if (e->sequence < s->from || e->sequence >= s->to)
         return fail(f, ERR_RANGE, "evidence.sequence", e->sequence);
-    if (e->trace_count > PF_OPENINGS_MAX || e->weight_count > PF_OPENINGS_MAX || e->gradient_count > 1)
+    if (e->trace_count > PF_OPENINGS_MAX || e->weight_count > PF_OPENINGS_MAX || e->gradient_count > 1 || e->tokens_count > 1)
         return fail(f, ERR_LIMIT, "evidence.openings", 0);
     r->from = s->from;
     r->sequences = s->to - s->from;
@@ -152,34 +191,39 @@ static err open_all(referee *r, const pf_evidence *e, const pf_statement *s, fau
         TRY(open_parameter(&r->weight[r->weight_count], r, &e->weight[r->weight_count], 2, &r->model.weight_root, f));
     for (; r->gradient_count < e->gradient_count; r->gradient_count++)
         TRY(open_parameter(&r->gradient, r, &e->gradient, 8, &s->gradient_root, f));
-    return OK;
+    return e->tokens_count ? open_tokens(r, &e->tokens, &s->tokens_root, f) : OK;
 }
 
-/* Whether `x` shows that the attested result is wrong. */
-static bool contradicts(const pf_element *x, const pf_statement *s, int64_t committed)
+/* What an attestation says about an element of the trace. */
+typedef enum claim {
+    CLAIM_NOTHING,
+    CLAIM_VALUE,   /* it has the committed value, inside its domain */
+    CLAIM_INSIDE,  /* it is inside its domain: it stands in the tensor that RANGE names, before the element that RANGE names */
+    CLAIM_OUTSIDE, /* it is outside: RANGE names it */
+} claim;
+
+static claim claim_of(const num_shape *shape, const pf_statement *s, const pf_evidence *e)
 {
-    return s->range ? !x->range : x->range || x->value != committed;
+    num_trace_tensor t;
+    uint32_t mine, end;
+    if (!s->range)
+        return CLAIM_VALUE;
+    if (num_trace_find(&t, &end, shape, s->range_tensor) != OK || num_trace_find(&t, &mine, shape, e->tensor) != OK || mine > end)
+        return CLAIM_NOTHING;
+    if (mine < end)
+        return CLAIM_VALUE;
+    if (e->sequence != s->range_sequence)
+        return e->sequence < s->range_sequence ? CLAIM_INSIDE : CLAIM_NOTHING;
+    return e->element < s->range_index ? CLAIM_INSIDE : e->element == s->range_index ? CLAIM_OUTSIDE : CLAIM_NOTHING;
 }
 
-static err decide_gradient(pf_verdict *out, referee *r, const pf_context *c, const pf_source *source, const pf_evidence *e,
-                           const pf_statement *s, fault *f)
+static bool is_wrong(claim c, const pf_element *x, int64_t committed)
 {
-    uint32_t tensor = e->tensor - PF_GRADIENT;
-    pf_verdict v = { .tensor = e->tensor, .sequence = e->sequence, .element = e->element };
-    pf_element x;
-    TRY(pf_gradient_eval(&x, c, source, s->from, s->to, tensor, e->element, f));
-    uint32_t cols = num_tensor_describe(&r->model.shape, tensor).cols;
-    TRY(read_opened(&r->gradient, r->gradient_count, tensor, 0, (uint32_t)(e->element / cols), (uint32_t)(e->element % cols),
-                    &v.committed, f));
-    if (x.value == v.committed)
-        return fail(f, ERR_EVIDENCE, "the attested element is right", e->element);
-    v.expected = x.value;
-    *out = v;
-    return OK;
+    return c == CLAIM_OUTSIDE ? !x->range : c == CLAIM_INSIDE ? x->range : x->range || x->value != committed;
 }
 
 /* RANGE of an element that no check can fail at: outside the model, or of a tensor without a domain. There is nothing to
- * recompute, and where the relation needs tokens there would be no way to. */
+ * recompute. */
 static bool range_is_impossible(const num_shape *shape, const pf_statement *s)
 {
     num_trace_tensor t;
@@ -187,50 +231,63 @@ static bool range_is_impossible(const num_shape *shape, const pf_statement *s)
            !pf_slot_has_domain(t.id % 64);
 }
 
-static err decide(pf_verdict *out, referee *r, const pf_evidence *e, const pf_statement *s, fault *f)
+static err decide_element(pf_verdict *v, referee *r, const pf_context *c, const pf_source *source, const pf_evidence *e,
+                          const pf_statement *s, fault *f)
 {
-    pf_source source = { r, read_trace, read_weight };
-    pf_context c = { .model = &r->model, .sequence = e->sequence, .tokens = s->tokens,
-                     .dither_seed = num_dither_seed(&s->job_id, &s->model_id, s->step) };
-    pf_verdict v = { .tensor = e->tensor, .sequence = e->sequence, .element = e->element };
-    if (s->range) {
-        if (e->tensor != s->range_tensor || e->sequence != s->range_sequence || e->element != s->range_index)
-            return fail(f, ERR_EVIDENCE, "RANGE was attested for another element", e->element);
-        if (range_is_impossible(&r->model.shape, s)) {
-            *out = v;
-            return OK;
-        }
-    } else if (e->tensor >= PF_GRADIENT) {
-        return decide_gradient(out, r, &c, &source, e, s, f);
-    } else {
-        num_trace_tensor t;
-        if (num_trace_find(&t, NULL, &r->model.shape, e->tensor) != OK || e->element >= (uint64_t)t.rows * t.cols)
-            return fail(f, ERR_NOT_FOUND, "evidence.element", e->element);
-        TRY(read_trace(r, t.id, e->sequence, (uint32_t)(e->element / t.cols), (uint32_t)(e->element % t.cols), &v.committed, f));
-    }
-    pf_element x, other;
-    bool wrong;
-    if (e->tensor == NUM_TENSOR_ID(r->model.shape.layers, NUM_DL) && !s->tokens) {
-        /* Without the target the committed value must be wrong both ways. */
-        TRY(pf_relation_eval_dl(&other, &c, &source, e->element, true, f));
-        TRY(pf_relation_eval_dl(&x, &c, &source, e->element, false, f));
-        wrong = contradicts(&x, s, v.committed) && contradicts(&other, s, v.committed);
-    } else {
-        TRY(pf_relation_eval(&x, &c, &source, e->tensor, e->element, f));
-        wrong = contradicts(&x, s, v.committed);
-    }
-    if (!wrong)
+    const num_shape *shape = &r->model.shape;
+    num_trace_tensor t;
+    pf_element x;
+    claim said = claim_of(shape, s, e);
+    if (said == CLAIM_NOTHING)
+        return fail(f, ERR_EVIDENCE, "RANGE was attested for another element", e->element);
+    if (num_trace_find(&t, NULL, shape, e->tensor) != OK || e->element >= (uint64_t)t.rows * t.cols)
+        return fail(f, ERR_NOT_FOUND, "evidence.element", e->element);
+    if (said == CLAIM_VALUE)
+        TRY(read_trace(r, t.id, e->sequence, (uint32_t)(e->element / t.cols), (uint32_t)(e->element % t.cols), &v->committed, f));
+    TRY(pf_relation_eval(&x, c, source, e->tensor, e->element, f));
+    if (!is_wrong(said, &x, v->committed))
         return fail(f, ERR_EVIDENCE, "the attested element is right", e->element);
-    v.expected_range = x.range;
-    v.expected = x.range ? 0 : x.value;
-    *out = v;
+    v->expected_range = x.range;
+    v->expected = x.range ? 0 : x.value;
     return OK;
+}
+
+/* The gradient and the loss, which are sums over the lease. */
+static err decide_sum(pf_verdict *v, referee *r, const pf_context *c, const pf_source *source, const pf_evidence *e,
+                      const pf_statement *s, fault *f)
+{
+    if (s->range)
+        return fail(f, ERR_EVIDENCE, "RANGE was attested for another element", e->element);
+    TRY(pf_sum_eval(&v->expected, c, source, s->from, s->to, e->tensor, e->element, f));
+    v->committed = s->loss;
+    if (e->tensor != PF_LOSS) {
+        uint32_t tensor = e->tensor - PF_GRADIENT, cols = num_tensor_describe(&r->model.shape, tensor).cols;
+        TRY(read_opened(&r->gradient, r->gradient_count, tensor, 0, (uint32_t)(e->element / cols), (uint32_t)(e->element % cols),
+                        &v->committed, f));
+    }
+    return v->expected != v->committed ? OK : fail(f, ERR_EVIDENCE, "the attested element is right", e->element);
+}
+
+static err decide(pf_verdict *v, referee *r, const pf_evidence *e, const pf_statement *s, fault *f)
+{
+    pf_source source = { r, read_trace, read_weight, read_token };
+    pf_context c = { .model = &r->model, .sequence = e->sequence,
+                     .dither_seed = num_dither_seed(&s->job_id, &s->model_id, s->step) };
+    *v = (pf_verdict){ .tensor = e->tensor, .sequence = e->sequence, .element = e->element };
+    if (s->range && e->tensor == s->range_tensor && e->sequence == s->range_sequence && e->element == s->range_index &&
+        range_is_impossible(&r->model.shape, s))
+        return OK;
+    return e->tensor >= PF_GRADIENT ? decide_sum(v, r, &c, &source, e, s, f) : decide_element(v, r, &c, &source, e, s, f);
 }
 
 err pf_referee_check(pf_verdict *out, const pf_evidence *evidence, const pf_statement *statement, fault *f)
 {
     referee r;
+    pf_verdict v;
     r.trace_count = r.weight_count = r.gradient_count = 0;
+    r.tokens_first = r.tokens_count = 0;
     TRY(open_all(&r, evidence, statement, f));
-    return decide(out, &r, evidence, statement, f);
+    TRY(decide(&v, &r, evidence, statement, f));
+    *out = v;
+    return OK;
 }

@@ -10,7 +10,11 @@
 #include "base/bytes.h"
 #include "base/limits.h"
 
-enum { PF_OPENINGS_MAX = 128, PF_GRADIENT = 65536 };
+enum { PF_OPENINGS_MAX = 128 };
+
+/* What is not an element of the trace: PF_GRADIENT + index of a weight tensor is the lease's gradient of it, PF_LOSS the attested loss
+ * (element 0). */
+enum { PF_GRADIENT = 65536, PF_LOSS = 2 * PF_GRADIENT };
 
 /* Consecutive leaves under one root: their elements without the heads (256 little-endian elements a tile), and the siblings
  * of crypto/merkle.h's range proof, 32 bytes each. Views. */
@@ -22,10 +26,11 @@ typedef struct pf_opening {
 typedef struct pf_evidence {
     bytes      lease, attestation; /* the signed structures, as the chain encodes them; opaque here */
     bytes      model;              /* the model header (numerics/model_header.h) */
-    uint32_t   tensor;             /* id of numerics section 7, or PF_GRADIENT + index of a weight tensor */
-    uint64_t   sequence, element;  /* global number (any of the lease for a gradient); row-major index in the tensor */
-    uint32_t   trace_count, weight_count, gradient_count; /* gradient_count <= 1 */
+    uint32_t   tensor;             /* id of numerics section 7, or one of the above */
+    uint64_t   sequence, element;  /* global number (any of the lease for a sum over it); row-major index in the tensor */
+    uint32_t   trace_count, weight_count, gradient_count, tokens_count; /* the last two <= 1 */
     pf_opening trace[PF_OPENINGS_MAX], weight[PF_OPENINGS_MAX], gradient;
+    pf_opening tokens;             /* of consecutive sequences: T + 1 le16 each, under the lease's tokens root */
 } pf_evidence;
 
 /* At most LIMIT_EVIDENCE_BYTES of canonical CBOR; on failure *out is unspecified and the fault names the field. */
@@ -36,11 +41,12 @@ err pf_evidence_encode(uint8_t *out, size_t cap, const pf_evidence *evidence, by
 typedef struct pf_statement {
     hash256  job_id, model_id, trace_root;
     hash256  gradient_root;  /* over the tiles of numerics/trace.h; looked at for gradients only */
+    hash256  tokens_root;    /* of the lease, one leaf a sequence */
+    int64_t  loss;           /* attested */
     uint64_t step, from, to; /* global sequence numbers [from, to) */
     bool     range;          /* attested result: RANGE(range_tensor, range_sequence, range_index) */
     uint32_t range_tensor;
     uint64_t range_sequence, range_index;
-    const uint16_t *tokens;  /* the T + 1 tokens of the disputed sequence where the caller has them, else NULL */
 } pf_statement;
 
 typedef struct pf_verdict {
@@ -52,8 +58,8 @@ typedef struct pf_verdict {
 } pf_verdict;
 
 /* OK: the evidence holds, the attested result is wrong. ERR_EVIDENCE: everything opens, but the worker is right about this
- * element, or an input is missing or is itself outside its range (then dispute that one). ERR_HASH: another model; ERR_PROOF:
- * a tile does not open; ERR_UNSUPPORTED: the element depends on tokens and they are not known; other codes name the field. */
+ * element, or nothing is attested about it, or an input is missing or is itself outside its range (then dispute that one). ERR_HASH:
+ * another model; ERR_PROOF: something does not open; other codes name the field. */
 err pf_referee_check(pf_verdict *out, const pf_evidence *evidence, const pf_statement *statement, fault *f) MUST_USE;
 
 #endif

@@ -1,24 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "proof/relation.h"
+#include "proof/relation_int.h"
 
 #include "numerics/dither.h"
 #include "numerics/ledger.h"
 #include "numerics/round.h"
 #include "numerics/table.h"
 #include "numerics/trace.h"
-
-/* Everything one evaluation knows. Reads go through get() and weight(): after the first failure they give 0, and the code
- * that stuck is returned in the end, so that a relation reads like its equation. */
-typedef struct eval {
-    const pf_context          *c;
-    const pf_source           *source;
-    const num_layer_fractions *l; /* of the layer; NULL in layer L */
-    num_const k;
-    uint32_t  layer, slot, id, row, col;
-    uint64_t  sequence; /* that reads are about */
-    err       e;
-    fault    *f;
-} eval;
 
 /* ---- inputs ---- */
 
@@ -32,7 +19,7 @@ static bounds symmetric(int64_t most)
 }
 
 /* What an honest element of this slot lies in: with these the ledger keeps every sum below within 2^62. */
-static bounds honest(const eval *v, uint32_t slot)
+static bounds honest(const pf_eval *v, uint32_t slot)
 {
     const num_shape *s = &v->c->model->shape;
     const num_const *k = &v->k;
@@ -65,12 +52,16 @@ static bounds honest(const eval *v, uint32_t slot)
         return (bounds){ k->q_l, (int64_t)s->vocab * k->q_l };
     case NUM_RL: /* el RL, both hostile, must stay within 2^62 */
         return (bounds){ 0, num_loss_R(k->q_l, k->n_l) };
+    case NUM_LOSS: /* from the target at the maximum, alone, to the target at the other end, among V maxima */
+        return (bounds){ num_ilog2((uint64_t)k->q_l) - num_ilog2((uint64_t)k->q_l + 1),
+                         2 * (int64_t)k->d_t * ((int64_t)1 << (16 - k->f_l)) + num_ilog2((uint64_t)s->vocab * (uint64_t)k->q_l) -
+                             num_ilog2((uint64_t)k->q_l + 1) };
     default: /* operands */
         return symmetric(k->q_max);
     }
 }
 
-static int64_t get_at(eval *v, uint32_t layer, uint32_t slot, uint32_t row, uint32_t col)
+int64_t pf_get_at(pf_eval *v, uint32_t layer, uint32_t slot, uint32_t row, uint32_t col)
 {
     int64_t value = 0;
     if (v->e != OK)
@@ -87,12 +78,12 @@ static int64_t get_at(eval *v, uint32_t layer, uint32_t slot, uint32_t row, uint
     return value;
 }
 
-static int64_t get(eval *v, uint32_t slot, uint32_t row, uint32_t col)
+static int64_t get(pf_eval *v, uint32_t slot, uint32_t row, uint32_t col)
 {
-    return get_at(v, v->layer, slot, row, col);
+    return pf_get_at(v, v->layer, slot, row, col);
 }
 
-static int64_t weight(eval *v, uint32_t tensor, uint32_t row, uint32_t col)
+static int64_t weight(pf_eval *v, uint32_t tensor, uint32_t row, uint32_t col)
 {
     int64_t value = 0;
     if (v->e != OK)
@@ -107,18 +98,29 @@ static int64_t weight(eval *v, uint32_t tensor, uint32_t row, uint32_t col)
     return value;
 }
 
-static uint32_t layer_weight(const eval *v, uint32_t which)
+uint32_t pf_get_token(pf_eval *v, uint32_t position)
+{
+    uint16_t token = 0;
+    if (v->e != OK)
+        return 0;
+    v->e = v->source->token(v->source->ctx, v->sequence, position, &token, v->f);
+    if (v->e == OK && token >= v->c->model->shape.vocab)
+        v->e = fail(v->f, ERR_RANGE, "token", token);
+    return v->e == OK ? token : 0;
+}
+
+static uint32_t layer_weight(const pf_eval *v, uint32_t which)
 {
     return num_tensor_of_layer(v->layer, which);
 }
 
-static uint32_t head_weight(const eval *v)
+static uint32_t head_weight(const pf_eval *v)
 {
     return num_tensor_count(&v->c->model->shape) - 1;
 }
 
 /* sum_n slot[row, n] W[n, col], or W[col, n] for the transposed weight. */
-static int64_t times_weight(eval *v, uint32_t slot, uint32_t tensor, bool transposed, uint32_t count)
+static int64_t times_weight(pf_eval *v, uint32_t slot, uint32_t tensor, bool transposed, uint32_t count)
 {
     int64_t sum = 0;
     for (uint32_t n = 0; n < count && v->e == OK; n++)
@@ -127,10 +129,10 @@ static int64_t times_weight(eval *v, uint32_t slot, uint32_t tensor, bool transp
 }
 
 /* The gradient stream from above the layer. */
-static int64_t gx_above(eval *v)
+static int64_t gx_above(pf_eval *v)
 {
     uint32_t L = v->c->model->shape.layers;
-    return get_at(v, v->layer + 1, v->layer + 1 == L ? NUM_DX1 : NUM_GX, v->row, v->col);
+    return pf_get_at(v, v->layer + 1, v->layer + 1 == L ? NUM_DX1 : NUM_GX, v->row, v->col);
 }
 
 /* ---- outputs ---- */
@@ -145,47 +147,41 @@ static pf_element within(int64_t t, int64_t domain)
     return (pf_element){ .range = !num_in_domain(t, domain), .value = t };
 }
 
-static pf_element operand(const eval *v, int64_t t)
+static pf_element operand(const pf_eval *v, int64_t t)
 {
     return (pf_element){ .range = !num_in_domain(t, v->k.d_t), .value = num_sat(t, v->k.q_max) };
 }
 
 /* Rounding with the dither words of the tensor being written. */
-static int64_t dithered_at(const eval *v, int64_t acc, int s, uint64_t row_word, uint64_t col_word)
+static int64_t dithered_at(const pf_eval *v, int64_t acc, int s, uint64_t row_word, uint64_t col_word)
 {
     const pf_context *c = v->c;
     return num_dith(acc, s, num_dither_row(&c->dither_seed, v->id, c->sequence, row_word),
                     num_dither_col(&c->dither_seed, v->id, col_word));
 }
 
-static int64_t dithered(const eval *v, int64_t acc, int s)
+static int64_t dithered(const pf_eval *v, int64_t acc, int s)
 {
     return dithered_at(v, acc, s, v->row, v->col);
 }
 
 /* ---- forward ---- */
 
-static pf_element stream(eval *v)
+static pf_element stream(pf_eval *v)
 {
     const num_model_header *m = v->c->model;
     if (v->slot == NUM_XMID)
         return plain(get(v, NUM_X, v->row, v->col) + get(v, NUM_B1, v->row, v->col));
     if (v->layer > 0)
-        return plain(get_at(v, v->layer - 1, NUM_XMID, v->row, v->col) + get_at(v, v->layer - 1, NUM_B2, v->row, v->col));
-    if (!v->c->tokens) {
-        v->e = fail(v->f, ERR_UNSUPPORTED, "the tokens are not known", v->id);
+        return plain(pf_get_at(v, v->layer - 1, NUM_XMID, v->row, v->col) + pf_get_at(v, v->layer - 1, NUM_B2, v->row, v->col));
+    uint32_t token = pf_get_token(v, v->row);
+    if (v->e != OK) /* a token that the model has no row for */
         return plain(0);
-    }
-    uint32_t token = v->c->tokens[v->row];
-    if (token >= m->shape.vocab) {
-        v->e = fail(v->f, ERR_RANGE, "token", token);
-        return plain(0);
-    }
     return plain(weight(v, 0, token, v->col) * ((int64_t)1 << (v->k.f_res - m->fractions.top.e)) +
                  weight(v, 1, v->row, v->col) * ((int64_t)1 << (v->k.f_res - m->fractions.top.p)));
 }
 
-static pf_element norm_scale(eval *v)
+static pf_element norm_scale(pf_eval *v)
 {
     uint32_t d = v->c->model->shape.width, from = v->slot == NUM_R1 ? NUM_X : NUM_XMID;
     u128 squares = 0;
@@ -196,19 +192,19 @@ static pf_element norm_scale(eval *v)
     return plain(num_norm_r(squares, d, v->k.f_r, v->k.f_res));
 }
 
-static int norm_fraction(const eval *v, uint32_t slot)
+static int norm_fraction(const pf_eval *v, uint32_t slot)
 {
     return !v->l ? v->c->model->fractions.top.yf : slot == NUM_Y1 ? v->l->y1 : v->l->y2;
 }
 
-static pf_element norm(eval *v)
+static pf_element norm(pf_eval *v)
 {
     bool first = v->slot == NUM_Y1;
     int64_t x = get(v, first ? NUM_X : NUM_XMID, v->row, v->col), r = get(v, first ? NUM_R1 : NUM_R2, v->row, 0);
     return operand(v, num_rhu(x * r, v->k.f_res + v->k.f_r - norm_fraction(v, v->slot)));
 }
 
-static pf_element projection(eval *v)
+static pf_element projection(pf_eval *v)
 {
     uint32_t which = v->slot == NUM_QQ ? NUM_W_Q : v->slot == NUM_KK ? NUM_W_K : NUM_W_V;
     int to = v->slot == NUM_QQ ? v->l->q : v->slot == NUM_KK ? v->l->k : v->l->v;
@@ -217,7 +213,7 @@ static pf_element projection(eval *v)
 }
 
 /* Rows of attention tensors are head * T + i. */
-static pf_element score(eval *v)
+static pf_element score(pf_eval *v)
 {
     uint32_t T = v->c->model->shape.context, head = v->row / T, i = v->row % T, hd = v->k.head_dim;
     if (v->col > i)
@@ -228,7 +224,7 @@ static pf_element score(eval *v)
     return within(num_rhu(acc * v->k.c_score, v->l->q + v->l->k + v->k.x_score - v->k.f_z), v->k.d_t);
 }
 
-static int64_t row_max(eval *v, uint32_t slot, uint32_t count)
+static int64_t row_max(pf_eval *v, uint32_t slot, uint32_t count)
 {
     int64_t most = INT64_MIN;
     for (uint32_t j = 0; j < count && v->e == OK; j++) {
@@ -238,7 +234,7 @@ static int64_t row_max(eval *v, uint32_t slot, uint32_t count)
     return v->e == OK ? most : 0;
 }
 
-static pf_element exponential(eval *v)
+static pf_element exponential(pf_eval *v)
 {
     bool loss = v->slot == NUM_EL;
     uint32_t i = v->row % v->c->model->shape.context, from = loss ? NUM_LG : NUM_ZZ;
@@ -250,7 +246,7 @@ static pf_element exponential(eval *v)
     return plain(loss ? num_exp_loss_at(&v->k, D) : num_exp_at(&v->k, D));
 }
 
-static pf_element softmax_row(eval *v)
+static pf_element softmax_row(pf_eval *v)
 {
     uint32_t T = v->c->model->shape.context, count = v->slot == NUM_ZSUM ? v->row + 1 : v->c->model->shape.vocab;
     int64_t sum = 0;
@@ -267,7 +263,7 @@ static pf_element softmax_row(eval *v)
     }
 }
 
-static pf_element attention(eval *v)
+static pf_element attention(pf_eval *v)
 {
     uint32_t T = v->c->model->shape.context, head = v->col / v->k.head_dim;
     int64_t acc = 0;
@@ -276,7 +272,7 @@ static pf_element attention(eval *v)
     return operand(v, num_rhu(acc * get(v, NUM_RSUM, v->row, head), v->l->v + v->k.f_R + v->k.f_dl - v->l->o));
 }
 
-static pf_element branch(eval *v)
+static pf_element branch(pf_eval *v)
 {
     const num_layer_fractions *l = v->l;
     uint32_t d = v->c->model->shape.width;
@@ -290,26 +286,16 @@ static pf_element branch(eval *v)
     }
 }
 
-static pf_element logits(eval *v)
+static pf_element logits(pf_eval *v)
 {
     const num_top_fractions *t = &v->c->model->fractions.top;
     int64_t acc = times_weight(v, NUM_Y1, head_weight(v), false, v->c->model->shape.width);
     return within(num_rhu(acc * v->k.c_logit, t->yf + t->wh + v->k.x_2 - v->k.f_l), v->k.d_t);
 }
 
-static uint32_t target_of(eval *v)
+static pf_element loss(pf_eval *v)
 {
-    uint32_t target = v->c->tokens ? v->c->tokens[v->row + 1] : 0;
-    if (!v->c->tokens)
-        v->e = fail(v->f, ERR_UNSUPPORTED, "the tokens are not known", v->id);
-    else if (target >= v->c->model->shape.vocab)
-        v->e = fail(v->f, ERR_RANGE, "token", target);
-    return v->e == OK ? target : 0;
-}
-
-static pf_element loss(eval *v)
-{
-    uint32_t target = target_of(v);
+    uint32_t target = pf_get_token(v, v->row + 1);
     int64_t gap = row_max(v, NUM_LG, v->c->model->shape.vocab) - get(v, NUM_LG, v->row, target), sum = get(v, NUM_ZL, v->row, 0);
     if (v->e != OK)
         return plain(0);
@@ -318,13 +304,14 @@ static pf_element loss(eval *v)
 
 /* ---- backward ---- */
 
-static pf_element loss_gradient(eval *v, bool is_target)
+static pf_element loss_gradient(pf_eval *v)
 {
+    bool is_target = pf_get_token(v, v->row + 1) == v->col;
     int64_t acc = get(v, NUM_EL, v->row, v->col) * get(v, NUM_RL, v->row, 0) - (is_target ? (int64_t)1 << v->k.n_l : 0);
     return operand(v, dithered(v, acc, v->k.n_l - v->k.f_dl));
 }
 
-static pf_element norm_input_gradient(eval *v)
+static pf_element norm_input_gradient(pf_eval *v)
 {
     const num_top_fractions *t = &v->c->model->fractions.top;
     const num_layer_fractions *l = v->l;
@@ -342,7 +329,7 @@ static pf_element norm_input_gradient(eval *v)
     return within(dithered(v, acc, l->wqkv + top - l->dn1), v->k.d_t);
 }
 
-static pf_element norm_back(eval *v)
+static pf_element norm_back(pf_eval *v)
 {
     const pf_context *c = v->c;
     bool first = v->slot == NUM_M1 || v->slot == NUM_DX1;
@@ -359,7 +346,7 @@ static pf_element norm_back(eval *v)
     return within(dithered(v, acc, v->k.f_r + f_dn - c->model->fractions.top.gx), v->k.d_g);
 }
 
-static pf_element gradient_stream(eval *v)
+static pf_element gradient_stream(pf_eval *v)
 {
     int f_gx = v->c->model->fractions.top.gx;
     int64_t gx = gx_above(v);
@@ -371,7 +358,7 @@ static pf_element gradient_stream(eval *v)
     return plain(gx + get(v, NUM_DX1, v->row, v->col));
 }
 
-static pf_element hidden_gradient(eval *v)
+static pf_element hidden_gradient(pf_eval *v)
 {
     int64_t acc = times_weight(v, NUM_DM, layer_weight(v, NUM_W_2), true, v->c->model->shape.width);
     int64_t h = get(v, NUM_HH, v->row, v->col);
@@ -381,7 +368,7 @@ static pf_element hidden_gradient(eval *v)
     return operand(v, dithered(v, acc, v->l->dm + v->l->w2 + v->k.f_gd - v->l->dh));
 }
 
-static pf_element output_gradient(eval *v)
+static pf_element output_gradient(pf_eval *v)
 {
     int64_t acc = times_weight(v, NUM_DA, layer_weight(v, NUM_W_O), true, v->c->model->shape.width);
     acc *= get(v, NUM_RSUM, v->row, v->col / v->k.head_dim);
@@ -389,7 +376,7 @@ static pf_element output_gradient(eval *v)
 }
 
 /* sum over the head's features of a[i, .] b[j, .] */
-static int64_t head_dot(eval *v, uint32_t a, uint32_t i, uint32_t b, uint32_t j, uint32_t head)
+static int64_t head_dot(pf_eval *v, uint32_t a, uint32_t i, uint32_t b, uint32_t j, uint32_t head)
 {
     int64_t sum = 0;
     for (uint32_t n = head * v->k.head_dim; n < (head + 1) * v->k.head_dim && v->e == OK; n++)
@@ -397,7 +384,7 @@ static int64_t head_dot(eval *v, uint32_t a, uint32_t i, uint32_t b, uint32_t j,
     return sum;
 }
 
-static pf_element score_gradient(eval *v)
+static pf_element score_gradient(pf_eval *v)
 {
     uint32_t T = v->c->model->shape.context, head = v->row / T, i = v->row % T;
     if (v->col > i)
@@ -408,7 +395,7 @@ static pf_element score_gradient(eval *v)
 }
 
 /* dv, dq, dk: row is a position, the sum runs over the positions that attend to it or that it attends to. */
-static pf_element attention_gradient(eval *v)
+static pf_element attention_gradient(pf_eval *v)
 {
     const num_layer_fractions *l = v->l;
     uint32_t T = v->c->model->shape.context, head = v->col / v->k.head_dim, base = head * T;
@@ -439,7 +426,7 @@ bool pf_slot_has_domain(uint32_t slot)
     }
 }
 
-static pf_element relation(eval *v)
+static pf_element relation(pf_eval *v)
 {
     int64_t h;
     switch (v->slot) {
@@ -454,7 +441,7 @@ static pf_element relation(eval *v)
     case NUM_B1: case NUM_B2: case NUM_HH:                      return branch(v);
     case NUM_LG:                                                return logits(v);
     case NUM_LOSS:                                              return loss(v);
-    case NUM_DL:                                                return loss_gradient(v, target_of(v) == v->col);
+    case NUM_DL:                                                return loss_gradient(v);
     case NUM_DN1: case NUM_DN2:                                 return norm_input_gradient(v);
     case NUM_M1: case NUM_M2: case NUM_DX1: case NUM_DX2:       return norm_back(v);
     case NUM_DM: case NUM_DA: case NUM_GX:                      return gradient_stream(v);
@@ -472,7 +459,7 @@ static pf_element relation(eval *v)
     }
 }
 
-static err model_check(eval *v, fault *f)
+err pf_eval_model(pf_eval *v, fault *f)
 {
     const num_shape *s = &v->c->model->shape;
     TRY(num_const_of(&v->k, s, f));
@@ -480,12 +467,12 @@ static err model_check(eval *v, fault *f)
     return num_ledger_check(NULL, s, NUM_LEDGER_WORD, f);
 }
 
-static err eval_open(eval *v, const pf_context *c, const pf_source *source, uint32_t id, uint64_t element, fault *f)
+static err open_element(pf_eval *v, const pf_context *c, const pf_source *source, uint32_t id, uint64_t element, fault *f)
 {
     const num_shape *s = &c->model->shape;
     num_trace_tensor t;
-    *v = (eval){ .c = c, .source = source, .id = id, .layer = id / 64, .slot = id % 64, .sequence = c->sequence, .f = f };
-    TRY(model_check(v, f));
+    *v = (pf_eval){ .c = c, .source = source, .id = id, .layer = id / 64, .slot = id % 64, .sequence = c->sequence, .f = f };
+    TRY(pf_eval_model(v, f));
     if (num_trace_find(&t, NULL, s, id) != OK)
         return fail(f, ERR_NOT_FOUND, "tensor", id);
     if (element >= (uint64_t)t.rows * t.cols)
@@ -498,62 +485,10 @@ static err eval_open(eval *v, const pf_context *c, const pf_source *source, uint
 
 err pf_relation_eval(pf_element *out, const pf_context *c, const pf_source *source, uint32_t tensor_id, uint64_t element, fault *f)
 {
-    eval v;
-    TRY(eval_open(&v, c, source, tensor_id, element, f));
+    pf_eval v;
+    TRY(open_element(&v, c, source, tensor_id, element, f));
     pf_element result = relation(&v);
     if (v.e == OK)
         *out = result;
-    return v.e;
-}
-
-err pf_relation_eval_dl(pf_element *out, const pf_context *c, const pf_source *source, uint64_t element, bool is_target, fault *f)
-{
-    eval v;
-    TRY(eval_open(&v, c, source, NUM_TENSOR_ID(c->model->shape.layers, NUM_DL), element, f));
-    pf_element result = loss_gradient(&v, is_target);
-    if (v.e == OK)
-        *out = result;
-    return v.e;
-}
-
-/* ---- weight gradients: sums over all positions of the lease ---- */
-
-static int64_t gradient_of_sequence(eval *v, uint32_t tensor)
-{
-    static const uint8_t left[NUM_W_PER_LAYER] = { NUM_Y1, NUM_Y1, NUM_Y1, NUM_OO, NUM_Y2, NUM_GG };
-    static const uint8_t right[NUM_W_PER_LAYER] = { NUM_DQ, NUM_DK, NUM_DV, NUM_DA, NUM_DH, NUM_DM };
-    const num_shape *s = &v->c->model->shape;
-    if (tensor == 1)
-        return get_at(v, 0, NUM_GX, v->row, v->col);
-    uint32_t layer = (tensor - 2) / NUM_W_PER_LAYER, which = (tensor - 2) % NUM_W_PER_LAYER;
-    bool head = layer == s->layers;
-    int64_t sum = 0;
-    for (uint32_t i = 0; i < s->context && v->e == OK; i++)
-        sum += get_at(v, layer, head ? NUM_Y1 : left[which], i, v->row) * get_at(v, layer, head ? NUM_DL : right[which], i, v->col);
-    return sum;
-}
-
-err pf_gradient_eval(pf_element *out, const pf_context *c, const pf_source *source, uint64_t from, uint64_t to, uint32_t tensor,
-                     uint64_t element, fault *f)
-{
-    const num_shape *s = &c->model->shape;
-    eval v = { .c = c, .source = source, .f = f };
-    TRY(model_check(&v, f));
-    if (tensor >= num_tensor_count(s))
-        return fail(f, ERR_NOT_FOUND, "tensor", tensor);
-    num_tensor_info t = num_tensor_describe(s, tensor);
-    if (element >= (uint64_t)t.rows * t.cols)
-        return fail(f, ERR_NOT_FOUND, "element", element);
-    if (to <= from || (to - from) > LIMIT_LEASE_TOKENS / s->context)
-        return fail(f, ERR_RANGE, "sequences", to);
-    if (tensor == 0)
-        return fail(f, ERR_UNSUPPORTED, "the tokens are not known", tensor);
-    v.row = (uint32_t)(element / t.cols);
-    v.col = (uint32_t)(element % t.cols);
-    int64_t sum = 0;
-    for (v.sequence = from; v.sequence < to && v.e == OK; v.sequence++)
-        sum += gradient_of_sequence(&v, tensor);
-    if (v.e == OK)
-        *out = plain(sum);
     return v.e;
 }

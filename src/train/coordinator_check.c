@@ -78,7 +78,7 @@ typedef struct case_file {
     tr_dispute dispute;
     hash256   *leaves; /* of the accused; owned */
     tr_capture capture;
-    tr_gradient_dispute gradient;
+    tr_sum_dispute sum;
     int64_t   *theirs; /* gradient of the accused; owned */
     buf        evidence;
     pf_verdict verdict;
@@ -109,41 +109,45 @@ static err narrow(tr_coordinator *c, member *m, const answer *a, const tr_trace 
     return write_evidence(c, a, buf_bytes(&k->evidence), k->path, f);
 }
 
-/* The accused uploaded its gradient under the root that it signed: there is nothing to ask. `c->part` is our own. */
-static err narrow_gradient(tr_coordinator *c, const answer *a, const tr_trace *mine, case_file *k, fault *f)
+/* Which element of the gradient differs: the accused uploaded its own under the root that it signed, ours is in c->part. */
+static err find_gradient(tr_coordinator *c, const answer *a, case_file *k, const tr_task *task, fault *f)
 {
-    tr_gradient_dispute *d = &k->gradient;
-    base_pool *pool = c->exec.device->pool;
-    tr_task task;
-    int64_t loss;
-    bt_result result;
     k->theirs = malloc((size_t)c->elements * sizeof *k->theirs);
     if (!k->theirs)
         return fail(f, ERR_MEMORY, "dispute.gradient", c->elements);
     TRY(tr_coord_uploaded(c, a, k->theirs, f));
+    return tr_dispute_gradient(&k->sum, c->part, k->theirs, task, c->exec.device->pool, f);
+}
+
+/* The traces are equal, gradient or loss (`loss` is ours) differ: there is nothing to ask. */
+static err narrow_sum(tr_coordinator *c, const answer *a, const tr_trace *mine, bool gradient, int64_t loss, case_file *k, fault *f)
+{
+    tr_sum_dispute *d = &k->sum;
+    tr_task task;
+    bt_result result;
     tr_coord_recompute(c, a, &task);
-    *d = (tr_gradient_dispute){ .lease = bytes_of(a->lease, a->lease_len),
-                                .attestation = bytes_of(a->attestation, a->attestation_len), .trace = mine };
-    TRY(tr_dispute_gradient(d, c->part, k->theirs, &task, pool, f));
-    tr_observer see = { tr_dispute_gradient_take, d, NULL };
+    *d = (tr_sum_dispute){ .lease = bytes_of(a->lease, a->lease_len), .attestation = bytes_of(a->attestation, a->attestation_len),
+                           .trace = mine };
+    TRY(gradient ? find_gradient(c, a, k, &task, f) : tr_dispute_loss(d, loss, a->said.loss, &task, f));
+    tr_observer see = { tr_dispute_sum_take, d, NULL };
     TRY(tr_exec_run(&c->exec, &task, c->part, &loss, &result, &see, f));
-    TRY(tr_dispute_gradient_evidence(&k->evidence, &k->verdict, d, &task, f));
+    TRY(tr_dispute_sum_evidence(&k->evidence, &k->verdict, d, &task, f));
     return write_evidence(c, a, buf_bytes(&k->evidence), k->path, f);
 }
 
 /* Where an answer departs from ours. */
-typedef enum departure { DEPARTS_NOWHERE, DEPARTS_TRACE, DEPARTS_GRADIENT, DEPARTS_OTHERWISE } departure;
+typedef enum departure { DEPARTS_NOWHERE, DEPARTS_TRACE, DEPARTS_GRADIENT, DEPARTS_LOSS, DEPARTS_OTHERWISE } departure;
 
 /* Evidence if there can be any, and the slash. Only errors of our own come back: that there is no evidence is not one. */
-static err accuse(tr_coordinator *c, member *m, const answer *a, const tr_trace *mine, departure where, fault *f)
+static err accuse(tr_coordinator *c, member *m, const answer *a, const tr_trace *mine, departure where, int64_t loss, fault *f)
 {
     case_file k = { .leaves = NULL };
     buf_init(&k.evidence, LIMIT_EVIDENCE_BYTES);
     fault why = { 0 };
     uint64_t height = 0;
-    err e = where == DEPARTS_TRACE      ? narrow(c, m, a, mine, &k, &why)
-            : where == DEPARTS_GRADIENT ? narrow_gradient(c, a, mine, &k, &why)
-                                        : fail(&why, ERR_UNSUPPORTED, "dispute: no element of the trace or gradient", 0);
+    err e = where == DEPARTS_TRACE       ? narrow(c, m, a, mine, &k, &why)
+            : where == DEPARTS_OTHERWISE ? fail(&why, ERR_UNSUPPORTED, "dispute: about RANGE", 0)
+                                         : narrow_sum(c, a, mine, where == DEPARTS_GRADIENT, loss, &k, &why);
     tr_coord_event(c, &(tr_event){ .kind = TR_EVENT_EVIDENCE, .step = c->state.step, .lease_id = a->terms.lease_id, .worker = &m->key,
                                 .code = e, .path = k.path });
     if (e == OK) {
@@ -154,7 +158,7 @@ static err accuse(tr_coordinator *c, member *m, const answer *a, const tr_trace 
     free(k.leaves);
     free(k.theirs);
     tr_capture_deinit(&k.capture);
-    tr_dispute_gradient_deinit(&k.gradient);
+    tr_dispute_sum_deinit(&k.sum);
     buf_deinit(&k.evidence);
     if (e == ERR_EVIDENCE || e == ERR_MEMORY || e == ERR_INTERRUPTED || e == ERR_DISK_FULL || e == ERR_IO) {
         /* ERR_EVIDENCE: by the relation the worker is right, so our own executor is not. Nothing may be decided then. */
@@ -216,8 +220,8 @@ static err compare(tr_coordinator *c, const chain_attestation *said, const bt_re
     TRY(tr_gradient_root(&gradient, &c->cfg.shape, c->part, c->exec.device->pool, f));
     if (!hash256_equal(&gradient, &said->gradient))
         *where = DEPARTS_GRADIENT;
-    else if (loss == said->loss)
-        *where = DEPARTS_NOWHERE;
+    else
+        *where = loss == said->loss ? DEPARTS_NOWHERE : DEPARTS_LOSS;
     return OK;
 }
 
@@ -226,20 +230,19 @@ static void reset_trace(void *ctx)
     tr_trace_reset(ctx);
 }
 
-static err reexecute(tr_coordinator *c, const answer *a, tr_trace *trace, departure *where, fault *f)
+static err reexecute(tr_coordinator *c, const answer *a, tr_trace *trace, int64_t *loss, departure *where, fault *f)
 {
     tr_task task;
-    int64_t loss;
     bt_result result;
     hash256 root;
     tr_observer see = { tr_trace_take, trace, reset_trace };
     tr_coord_recompute(c, a, &task);
-    TRY(tr_exec_run(&c->exec, &task, c->part, &loss, &result, &see, f));
+    TRY(tr_exec_run(&c->exec, &task, c->part, loss, &result, &see, f));
     if (result.range)
         root = tr_trace_root_partial(trace);
     else
         TRY(tr_trace_root(trace, &root, f));
-    return compare(c, &a->said, &result, &root, loss, where, f);
+    return compare(c, &a->said, &result, &root, *loss, where, f);
 }
 
 static err check(tr_coordinator *c, size_t i, fault *f)
@@ -249,20 +252,21 @@ static err check(tr_coordinator *c, size_t i, fault *f)
     uint64_t count = a->terms.to - a->terms.from, *numbers = malloc((size_t)count * sizeof *numbers);
     tr_trace trace = { 0 };
     departure where = DEPARTS_OTHERWISE;
+    int64_t loss = 0;
     if (!numbers)
         return fail(f, ERR_MEMORY, "check", count);
     for (uint64_t k = 0; k < count; k++)
         numbers[k] = a->terms.from + k;
     err e = tr_trace_init(&trace, &c->cfg.shape, (uint32_t)count, numbers, NULL, f);
     if (e == OK)
-        e = reexecute(c, a, &trace, &where, f);
+        e = reexecute(c, a, &trace, &loss, &where, f);
     if (e == OK) {
         a->verified = where == DEPARTS_NOWHERE;
         say(c, TR_EVENT_CHECKED, a, a->verified ? OK : ERR_CHEAT);
         if (a->verified)
             e = accept(c, i, f);
         else {
-            e = accuse(c, m, a, &trace, where, f);
+            e = accuse(c, m, a, &trace, where, loss, f);
             if (e == OK)
                 e = ban(c, m, f);
             if (e == OK)

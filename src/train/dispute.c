@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Narrowing: leaf, tile, element. Packing is dispute_evidence.c; gradients are dispute_gradient.c. */
+ * Narrowing: leaf, tile, element. Packing is dispute_evidence.c; sums over the lease are dispute_sum.c. */
 #include "train/dispute.h"
 
 #include <stdlib.h>
@@ -84,9 +84,10 @@ err tr_dispute_tile(tr_dispute *d, bytes tile, const hash256 *leaves, const tr_c
     return fail(f, ERR_NOT_FOUND, "dispute.tile", d->place.leaf);
 }
 
-pf_statement tr_dispute_statement(const chain_lease *lease, const chain_attestation *a, const uint16_t *tokens)
+pf_statement tr_dispute_statement(const chain_lease *lease, const chain_attestation *a)
 {
-    return (pf_statement){ .job_id = lease->job, .model_id = lease->model, .trace_root = a->trace_root,
-                           .gradient_root = a->gradient, .step = lease->step, .from = lease->from, .to = lease->to,
-                           .range = a->result == CHAIN_RESULT_RANGE, .range_tensor = a->range_tensor, .range_sequence = a->range_sequence, .range_index = a->range_index, .tokens = tokens };
+    return (pf_statement){ .job_id = lease->job, .model_id = lease->model, .trace_root = a->trace_root, .gradient_root = a->gradient,
+                           .tokens_root = lease->tokens, .loss = a->loss, .step = lease->step, .from = lease->from, .to = lease->to,
+                           .range = a->result == CHAIN_RESULT_RANGE, .range_tensor = a->range_tensor,
+                           .range_sequence = a->range_sequence, .range_index = a->range_index };
 }

@@ -5,9 +5,9 @@
  * first different element, under the accused's root. What the accused sends is checked against that root: it cannot change its
  * mind. If it sends nothing there is no evidence: the lease is not paid, and nobody is slashed.
  *
- * If the traces are equal and the gradients differ, nothing has to be asked: the accused uploaded its gradient, under the gradient root
- * that it signed, and the trace under its trace root is the accuser's own. The gradient of the token embedding depends on every token
- * of the lease, which no referee on the ledger has: a lie in that tensor alone, or in the loss, gives no evidence. */
+ * If the traces are equal and the gradients or the losses differ, nothing has to be asked: the accused uploaded its gradient, under the
+ * gradient root that it signed, the loss is in the attestation, and the trace under its trace root is the accuser's own. What depends on
+ * tokens opens them under the root that the lease names. */
 #ifndef TRAIN_DISPUTE_H
 #define TRAIN_DISPUTE_H
 
@@ -52,34 +52,37 @@ err tr_dispute_tile(tr_dispute *d, bytes tile, const hash256 *leaves, const tr_c
 err tr_dispute_evidence(buf *out, pf_verdict *verdict, const tr_dispute *d, const tr_trace *mine, const hash256 *leaves, bytes tile,
                         const tr_capture *capture, const tr_task *task, fault *f) MUST_USE;
 
-typedef struct tr_gradient_dispute {
+/* About what is a sum over the lease: an element of its gradient, or its loss. */
+typedef struct tr_sum_dispute {
     bytes           lease, attestation; /* signed; borrowed; set by the caller, as the next one */
     const tr_trace *trace;              /* the accuser's whole trace; its root is the one that the accused signed */
-    uint32_t        tensor;             /* weight tensor of the element */
+    uint32_t        tensor;             /* PF_GRADIENT + weight tensor, or PF_LOSS */
     uint64_t        element;            /* row-major in it */
     int64_t         mine, theirs;
-    uint8_t         tile[NUM_GRADIENT_LEAF_BYTES]; /* the element's, of the accused */
-    hash256        *leaves;             /* of the accused; owned */
+    uint8_t         tile[NUM_GRADIENT_LEAF_BYTES]; /* the element's, of the accused's gradient */
+    hash256        *leaves;             /* of that gradient; owned */
     pf_plan        *plan;               /* owned */
     tr_tile        *tiles;              /* the trace's tiles in the order of the plan; owned */
     uint32_t        tile_count;
-} tr_gradient_dispute;
+} tr_sum_dispute;
 
-/* Finds the first element that differs outside the token embedding, and which tiles its relation reads. `mine` and `theirs` are whole
- * gradients; `pool` may be NULL. ERR_NOT_FOUND: they are equal; ERR_UNSUPPORTED: they differ in the token embedding alone; ERR_LIMIT: the
- * lease has too many positions for one evidence file. Deinit after every outcome. */
-err  tr_dispute_gradient(tr_gradient_dispute *d, const int64_t *mine, const int64_t *theirs, const tr_task *task, base_pool *pool,
+/* Finds an element that differs, and which tiles its relation reads: in the token embedding the one of the token that occurs least in
+ * the lease, which has the fewest inputs, else the first one. `mine` and `theirs` are whole gradients; `pool` may be NULL.
+ * ERR_NOT_FOUND: they are equal; ERR_LIMIT: too many positions for one evidence file. Deinit after every outcome. */
+err  tr_dispute_gradient(tr_sum_dispute *d, const int64_t *mine, const int64_t *theirs, const tr_task *task, base_pool *pool,
                          fault *f) MUST_USE;
-void tr_dispute_gradient_deinit(tr_gradient_dispute *d);
+/* The same for two losses. */
+err  tr_dispute_loss(tr_sum_dispute *d, int64_t mine, int64_t theirs, const tr_task *task, fault *f) MUST_USE;
+void tr_dispute_sum_deinit(tr_sum_dispute *d);
 
-/* A bt_trace_fn over the tr_gradient_dispute, for an execution of the same lease: keeps the tiles that the evidence opens. */
-err tr_dispute_gradient_take(void *ctx, uint32_t tensor_id, uint64_t sequence, const void *data, uint32_t rows, uint32_t cols,
-                             uint32_t elem_bytes);
+/* A bt_trace_fn over the tr_sum_dispute, for an execution of the same lease: keeps the tiles that the evidence opens. */
+err tr_dispute_sum_take(void *ctx, uint32_t tensor_id, uint64_t sequence, const void *data, uint32_t rows, uint32_t cols,
+                        uint32_t elem_bytes);
 
 /* As tr_dispute_evidence, after that execution. */
-err tr_dispute_gradient_evidence(buf *out, pf_verdict *verdict, const tr_gradient_dispute *d, const tr_task *task, fault *f) MUST_USE;
+err tr_dispute_sum_evidence(buf *out, pf_verdict *verdict, const tr_sum_dispute *d, const tr_task *task, fault *f) MUST_USE;
 
-/* The statement of a lease and its attestation, for pf_referee_check. `tokens` may be NULL. */
-pf_statement tr_dispute_statement(const chain_lease *lease, const chain_attestation *attestation, const uint16_t *tokens);
+/* The statement of a lease and its attestation, for pf_referee_check. */
+pf_statement tr_dispute_statement(const chain_lease *lease, const chain_attestation *attestation);
 
 #endif

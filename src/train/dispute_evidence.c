@@ -4,12 +4,14 @@
 #include "numerics/dither.h"
 #include "proof/plan.h"
 #include "train/dispute_int.h"
+#include "train/token_root.h"
 
 #include <stdlib.h>
 
 typedef struct source {
     const tr_capture *capture;
     const bt_model   *model;
+    tr_tokens        *tokens;
 } source;
 
 static err get_trace(void *ctx, uint32_t tensor_id, uint64_t sequence, uint32_t row, uint32_t col, int64_t *out, fault *f)
@@ -34,6 +36,25 @@ static err get_weight(void *ctx, uint32_t tensor, uint32_t row, uint32_t col, in
         return fail(f, ERR_NOT_FOUND, "dispute.weight", tensor);
     *out = s->model->weights[info.offset + (uint64_t)row * info.cols + col];
     return OK;
+}
+
+err tr_tokens_get(tr_tokens *t, uint64_t sequence, uint32_t position, uint16_t *out, fault *f)
+{
+    const tr_task *task = t->task;
+    if (sequence < task->from || sequence >= task->to || position > task->model->shape.context)
+        return fail(f, ERR_NOT_FOUND, "dispute.tokens", sequence);
+    if (!t->have || t->sequence != sequence)
+        tr_dataset_sequence(t->tokens, task->data, &task->job, sequence, task->model->shape.context);
+    t->have = true;
+    t->sequence = sequence;
+    *out = t->tokens[position];
+    return OK;
+}
+
+static err get_token(void *ctx, uint64_t sequence, uint32_t position, uint16_t *out, fault *f)
+{
+    const source *s = ctx;
+    return tr_tokens_get(s->tokens, sequence, position, out, f);
 }
 
 typedef struct packer {
@@ -97,7 +118,7 @@ static err open_run(packer *p, pf_opening *out, const pf_run *run, bool weight, 
     return tr_dispute_open(out, &p->bytes, at, run, weight ? p->weight_leaves : p->leaves, weight ? p->weight_count : p->mine->leaf_count);
 }
 
-static err pack(packer *p, pf_evidence *e, const pf_plan *plan, fault *f)
+static err pack(packer *p, pf_evidence *e, const pf_plan *plan, const tr_task *task, fault *f)
 {
     /* More than an evidence file holds is refused anyway. */
     buf_init(&p->bytes, LIMIT_EVIDENCE_BYTES);
@@ -110,16 +131,17 @@ static err pack(packer *p, pf_evidence *e, const pf_plan *plan, fault *f)
         r = hash_weights(p, f);
     for (uint32_t i = 0; r == OK && i < plan->weight_count; i++)
         r = open_run(p, &e->weight[i], &plan->weight[i], true, f);
+    if (r == OK)
+        r = tr_dispute_open_tokens(e, &p->bytes, &plan->tokens, task, f);
     return r == ERR_LIMIT ? fail(f, r, "dispute: too many inputs for an evidence file", p->d->element) : r;
 }
 
-static err plan_of(pf_plan *plan, const packer *p, const num_model_header *header, const tr_task *task, const uint16_t *tokens,
-                   fault *f)
+static err plan_of(pf_plan *plan, const packer *p, const num_model_header *header, const tr_task *task, tr_tokens *tokens, fault *f)
 {
-    source s = { p->capture, p->model };
-    pf_source from = { &s, get_trace, get_weight };
+    source s = { p->capture, p->model, tokens };
+    pf_source from = { &s, get_trace, get_weight, get_token };
     pf_context c = { .model = header, .dither_seed = num_dither_seed(&task->job, &task->model->id, task->step),
-                     .sequence = p->d->place.sequence, .tokens = tokens };
+                     .sequence = p->d->place.sequence };
     return pf_plan_make(plan, &c, &from, task->from, task->to, p->d->place.tensor.id, p->d->element, f);
 }
 
@@ -132,7 +154,31 @@ err tr_dispute_open(pf_opening *out, buf *room, size_t elements_at, const pf_run
     return OK;
 }
 
-static err replay(pf_verdict *verdict, bytes file, const pf_evidence *e, const uint16_t *tokens, fault *f)
+err tr_dispute_open_tokens(pf_evidence *e, buf *room, const pf_run *run, const tr_task *task, fault *f)
+{
+    uint8_t leaf[NUM_TOKEN_LEAF_HEAD + 2 * (LIMIT_MODEL_CONTEXT_N + 1)];
+    uint32_t context = task->model->shape.context;
+    size_t n = (size_t)(task->to - task->from), len = num_token_leaf_bytes(context), at = room->len;
+    if (run->count == 0)
+        return OK;
+    hash256 *leaves = malloc(n * sizeof *leaves);
+    if (!leaves)
+        return fail(f, ERR_MEMORY, "dispute.tokens", n);
+    err r = OK;
+    for (size_t i = 0; i < n && r == OK; i++) {
+        tr_token_leaf(leaf, task->data, &task->job, task->from + i, context);
+        leaves[i] = cr_merkle_leaf(&cr_merkle_blake3, bytes_of(leaf, len));
+        if (i >= run->first && i - run->first < run->count)
+            r = buf_put(room, leaf + NUM_TOKEN_LEAF_HEAD, len - NUM_TOKEN_LEAF_HEAD);
+    }
+    if (r == OK)
+        r = tr_dispute_open(&e->tokens, room, at, run, leaves, n);
+    e->tokens_count = 1;
+    free(leaves);
+    return r;
+}
+
+static err replay(pf_verdict *verdict, bytes file, const pf_evidence *e, fault *f)
 {
     chain_lease lease;
     chain_attestation attestation;
@@ -146,21 +192,21 @@ static err replay(pf_verdict *verdict, bytes file, const pf_evidence *e, const u
     if (r == OK)
         r = pf_evidence_decode(again, file, f);
     if (r == OK) {
-        pf_statement statement = tr_dispute_statement(&lease, &attestation, tokens);
+        pf_statement statement = tr_dispute_statement(&lease, &attestation);
         r = pf_referee_check(verdict, again, &statement, f);
     }
     free(again);
     return r;
 }
 
-err tr_dispute_write(buf *out, pf_verdict *verdict, const pf_evidence *e, const uint16_t *tokens, fault *f)
+err tr_dispute_write(buf *out, pf_verdict *verdict, const pf_evidence *e, fault *f)
 {
     bytes view;
     TRY(buf_reserve(out, LIMIT_EVIDENCE_BYTES));
     err r = pf_evidence_encode(out->data + out->len, LIMIT_EVIDENCE_BYTES, e, &view);
     if (r != OK)
         return fail(f, r, "dispute: too many inputs for an evidence file", e->element);
-    TRY(replay(verdict, view, e, tokens, f));
+    TRY(replay(verdict, view, e, f));
     out->len += view.len;
     return OK;
 }
@@ -177,20 +223,20 @@ typedef struct workspace {
     pf_evidence      evidence;
     num_model_header header;
     uint8_t          model[NUM_MODEL_HEADER_BYTES_MAX];
-    uint16_t         tokens[4096 + 1]; /* LIMIT_MODEL_CONTEXT and the last target */
+    tr_tokens        tokens;
 } workspace;
 
 static err build(buf *out, pf_verdict *verdict, workspace *w, packer *p, const tr_task *task, fault *f)
 {
     const tr_dispute *d = p->d;
     bytes view;
-    tr_dataset_sequence(w->tokens, task->data, &task->job, d->place.sequence, task->model->shape.context);
+    w->tokens = (tr_tokens){ .task = task };
     TRY(tr_dispute_model(&w->header, w->model, &view, task->model));
     w->evidence = (pf_evidence){ .lease = d->lease, .attestation = d->attestation, .model = view, .tensor = d->place.tensor.id,
                                  .sequence = d->place.sequence, .element = d->element };
-    TRY(plan_of(&w->plan, p, &w->header, task, w->tokens, f));
-    TRY(pack(p, &w->evidence, &w->plan, f));
-    return tr_dispute_write(out, verdict, &w->evidence, w->tokens, f);
+    TRY(plan_of(&w->plan, p, &w->header, task, &w->tokens, f));
+    TRY(pack(p, &w->evidence, &w->plan, task, f));
+    return tr_dispute_write(out, verdict, &w->evidence, f);
 }
 
 err tr_dispute_evidence(buf *out, pf_verdict *verdict, const tr_dispute *d, const tr_trace *mine, const hash256 *leaves, bytes tile,

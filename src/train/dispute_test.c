@@ -41,8 +41,8 @@ static tr_task task_of(void)
     return (tr_task){ &k.model, &k.data, k.job, 0, FROM, TO };
 }
 
-/* A run that is watched, and spoiled if `spoil` is given. */
-static void run_to(int64_t *gradient, tr_observer see, tr_spoil *spoil)
+/* A run that is watched, and spoiled if `spoil` is given. Returns the loss. */
+static int64_t run_to(int64_t *gradient, tr_observer see, tr_spoil *spoil)
 {
     int64_t loss;
     bt_result result;
@@ -52,6 +52,7 @@ static void run_to(int64_t *gradient, tr_observer see, tr_spoil *spoil)
         see = tr_spoil_observer(spoil);
     }
     assert_int_equal(tr_exec_run(&k.exec, &task, gradient, &loss, &result, &see, NULL), OK);
+    return loss;
 }
 
 static void run(tr_observer see, tr_spoil *spoil)
@@ -68,7 +69,7 @@ typedef struct signed_pair {
     chain_attestation a;
 } signed_pair;
 
-static void sign(signed_pair *s, const hash256 *root, const hash256 *gradient)
+static void sign(signed_pair *s, const hash256 *root, const hash256 *gradient, int64_t loss)
 {
     hash256 hash;
     s->l = (chain_lease){ .version = CHAIN_LEASE_VERSION, .job = k.job, .lease_id = 5, .step = 0, .from = FROM, .to = TO,
@@ -77,25 +78,25 @@ static void sign(signed_pair *s, const hash256 *root, const hash256 *gradient)
     assert_int_equal(chain_name_set(&s->l.chain_id, bytes_of_str("tb-dev")), OK);
     assert_int_equal(chain_lease_sign(&s->lease, s->lease_room, sizeof s->lease_room, &s->l, &coordinator, &hash, NULL), OK);
     s->a = (chain_attestation){ .version = CHAIN_ATTESTATION_VERSION, .lease = hash, .gradient = *gradient, .trace_root = *root,
-                                .level = CHAIN_LEVEL_REFEREED, .spec_version = CHAIN_SPEC_VERSION, .loss = 1, .tokens = 48 };
+                                .level = CHAIN_LEVEL_REFEREED, .spec_version = CHAIN_SPEC_VERSION, .loss = loss, .tokens = 48 };
     assert_int_equal(chain_attestation_sign(&s->attestation, s->attestation_room, sizeof s->attestation_room, &s->a, &worker, &hash,
                                             NULL), OK);
 }
 
-static void one_cheat(uint8_t number, size_t *elements_seen)
+static void one_cheat(uint8_t number, tr_spoil_kind kind)
 {
     fault f = { 0 };
     tr_trace mine, theirs;
     tr_spoil spoil;
     hash256 lease = { { number, 3 } }, root;
-    tr_spoil_choose(&spoil, &(tr_cheat){ 7, 1000000, 0 }, &k.shape, &lease, FROM, TO);
+    tr_spoil_choose(&spoil, &(tr_cheat){ 7, 1000000, 0, kind }, &k.shape, &lease, FROM, TO);
     assert_int_equal(tr_trace_init(&mine, &k.shape, TO - FROM, numbers, NULL, NULL), OK);
     assert_int_equal(tr_trace_init(&theirs, &k.shape, TO - FROM, numbers, NULL, NULL), OK);
     run((tr_observer){ tr_trace_take, &mine, reset_trace }, NULL);
     run((tr_observer){ tr_trace_take, &theirs, reset_trace }, &spoil);
     assert_int_equal(tr_trace_root(&theirs, &root, NULL), OK);
     signed_pair s;
-    sign(&s, &root, &(hash256){ { 1 } });
+    sign(&s, &root, &(hash256){ { 1 } }, 1);
 
     tr_dispute d = { .lease = s.lease, .attestation = s.attestation };
     assert_int_equal(tr_dispute_leaves(&d, &mine, theirs.leaves, &s.a, &f), OK);
@@ -123,7 +124,6 @@ static void one_cheat(uint8_t number, size_t *elements_seen)
     assert_int_equal(v.committed, d.theirs);
     assert_int_equal(v.expected, d.mine);
     assert_true(out.len <= LIMIT_EVIDENCE_BYTES);
-    ++*elements_seen;
 
     /* What the accused may try: other leaves, another tile. */
     theirs.leaves[3].b[0] ^= 1;
@@ -138,18 +138,20 @@ static void one_cheat(uint8_t number, size_t *elements_seen)
     tr_trace_deinit(&theirs);
 }
 
-static void every_cheat_in_an_operation_gives_evidence(void **state)
+static void every_cheat_in_the_trace_gives_evidence(void **state)
 {
     (void)state;
-    size_t n = 0;
     for (uint8_t i = 0; i < 40; i++)
-        one_cheat(i, &n);
-    assert_int_equal(n, 40);
+        one_cheat(i, TR_SPOIL_OPERATION);
+    for (uint8_t i = 0; i < 6; i++) { /* what depends on tokens */
+        one_cheat(i, TR_SPOIL_INPUT);
+        one_cheat(i, TR_SPOIL_TOKEN_LOSS);
+    }
 }
 
 typedef struct gradient_case {
     tr_trace    trace;
-    int64_t    *mine, *theirs;
+    int64_t    *mine, *theirs, loss;
     signed_pair s;
 } gradient_case;
 
@@ -158,7 +160,7 @@ static void gradient_setup(gradient_case *c)
     c->mine = malloc(k.elements * 8);
     c->theirs = malloc(k.elements * 8);
     assert_int_equal(tr_trace_init(&c->trace, &k.shape, TO - FROM, numbers, NULL, NULL), OK);
-    run_to(c->mine, (tr_observer){ tr_trace_take, &c->trace, reset_trace }, NULL);
+    c->loss = run_to(c->mine, (tr_observer){ tr_trace_take, &c->trace, reset_trace }, NULL);
     memcpy(c->theirs, c->mine, k.elements * 8);
 }
 
@@ -169,18 +171,23 @@ static void gradient_teardown(gradient_case *c)
     free(c->theirs);
 }
 
-/* The worker attests `theirs`; the accuser has `mine`. */
-static err gradient_evidence(gradient_case *c, tr_gradient_dispute *d, buf *out, pf_verdict *v, fault *f)
+/* The worker attests `theirs` and `loss`; the accuser has `mine` and c->loss. */
+static err sum_evidence(gradient_case *c, int64_t loss, tr_sum_dispute *d, buf *out, pf_verdict *v, fault *f)
 {
     hash256 root, gradient;
     tr_task task = task_of();
     assert_int_equal(tr_trace_root(&c->trace, &root, NULL), OK);
     assert_int_equal(tr_gradient_root(&gradient, &k.shape, c->theirs, NULL, NULL), OK);
-    sign(&c->s, &root, &gradient);
-    *d = (tr_gradient_dispute){ .lease = c->s.lease, .attestation = c->s.attestation, .trace = &c->trace };
-    TRY(tr_dispute_gradient(d, c->mine, c->theirs, &task, NULL, f));
-    run((tr_observer){ tr_dispute_gradient_take, d, NULL }, NULL);
-    return tr_dispute_gradient_evidence(out, v, d, &task, f);
+    sign(&c->s, &root, &gradient, loss);
+    *d = (tr_sum_dispute){ .lease = c->s.lease, .attestation = c->s.attestation, .trace = &c->trace };
+    TRY(loss != c->loss ? tr_dispute_loss(d, c->loss, loss, &task, f) : tr_dispute_gradient(d, c->mine, c->theirs, &task, NULL, f));
+    run((tr_observer){ tr_dispute_sum_take, d, NULL }, NULL);
+    return tr_dispute_sum_evidence(out, v, d, &task, f);
+}
+
+static err gradient_evidence(gradient_case *c, tr_sum_dispute *d, buf *out, pf_verdict *v, fault *f)
+{
+    return sum_evidence(c, c->loss, d, out, v, f);
 }
 
 static void a_cheat_in_any_weight_gives_evidence(void **state)
@@ -188,11 +195,11 @@ static void a_cheat_in_any_weight_gives_evidence(void **state)
     (void)state;
     gradient_case c;
     gradient_setup(&c);
-    for (uint32_t tensor = 1; tensor < num_tensor_count(&k.shape); tensor++) {
+    for (uint32_t tensor = 0; tensor < num_tensor_count(&k.shape); tensor++) {
         num_tensor_info t = num_tensor_describe(&k.shape, tensor);
         uint64_t count = (uint64_t)t.rows * t.cols, at[] = { 0, count / 2, count - 1 };
         for (size_t i = 0; i < COUNT_OF(at); i++) {
-            tr_gradient_dispute d;
+            tr_sum_dispute d;
             pf_verdict v;
             buf out;
             fault f = { 0 };
@@ -201,15 +208,81 @@ static void a_cheat_in_any_weight_gives_evidence(void **state)
             err e = gradient_evidence(&c, &d, &out, &v, &f);
             if (e != OK)
                 fail_msg("tensor %u element %llu: %s: %s", tensor, (unsigned long long)at[i], err_describe(e)->name, f.what ? f.what : "");
-            assert_int_equal(d.tensor, tensor);
+            assert_int_equal(d.tensor, PF_GRADIENT + tensor);
             assert_int_equal(d.element, at[i]);
             assert_int_equal(v.committed, c.theirs[t.offset + at[i]]);
             assert_int_equal(v.expected, c.mine[t.offset + at[i]]);
             c.theirs[t.offset + at[i]] = c.mine[t.offset + at[i]];
-            tr_dispute_gradient_deinit(&d);
+            tr_dispute_sum_deinit(&d);
             buf_deinit(&out);
         }
     }
+    gradient_teardown(&c);
+}
+
+static void count_inputs(uint32_t *count)
+{
+    uint16_t tokens[64];
+    memset(count, 0, k.shape.vocab * sizeof *count);
+    for (uint64_t s = FROM; s < TO; s++) {
+        tr_dataset_sequence(tokens, &k.data, &k.job, s, k.shape.context);
+        for (uint32_t i = 0; i < k.shape.context; i++)
+            count[tokens[i]]++;
+    }
+}
+
+/* A gradient that is wrong everywhere is convicted by the row with the fewest inputs: a token that the lease does not have, or a rare one. */
+static void the_rarest_token_is_disputed(void **state)
+{
+    (void)state;
+    gradient_case c;
+    tr_sum_dispute d;
+    pf_verdict v;
+    buf out;
+    uint32_t count[256], least = 0;
+    gradient_setup(&c);
+    count_inputs(count);
+    for (uint32_t token = 1; token < k.shape.vocab; token++)
+        least = count[token] < count[least] ? token : least;
+    for (uint64_t i = 0; i < k.elements; i++)
+        c.theirs[i]++;
+    buf_init(&out, LIMIT_EVIDENCE_BYTES);
+    assert_int_equal(gradient_evidence(&c, &d, &out, &v, NULL), OK);
+    assert_int_equal(v.tensor, PF_GRADIENT);
+    assert_int_equal(v.element, (uint64_t)least * k.shape.width);
+    assert_true(d.tile_count <= count[least]);
+    tr_dispute_sum_deinit(&d);
+    buf_deinit(&out);
+    gradient_teardown(&c);
+}
+
+static void a_false_loss_gives_evidence(void **state)
+{
+    (void)state;
+    gradient_case c;
+    tr_sum_dispute d;
+    pf_verdict v;
+    gradient_setup(&c);
+    for (int by = -1; by <= 1; by += 2) {
+        buf out;
+        buf_init(&out, LIMIT_EVIDENCE_BYTES);
+        assert_int_equal(sum_evidence(&c, c.loss + by, &d, &out, &v, NULL), OK);
+        assert_int_equal(v.tensor, PF_LOSS);
+        assert_int_equal(v.committed, c.loss + by);
+        assert_int_equal(v.expected, c.loss);
+        tr_dispute_sum_deinit(&d);
+        buf_deinit(&out);
+    }
+    tr_task task = task_of();
+    assert_int_equal(tr_dispute_loss(&d, 5, 5, &task, NULL), ERR_NOT_FOUND);
+    tr_dispute_sum_deinit(&d);
+    /* An accuser who added wrongly. */
+    buf out;
+    buf_init(&out, LIMIT_EVIDENCE_BYTES);
+    c.loss++;
+    assert_int_equal(sum_evidence(&c, c.loss - 1, &d, &out, &v, NULL), ERR_EVIDENCE);
+    tr_dispute_sum_deinit(&d);
+    buf_deinit(&out);
     gradient_teardown(&c);
 }
 
@@ -218,17 +291,17 @@ static void an_honest_gradient_cannot_be_convicted(void **state)
 {
     (void)state;
     gradient_case c;
-    tr_gradient_dispute d;
+    tr_sum_dispute d;
     pf_verdict v;
     buf out;
     gradient_setup(&c);
     buf_init(&out, LIMIT_EVIDENCE_BYTES);
     assert_int_equal(gradient_evidence(&c, &d, &out, &v, NULL), ERR_NOT_FOUND);
-    tr_dispute_gradient_deinit(&d);
+    tr_dispute_sum_deinit(&d);
     c.mine[k.elements - 3] += 5;
     assert_int_equal(gradient_evidence(&c, &d, &out, &v, NULL), ERR_EVIDENCE);
     assert_int_equal(out.len, 0);
-    tr_dispute_gradient_deinit(&d);
+    tr_dispute_sum_deinit(&d);
     buf_deinit(&out);
     gradient_teardown(&c);
 }
@@ -245,7 +318,7 @@ static void the_honest_have_nothing_to_fear(void **state)
     run((tr_observer){ tr_trace_take, &theirs, reset_trace }, NULL);
     assert_int_equal(tr_trace_root(&theirs, &root, NULL), OK);
     signed_pair s;
-    sign(&s, &root, &(hash256){ { 1 } });
+    sign(&s, &root, &(hash256){ { 1 } }, 1);
     tr_dispute d = { .lease = s.lease, .attestation = s.attestation };
     assert_int_equal(tr_dispute_leaves(&d, &mine, theirs.leaves, &s.a, &f), ERR_NOT_FOUND);
 
@@ -276,8 +349,10 @@ static void the_honest_have_nothing_to_fear(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(every_cheat_in_an_operation_gives_evidence),
+    const struct CMUnitTest tests[] = { cmocka_unit_test(every_cheat_in_the_trace_gives_evidence),
                                         cmocka_unit_test(a_cheat_in_any_weight_gives_evidence),
+                                        cmocka_unit_test(the_rarest_token_is_disputed),
+                                        cmocka_unit_test(a_false_loss_gives_evidence),
                                         cmocka_unit_test(an_honest_gradient_cannot_be_convicted),
                                         cmocka_unit_test(the_honest_have_nothing_to_fear) };
     return cmocka_run_group_tests(tests, setup, teardown);

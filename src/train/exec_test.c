@@ -44,8 +44,10 @@ static void run(tr_exec *e, uint64_t from, uint64_t to, int64_t *gradient, int64
     assert_int_equal(tr_exec_run(e, &task, gradient, loss, &result, &see, NULL), OK);
     assert_false(result.range);
     assert_int_equal(tr_trace_root(&t, root, NULL), OK);
-    if (spoil)
+    if (spoil) {
         tr_spoil_gradient(spoil, gradient);
+        tr_spoil_loss(spoil, loss);
+    }
     tr_trace_deinit(&t);
 }
 
@@ -83,28 +85,29 @@ static void every_spoiled_element_shows(void **state)
     int64_t *a = malloc(k.elements * 8), *b = malloc(k.elements * 8), la, lb;
     hash256 ra, rb, again;
     run(&k.exec, 4, 7, a, &la, &ra, NULL);
-    size_t operations = 0, gradients = 0, flowed = 0;
+    size_t kinds[TR_SPOIL_LOSS + 1] = { 0 }, flowed = 0;
     for (uint8_t i = 0; i < 60; i++) {
         hash256 lease = { { i, 7 } };
         tr_spoil s;
-        tr_spoil_choose(&s, &(tr_cheat){ 99, 1000000, 250000 }, &k.shape, &lease, 4, 7);
+        tr_spoil_choose(&s, &(tr_cheat){ 99, 1000000, 250000, i % 10 ? TR_SPOIL_NOTHING : i % 20 ? TR_SPOIL_INPUT : TR_SPOIL_EMBEDDING },
+                        &k.shape, &lease, 4, 7);
         run(&k.exec, 4, 7, b, &lb, &rb, &s);
         bool trace = !hash256_equal(&ra, &rb), gradient = memcmp(a, b, k.elements * 8) != 0;
-        assert_int_equal(trace, s.kind == TR_SPOIL_OPERATION);
-        assert_true(trace || gradient);
-        operations += s.kind == TR_SPOIL_OPERATION;
-        gradients += s.kind == TR_SPOIL_GRADIENT;
+        assert_int_equal(trace, s.kind == TR_SPOIL_OPERATION || s.kind == TR_SPOIL_INPUT || s.kind == TR_SPOIL_TOKEN_LOSS);
+        assert_true(trace || gradient || la != lb);
+        kinds[s.kind]++;
         flowed += s.kind == TR_SPOIL_OPERATION && gradient;
         run(&k.exec, 4, 7, b, &lb, &again, &s); /* the cheat can be repeated: the worker opens what it committed to */
         assert_memory_equal(again.b, rb.b, 32);
     }
-    assert_true(operations > 30 && gradients > 5 && flowed > 10);
+    assert_true(kinds[TR_SPOIL_OPERATION] > 25 && kinds[TR_SPOIL_GRADIENT] > 5 && flowed > 10 && kinds[TR_SPOIL_NOTHING] == 0);
+    assert_true(kinds[TR_SPOIL_INPUT] == 3 && kinds[TR_SPOIL_EMBEDDING] == 3);
     size_t hits = 0;
     for (uint32_t i = 0; i < 20000; i++) {
         hash256 lease = { { 0 } };
         store_le32(lease.b, i);
         tr_spoil s;
-        tr_spoil_choose(&s, &(tr_cheat){ 3, 50000, 0 }, &k.shape, &lease, 0, 4);
+        tr_spoil_choose(&s, &(tr_cheat){ .seed = 3, .rate_ppm = 50000 }, &k.shape, &lease, 0, 4);
         hits += s.kind != TR_SPOIL_NOTHING;
     }
     assert_in_range(hits, 880, 1120); /* 1000 expected, sigma 31 */

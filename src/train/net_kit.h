@@ -47,7 +47,7 @@ static inline err referee(bytes evidence, const chain_dispute *d, fault *f)
 {
     static pf_evidence e; /* the net's lock is held */
     pf_verdict v;
-    pf_statement s = tr_dispute_statement(d->lease, d->attestation, NULL);
+    pf_statement s = tr_dispute_statement(d->lease, d->attestation);
     TRY(pf_evidence_decode(&e, evidence, f));
     return pf_referee_check(&v, &e, &s, f);
 }
@@ -153,7 +153,6 @@ static inline void net_stop(net *n)
 
 typedef struct seen {
     atomic_uint events[TR_EVENT_LEDGER + 1];
-    atomic_uint undecidable; /* caught, but the wrong element depends on tokens, which no referee on the ledger has */
     atomic_uint caught, paid_ok, stop_after; /* stop the coordinator after so many submissions; 0: never */
     tr_coordinator *coordinator;
     atomic_uint judged_count; /* leases that were accepted, or re-executed and found wrong */
@@ -168,8 +167,6 @@ static inline void on_event(void *ctx, const tr_event *e)
     unsigned n = atomic_fetch_add(&s->events[e->kind], 1) + 1;
     if (e->kind == TR_EVENT_CHECKED && e->code == ERR_CHEAT)
         atomic_fetch_add(&s->caught, 1);
-    if ((e->kind == TR_EVENT_EVIDENCE || e->kind == TR_EVENT_SLASHED) && e->code == ERR_UNSUPPORTED)
-        atomic_fetch_add(&s->undecidable, 1);
     if (e->kind == TR_EVENT_ACCEPTED || (e->kind == TR_EVENT_CHECKED && e->code == ERR_CHEAT))
         s->judged[atomic_fetch_add(&s->judged_count, 1) % 1024] = e->lease_id;
     if (e->kind == TR_EVENT_PAID && e->code == OK)

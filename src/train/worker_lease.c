@@ -90,8 +90,10 @@ static err run(tr_worker *w, const past_lease *p, tr_observer see, int64_t *loss
     if (spoil.kind != TR_SPOIL_NOTHING)
         tr_wk_event(w, &(tr_worker_event){ .kind = TR_WORKER_SPOILED, .step = p->lease.step, .lease_id = p->lease.lease_id });
     TRY(tr_exec_run(&w->exec, &task, w->gradient, loss, result, &first, f));
-    if (!result->range)
+    if (!result->range) {
         tr_spoil_gradient(&spoil, w->gradient);
+        tr_spoil_loss(&spoil, loss);
+    }
     return OK;
 }
 

@@ -26,7 +26,8 @@ typedef struct world {
     void            *data[SEQUENCES][64 * 50];
     hash256         *leaves, *weight_leaves;
     uint64_t         leaf_count, weight_leaf_count;
-    hash256          trace_root, gradient_root;
+    hash256          trace_root, gradient_root, tokens_root, token_leaves[SEQUENCES];
+    int64_t          loss;
     int64_t         *gradient;
     hash256         *gradient_leaves;
     uint32_t         seq_index; /* of the element in question */
@@ -70,6 +71,26 @@ static err from_model(void *ctx, uint32_t tensor, uint32_t row, uint32_t col, in
     assert_true(row < t.rows && col < t.cols);
     *out = w->model.weights[t.offset + (uint64_t)row * t.cols + col];
     return OK;
+}
+
+static err from_batch(void *ctx, uint64_t sequence, uint32_t position, uint16_t *out, fault *f)
+{
+    world *w = ctx;
+    (void)f;
+    assert_true(sequence >= FROM && sequence < FROM + SEQUENCES && position <= w->shape.context);
+    *out = w->tokens[(sequence - FROM) * (w->shape.context + 1) + position];
+    return OK;
+}
+
+static void hash_tokens(world *w)
+{
+    uint8_t *leaf = malloc(num_token_leaf_bytes(w->shape.context));
+    for (uint32_t s = 0; s < SEQUENCES; s++) {
+        num_token_leaf_encode(leaf, FROM + s, w->tokens + s * (w->shape.context + 1), w->shape.context);
+        w->token_leaves[s] = cr_merkle_leaf(&cr_merkle_blake3, bytes_of(leaf, num_token_leaf_bytes(w->shape.context)));
+    }
+    w->tokens_root = cr_merkle_root(&cr_merkle_blake3, w->token_leaves, SEQUENCES);
+    free(leaf);
 }
 
 static void hash_trace(world *w)
@@ -124,7 +145,6 @@ static world *world_new(num_shape shape)
     bt_gpt *gpt;
     bt_state state;
     bt_result result;
-    int64_t loss = 0;
     uint64_t sequences[SEQUENCES] = { FROM, FROM + 1 };
     w->shape = shape;
     w->gradient = calloc(num_parameter_count(&shape), sizeof *w->gradient);
@@ -141,7 +161,7 @@ static world *world_new(num_shape shape)
     bt_batch batch = { .job_id = w->job, .step = 3, .count = SEQUENCES, .sequences = sequences, .tokens = w->tokens };
     assert_int_equal(bt_gpt_calibrate(gpt, &w->header.fractions, state.master, &batch, 0, &f), OK);
     assert_int_equal(bt_state_publish(&state, &w->header.fractions, &w->model, bt_gpt_tables(gpt), &f), OK);
-    assert_int_equal(bt_gpt_gradient(gpt, &w->model, &batch, w->gradient, &loss, &result, keep, w, &f), OK);
+    assert_int_equal(bt_gpt_gradient(gpt, &w->model, &batch, w->gradient, &w->loss, &result, keep, w, &f), OK);
     assert_false(result.range);
     w->header.shape = shape;
     w->header.weight_root = w->model.weight_root;
@@ -153,8 +173,8 @@ static world *world_new(num_shape shape)
     w->weight_leaves = calloc(w->weight_leaf_count, sizeof *w->weight_leaves);
     hash_trace(w);
     hash_weights(w);
-    w->context = (pf_context){ .model = &w->header, .dither_seed = num_dither_seed(&w->job, &w->model.id, 3), .sequence = FROM,
-                               .tokens = w->tokens };
+    hash_tokens(w);
+    w->context = (pf_context){ .model = &w->header, .dither_seed = num_dither_seed(&w->job, &w->model.id, 3), .sequence = FROM };
     bt_state_deinit(&state);
     bt_gpt_free(gpt);
     device->backend->close(device);
@@ -180,7 +200,6 @@ static void look_at(world *w, uint32_t seq_index)
 {
     w->seq_index = seq_index;
     w->context.sequence = FROM + seq_index;
-    w->context.tokens = w->tokens + seq_index * (w->shape.context + 1);
 }
 
 static const num_shape small = { 40, 20, 48, 2, 3, 12, NUM_NARROW };
@@ -192,7 +211,7 @@ static void every_element_is_what_its_relation_says(void **state)
     const num_shape shapes[] = { small, { 19, 7, 20, 1, 2, 8, NUM_NARROW }, { 33, 18, 24, 2, 1, 16, NUM_WIDE } };
     for (size_t i = 0; i < COUNT_OF(shapes); i++) {
         world *w = world_new(shapes[i]);
-        pf_source source = { w, from_trace, from_model };
+        pf_source source = { w, from_trace, from_model, from_batch };
         for (uint32_t s = 0; s < SEQUENCES; s++)
             for (uint32_t k = 0; k < num_trace_count(&w->shape); k++) {
                 num_trace_tensor t = num_trace_at(&w->shape, k);
@@ -246,7 +265,7 @@ static void free_openings(pf_opening *o, uint32_t count)
 /* What the coordinator does: plan, then open. False if it does not fit an evidence file. */
 static bool accuse(world *w, file *out, uint32_t tensor, uint64_t element)
 {
-    pf_source source = { w, from_trace, from_model };
+    pf_source source = { w, from_trace, from_model, from_batch };
     pf_plan plan;
     pf_evidence e = { .lease = bytes_of_str("lease"), .attestation = bytes_of_str("attestation"), .tensor = tensor,
                       .sequence = FROM + w->seq_index, .element = element };
@@ -280,8 +299,16 @@ static bool accuse(world *w, file *out, uint32_t tensor, uint64_t element)
         e.weight[e.weight_count++] = (pf_opening){ plan.weight[i].first, bytes_of(data, (size_t)512 * plan.weight[i].count),
                                                    siblings_of(w->weight_leaves, w->weight_leaf_count, plan.weight[i]) };
     }
+    if (plan.tokens.count) {
+        size_t one = 2 * (w->shape.context + 1);
+        uint8_t *data = malloc(plan.tokens.count * one);
+        for (size_t i = 0; i < plan.tokens.count * (one / 2); i++)
+            store_le16(data + 2 * i, w->tokens[plan.tokens.first * (one / 2) + i]);
+        e.tokens = (pf_opening){ plan.tokens.first, bytes_of(data, plan.tokens.count * one), siblings_of(w->token_leaves, SEQUENCES, plan.tokens) };
+        e.tokens_count = 1;
+    }
     uint8_t gradient_leaf[NUM_GRADIENT_LEAF_BYTES];
-    if (tensor >= PF_GRADIENT) {
+    if (tensor >= PF_GRADIENT && tensor != PF_LOSS) {
         num_tensor_info t = num_tensor_describe(&w->shape, tensor - PF_GRADIENT);
         uint64_t tile = plan.gradient - num_weight_leaf(&w->shape, tensor - PF_GRADIENT, 0, 0), cols = (t.cols + 15) / 16;
         num_gradient_leaf_encode(gradient_leaf, &w->shape, tensor - PF_GRADIENT, (uint32_t)(tile / cols), (uint32_t)(tile % cols), w->gradient + t.offset);
@@ -292,6 +319,7 @@ static bool accuse(world *w, file *out, uint32_t tensor, uint64_t element)
     err result = pf_evidence_encode(out->bytes, sizeof out->bytes, &e, &out->view);
     free_openings(e.trace, e.trace_count);
     free_openings(e.weight, e.weight_count);
+    free_openings(&e.tokens, e.tokens_count);
     if (e.gradient_count)
         free((void *)e.gradient.siblings.data);
     return result == OK;
@@ -299,8 +327,8 @@ static bool accuse(world *w, file *out, uint32_t tensor, uint64_t element)
 
 static pf_statement statement_of(const world *w)
 {
-    return (pf_statement){ .job_id = w->job, .model_id = w->model.id, .trace_root = w->trace_root, .gradient_root = w->gradient_root, .step = 3, .from = FROM,
-                           .to = FROM + SEQUENCES, .tokens = w->context.tokens };
+    return (pf_statement){ .job_id = w->job, .model_id = w->model.id, .trace_root = w->trace_root, .gradient_root = w->gradient_root,
+                           .tokens_root = w->tokens_root, .loss = w->loss, .step = 3, .from = FROM, .to = FROM + SEQUENCES };
 }
 
 static err judge(const world *w, bytes view, pf_verdict *v, const pf_statement *s, fault *f)
@@ -358,7 +386,7 @@ static void one_wrong_element_of_every_gradient_is_proved(void **state)
     (void)state;
     world *w = world_new(small);
     file *evidence = malloc(sizeof *evidence);
-    for (uint32_t i = 1; i < num_tensor_count(&w->shape); i++) {
+    for (uint32_t i = 0; i < num_tensor_count(&w->shape); i++) {
         num_tensor_info t = num_tensor_describe(&w->shape, i);
         uint64_t element = (uint64_t)t.rows * t.cols * 4 / 9;
         pf_verdict v;
@@ -373,9 +401,6 @@ static void one_wrong_element_of_every_gradient_is_proved(void **state)
         assert_true(v.expected == v.committed - 1);
         w->gradient[t.offset + element]--;
     }
-    pf_plan plan;
-    pf_source source = { w, from_trace, from_model };
-    assert_int_equal(pf_plan_make(&plan, &w->context, &source, FROM, FROM + SEQUENCES, PF_GRADIENT, 0, NULL), ERR_UNSUPPORTED);
     free(evidence);
     world_free(w);
 }
@@ -393,36 +418,129 @@ static void evidence_fits_at_width_128(void **state)
             fail_msg("layer %u slot %u does not fit", t.id / 64, t.id % 64);
         most = evidence->view.len > most ? evidence->view.len : most;
     }
-    for (uint32_t i = 1; i < num_tensor_count(&w->shape); i++)
+    for (uint32_t i = 0; i < num_tensor_count(&w->shape); i++)
         assert_true(accuse(w, evidence, PF_GRADIENT + i, 300));
+    assert_true(accuse(w, evidence, PF_LOSS, 0));
     print_message("largest evidence: %zu bytes\n", most);
     free(evidence);
     world_free(w);
 }
 
-static void without_tokens(void **state)
+static void a_wrong_loss_is_proved(void **state)
 {
     (void)state;
     world *w = world_new(small);
     file *evidence = malloc(sizeof *evidence);
-    const uint32_t dl = NUM_TENSOR_ID(2, NUM_DL);
     pf_verdict v;
     fault f = { 0 };
-    assert_true(accuse(w, evidence, dl, 45));
+    assert_true(accuse(w, evidence, PF_LOSS, 0));
     pf_statement s = statement_of(w);
-    s.tokens = NULL;
     assert_int_equal(judge(w, evidence->view, &v, &s, &f), ERR_EVIDENCE);
-    nudge(w, dl, 45, 3);
-    assert_true(accuse(w, evidence, dl, 45));
-    s = statement_of(w);
-    s.tokens = NULL;
+    assert_string_equal(f.what, "the attested element is right");
+    s.loss -= 7;
     assert_int_equal(judge(w, evidence->view, &v, &s, &f), OK);
-    nudge(w, dl, 45, -3);
-    assert_true(accuse(w, evidence, NUM_TENSOR_ID(0, NUM_X), 5));
-    assert_int_equal(judge(w, evidence->view, &v, &s, &f), ERR_PROOF); /* of the nudged trace */
-    s = statement_of(w);
-    s.tokens = NULL;
-    assert_int_equal(judge(w, evidence->view, &v, &s, &f), ERR_UNSUPPORTED);
+    assert_int_equal(v.committed, w->loss - 7);
+    assert_int_equal(v.expected, w->loss);
+    assert_false(accuse(w, evidence, PF_LOSS, 1)); /* there is one element */
+    assert_false(accuse(w, evidence, PF_LOSS + 1, 0));
+    /* A committed loss that no execution has is itself what is wrong. */
+    nudge(w, NUM_TENSOR_ID(small.layers, NUM_LOSS), 3, -(1 << 30));
+    pf_source source = { w, from_trace, from_model, from_batch };
+    int64_t sum;
+    assert_int_equal(pf_sum_eval(&sum, &w->context, &source, FROM, FROM + SEQUENCES, PF_LOSS, 0, &f), ERR_EVIDENCE);
+    free(evidence);
+    world_free(w);
+}
+
+/* A token that the lease does not have has no gradient: its evidence is all tokens and no tile of the trace. */
+static void a_token_that_does_not_occur(void **state)
+{
+    (void)state;
+    world *w = world_new((num_shape){ 80, 20, 48, 2, 3, 12, NUM_NARROW });
+    file *evidence = malloc(sizeof *evidence);
+    uint32_t token = 0;
+    for (bool found = false; !found; token += !found) {
+        found = true;
+        for (uint32_t s = 0; s < SEQUENCES; s++)
+            for (uint32_t i = 0; i < w->shape.context; i++)
+                found = found && w->tokens[s * (w->shape.context + 1) + i] != token;
+    }
+    pf_verdict v;
+    pf_evidence e;
+    w->gradient[token * w->shape.width + 2] = 9;
+    hash_gradient(w);
+    assert_true(accuse(w, evidence, PF_GRADIENT, token * w->shape.width + 2));
+    assert_int_equal(pf_evidence_decode(&e, evidence->view, NULL), OK);
+    assert_int_equal(e.trace_count, 0);
+    pf_statement s = statement_of(w);
+    assert_int_equal(judge(w, evidence->view, &v, &s, NULL), OK);
+    assert_int_equal(v.committed, 9);
+    assert_int_equal(v.expected, 0);
+    free(evidence);
+    world_free(w);
+}
+
+/* What depends on tokens needs them opened, all that it reads, under the lease's root. */
+static void tokens_are_opened_or_it_does_not_hold(void **state)
+{
+    (void)state;
+    world *w = world_new(small);
+    file *evidence = malloc(sizeof *evidence);
+    const uint32_t L = small.layers, T = small.context;
+    const struct { uint32_t tensor; uint64_t element; } cases[] = {
+        { NUM_TENSOR_ID(0, NUM_X), 5 }, { NUM_TENSOR_ID(L, NUM_LOSS), 7 }, { NUM_TENSOR_ID(L, NUM_DL), 45 }, { PF_GRADIENT, w->tokens[3] * 48u + 1 },
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        bool sum = cases[i].tensor >= PF_GRADIENT;
+        look_at(w, 1);
+        if (sum) {
+            w->gradient[cases[i].element]++;
+            hash_gradient(w);
+        } else {
+            nudge(w, cases[i].tensor, cases[i].element, 1);
+        }
+        assert_true(accuse(w, evidence, cases[i].tensor, cases[i].element));
+        pf_statement s = statement_of(w), other = s;
+        pf_evidence e, bad;
+        pf_verdict v;
+        fault f = { 0 };
+        assert_int_equal(pf_evidence_decode(&e, evidence->view, NULL), OK);
+        assert_int_equal(e.tokens.first, sum ? 0 : 1);
+        assert_int_equal(e.tokens.elements.len, 2 * (T + 1) * (sum ? SEQUENCES : 1));
+        assert_int_equal(pf_referee_check(&v, &e, &s, &f), OK);
+        other.tokens_root.b[9] ^= 1; /* other tokens than those of the lease */
+        assert_int_equal(pf_referee_check(&v, &e, &other, &f), ERR_PROOF);
+        bad = e, bad.tokens_count = 0;
+        assert_int_equal(pf_referee_check(&v, &bad, &s, &f), ERR_EVIDENCE);
+        assert_string_equal(f.what, "the tokens are missing");
+        bad = e, bad.tokens.first = SEQUENCES;
+        assert_int_equal(pf_referee_check(&v, &bad, &s, &f), ERR_PROOF);
+        bad = e, bad.tokens.first = UINT64_MAX;
+        assert_int_equal(pf_referee_check(&v, &bad, &s, &f), ERR_PROOF);
+        bad = e, bad.tokens.elements.len -= 2; /* not whole sequences */
+        assert_int_equal(pf_referee_check(&v, &bad, &s, &f), ERR_PROOF);
+        bad = e, bad.tokens.elements.len = 0;
+        assert_int_equal(pf_referee_check(&v, &bad, &s, &f), ERR_PROOF);
+        /* The other sequence's tokens, rightly opened. */
+        uint8_t other_tokens[2 * 64];
+        for (uint32_t k = 0; k <= T; k++)
+            store_le16(other_tokens + 2 * k, w->tokens[k]);
+        bad = e, bad.tokens = (pf_opening){ 0, bytes_of(other_tokens, 2 * (T + 1)), BYTES_OF(w->token_leaves[1]) };
+        assert_int_equal(pf_referee_check(&v, &bad, &s, &f), ERR_EVIDENCE);
+        assert_string_equal(f.what, "the tokens are missing");
+        if (sum)
+            w->gradient[cases[i].element]--;
+        else
+            nudge(w, cases[i].tensor, cases[i].element, -1);
+    }
+    /* A lease over tokens that the model does not have convicts nobody. */
+    w->tokens[T + 1] = (uint16_t)small.vocab;
+    hash_tokens(w);
+    pf_source source = { w, from_trace, from_model, from_batch };
+    pf_element x;
+    fault f = { 0 };
+    assert_int_equal(pf_relation_eval(&x, &w->context, &source, NUM_TENSOR_ID(0, NUM_X), 0, &f), ERR_RANGE);
+    assert_string_equal(f.what, "token");
     free(evidence);
     world_free(w);
 }
@@ -442,8 +560,46 @@ static void a_false_range_is_proved(void **state)
     s.range_sequence = FROM;
     s.range_index = 100;
     assert_int_equal(judge(w, evidence->view, &v, &s, &f), OK);
-    s.range_index = 101;
+    s.range_index = 99; /* element 100 comes after it: nothing is attested about that */
     assert_int_equal(judge(w, evidence->view, &v, &s, &f), ERR_EVIDENCE);
+    assert_string_equal(f.what, "RANGE was attested for another element");
+    s.range_index = 101; /* it comes before, so it should be inside its domain: it is */
+    assert_int_equal(judge(w, evidence->view, &v, &s, &f), ERR_EVIDENCE);
+    assert_string_equal(f.what, "the attested element is right");
+    free(evidence);
+    world_free(w);
+}
+
+/* Up to the tensor that RANGE names the trace is committed and can be wrong like any other; from there on it is not. */
+static void a_wrong_trace_below_range_is_proved(void **state)
+{
+    (void)state;
+    world *w = world_new(small);
+    file *evidence = malloc(sizeof *evidence);
+    const uint32_t before = NUM_TENSOR_ID(0, NUM_KK), named = NUM_TENSOR_ID(1, NUM_QQ), after = NUM_TENSOR_ID(1, NUM_KK);
+    const uint32_t tensors[] = { before, named, after };
+    for (size_t i = 0; i < COUNT_OF(tensors); i++)
+        for (int wrong = 0; wrong <= 1; wrong++) {
+            pf_verdict v;
+            fault f = { 0 };
+            nudge(w, tensors[i], 100, wrong);
+            assert_true(accuse(w, evidence, tensors[i], 100));
+            pf_statement s = statement_of(w);
+            s.range = true;
+            s.range_tensor = named;
+            s.range_sequence = FROM + 1;
+            err e = judge(w, evidence->view, &v, &s, &f);
+            assert_int_equal(e, wrong && tensors[i] == before ? OK : ERR_EVIDENCE);
+            nudge(w, tensors[i], 100, -wrong);
+        }
+    assert_true(accuse(w, evidence, PF_LOSS, 0));
+    pf_statement s = statement_of(w);
+    pf_verdict v;
+    s.range = true;
+    s.range_tensor = named;
+    s.range_sequence = FROM + 1;
+    s.loss = 0;
+    assert_int_equal(judge(w, evidence->view, &v, &s, NULL), ERR_EVIDENCE);
     free(evidence);
     world_free(w);
 }
@@ -469,7 +625,6 @@ static void an_impossible_range_is_proved_without_openings(void **state)
         pf_evidence e = { .tensor = impossible[i].tensor, .sequence = FROM, .element = impossible[i].index };
         assert_int_equal(num_model_header_encode(evidence->model, sizeof evidence->model, &w->header, &e.model), OK);
         pf_statement s = statement_of(w);
-        s.tokens = NULL;
         s.range = true;
         s.range_tensor = e.tensor;
         s.range_sequence = FROM;
@@ -513,13 +668,20 @@ static err any_weight(void *ctx, uint32_t tensor, uint32_t row, uint32_t col, in
     return OK;
 }
 
+static err any_token(void *ctx, uint64_t sequence, uint32_t position, uint16_t *out, fault *f)
+{
+    (void)ctx, (void)sequence, (void)position, (void)f;
+    *out = 0;
+    return OK;
+}
+
 static void hostile_reciprocals_are_refused(void **state)
 {
     (void)state;
     world *w = world_new((num_shape){ 19, 8, 16, 1, 2, 16, NUM_WIDE });
     num_const k;
     assert_int_equal(num_const_of(&k, &w->shape, NULL), OK);
-    pf_source source = { &k, hostile_trace, any_weight };
+    pf_source source = { &k, hostile_trace, any_weight, any_token };
     const uint32_t ids[] = { NUM_TENSOR_ID(1, NUM_DL), NUM_TENSOR_ID(0, NUM_OO), NUM_TENSOR_ID(0, NUM_DP) };
     for (size_t i = 0; i < COUNT_OF(ids); i++) {
         pf_element x;
@@ -570,8 +732,11 @@ int main(void)
         cmocka_unit_test(one_wrong_element_of_every_tensor_is_proved_and_a_right_one_is_not),
         cmocka_unit_test(one_wrong_element_of_every_gradient_is_proved),
         cmocka_unit_test(evidence_fits_at_width_128),
-        cmocka_unit_test(without_tokens),
+        cmocka_unit_test(a_wrong_loss_is_proved),
+        cmocka_unit_test(a_token_that_does_not_occur),
+        cmocka_unit_test(tokens_are_opened_or_it_does_not_hold),
         cmocka_unit_test(a_false_range_is_proved),
+        cmocka_unit_test(a_wrong_trace_below_range_is_proved),
         cmocka_unit_test(an_impossible_range_is_proved_without_openings),
         cmocka_unit_test(hostile_reciprocals_are_refused),
         cmocka_unit_test(damage_never_convicts),
