@@ -2,6 +2,7 @@
  * Evidence files: what decodes encodes to the same bytes, and nothing a stranger can write convicts a trace root he does not
  * hold. The relations behind the hashes get their elements straight from the input. */
 #include "numerics/model_header.h"
+#include "numerics/trace.h"
 #include "proof/plan.h"
 
 #include <stdlib.h>
@@ -66,6 +67,19 @@ static void relations(const num_model_header *model, bytes in, uint32_t tensor, 
     }
 }
 
+/* Any bytes as a leaf of any place: formed or not, without a step outside them. */
+static void leaf(const num_model_header *model, bytes in, uint64_t at)
+{
+    num_trace_tensor t;
+    uint64_t seq_index;
+    uint32_t row, col;
+    CHECK(num_trace_locate(&t, &seq_index, &row, &col, &model->shape, 3, at % num_trace_leaves(&model->shape, 3)) == OK);
+    size_t len = num_leaf_bytes(t.elem_bytes);
+    (void)num_leaf_is_formed(in, &t, seq_index, row, col);
+    if (in.len > len)
+        (void)num_leaf_is_formed(bytes_of(in.data + in.len - len, len), &t, seq_index, row, col);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     pf_evidence e;
@@ -80,7 +94,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     pf_verdict v;
     CHECK(pf_referee_check(&v, &e, &s, NULL) != OK);
     num_model_header model;
-    if (num_model_header_decode(&model, e.model, NULL) == OK && model.shape.width <= 256 && model.shape.context <= 256)
+    if (num_model_header_decode(&model, e.model, NULL) == OK && model.shape.width <= 256 && model.shape.context <= 256) {
         relations(&model, e.lease, e.tensor, e.element);
+        leaf(&model, in, e.element);
+    }
     return 0;
 }

@@ -28,7 +28,7 @@ static const char *operation_of(uint32_t tensor)
         [NUM_DL] = "loss gradient", [NUM_M2] = "RMSNorm backward, row sum", [NUM_LOSS] = "cross-entropy", [NUM_XMID] = "residual stream",
     };
     if (tensor >= PF_GRADIENT)
-        return tensor == PF_LOSS ? "loss of the lease" : "weight gradient";
+        return tensor == PF_LEAF ? "none: a malformed leaf" : tensor == PF_LOSS ? "loss of the lease" : "weight gradient";
     uint32_t slot = tensor % 64;
     return slot < NUM_SLOT_COUNT && by_slot[slot] ? by_slot[slot] : "?";
 }
@@ -70,8 +70,8 @@ static void show(const tb_cli *cli, const judged *j)
     uint32_t t = j->verdict.tensor;
     num_model_header model;
     bool known = num_model_header_decode(&model, j->evidence.model, NULL) == OK; /* the referee has decoded it */
-    if (t == PF_LOSS)
-        snprintf(tensor, sizeof tensor, "attested loss");
+    if (t >= PF_LOSS)
+        snprintf(tensor, sizeof tensor, "%s", t == PF_LOSS ? "attested loss" : "leaf of the trace");
     else
         trace_name(tensor, known ? &model.shape : NULL, t >= PF_GRADIENT ? TRACE_GRADIENT + (t - PF_GRADIENT) : t);
     cr_address_encode(worker, "tb", &address);

@@ -189,14 +189,29 @@ static void store_le(uint8_t *out, const void *element, uint32_t elem_bytes)
     }
 }
 
+size_t num_tile_pack(uint8_t *out, const uint8_t *elements, uint32_t n_rows, uint32_t n_cols, uint32_t size)
+{
+    size_t n = (size_t)n_cols * size;
+    for (uint32_t i = 0; i < n_rows; i++)
+        memmove(out + i * n, elements + (size_t)i * NUM_TILE * size, n);
+    return n_rows * n;
+}
+
+void num_tile_unpack(uint8_t *elements, const uint8_t *packed, uint32_t n_rows, uint32_t n_cols, uint32_t size)
+{
+    size_t n = (size_t)n_cols * size;
+    memset(elements, 0, (size_t)size * NUM_TILE_ELEMENTS);
+    for (uint32_t i = 0; i < n_rows; i++)
+        memcpy(elements + (size_t)i * NUM_TILE * size, packed + i * n, n);
+}
+
 /* The part of a rows x cols tensor that lies in the tile; `out` has 256 elements. */
 static void tile_encode(uint8_t *out, const uint8_t *data, uint32_t rows, uint32_t cols, uint32_t elem_bytes,
                         uint32_t tile_row, uint32_t tile_col)
 {
     memset(out, 0, (size_t)elem_bytes * NUM_TILE_ELEMENTS);
     uint32_t row = tile_row * NUM_TILE, col = tile_col * NUM_TILE;
-    uint32_t n_rows = rows - row < NUM_TILE ? rows - row : NUM_TILE;
-    uint32_t n_cols = cols - col < NUM_TILE ? cols - col : NUM_TILE;
+    uint32_t n_rows = num_tile_span(rows, tile_row), n_cols = num_tile_span(cols, tile_col);
     for (uint32_t i = 0; i < n_rows; i++) {
         const uint8_t *from = data + ((size_t)(row + i) * cols + col) * elem_bytes;
         for (uint32_t j = 0; j < n_cols; j++)
@@ -204,15 +219,32 @@ static void tile_encode(uint8_t *out, const uint8_t *data, uint32_t rows, uint32
     }
 }
 
-void num_leaf_encode(uint8_t *out, const num_trace_tensor *t, uint64_t sequence, uint32_t tile_row, uint32_t tile_col,
-                     const void *data)
+static void leaf_head(uint8_t *out, const num_trace_tensor *t, uint64_t sequence, uint32_t tile_row, uint32_t tile_col)
 {
-    CHECK(tile_row < t->tile_rows && tile_col < t->tile_cols);
     store_le32(out, t->id);
     store_le64(out + 4, sequence);
     store_le32(out + 12, tile_row);
     store_le32(out + 16, tile_col);
+}
+
+void num_leaf_encode(uint8_t *out, const num_trace_tensor *t, uint64_t sequence, uint32_t tile_row, uint32_t tile_col,
+                     const void *data)
+{
+    CHECK(tile_row < t->tile_rows && tile_col < t->tile_cols);
+    leaf_head(out, t, sequence, tile_row, tile_col);
     tile_encode(out + NUM_LEAF_HEAD, data, t->rows, t->cols, t->elem_bytes, tile_row, tile_col);
+}
+
+bool num_leaf_is_formed(bytes leaf, const num_trace_tensor *t, uint64_t sequence, uint32_t tile_row, uint32_t tile_col)
+{
+    uint8_t want[NUM_LEAF_BYTES_MAX], packed[8 * NUM_TILE_ELEMENTS];
+    uint32_t n_rows = num_tile_span(t->rows, tile_row), n_cols = num_tile_span(t->cols, tile_col);
+    if (leaf.len != num_leaf_bytes(t->elem_bytes))
+        return false;
+    leaf_head(want, t, sequence, tile_row, tile_col);
+    num_tile_pack(packed, leaf.data + NUM_LEAF_HEAD, n_rows, n_cols, t->elem_bytes);
+    num_tile_unpack(want + NUM_LEAF_HEAD, packed, n_rows, n_cols, t->elem_bytes);
+    return memcmp(want, leaf.data, leaf.len) == 0;
 }
 
 int64_t num_leaf_element(const uint8_t *leaf, uint32_t elem_bytes, uint32_t at)

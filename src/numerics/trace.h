@@ -21,6 +21,18 @@ static inline uint32_t num_tiles(uint32_t n)
     return (n + NUM_TILE - 1) / NUM_TILE;
 }
 
+/* How many of a tile's rows or columns lie inside `n`. */
+static inline uint32_t num_tile_span(uint32_t n, uint32_t tile)
+{
+    uint32_t left = n - tile * NUM_TILE;
+    return left < NUM_TILE ? left : NUM_TILE;
+}
+
+/* The elements of a tile without the padding, as evidence carries them (spec/evidence.md): n_rows x n_cols of `size` bytes, from
+ * and to the 256 of a leaf. num_tile_pack returns the number of bytes. */
+size_t num_tile_pack(uint8_t *out, const uint8_t *elements, uint32_t n_rows, uint32_t n_cols, uint32_t size);
+void   num_tile_unpack(uint8_t *elements, const uint8_t *packed, uint32_t n_rows, uint32_t n_cols, uint32_t size);
+
 /* One committed tensor. `tile_first` is its first leaf in the trace of a lease of ONE sequence; with n sequences it is
  * n * tile_first, and sequence s of the lease (0-based) follows at s * tiles. */
 typedef struct num_trace_tensor {
@@ -61,6 +73,9 @@ static inline size_t num_leaf_bytes(uint32_t elem_bytes)
  * outside the tensor. `sequence` is the global sequence number; `data` the sequence's rows x cols tensor in host order. */
 void num_leaf_encode(uint8_t *out, const num_trace_tensor *tensor, uint64_t sequence, uint32_t tile_row, uint32_t tile_col,
                      const void *data);
+
+/* Whether it has the length, the head and the padding that its place says. */
+bool num_leaf_is_formed(bytes leaf, const num_trace_tensor *tensor, uint64_t sequence, uint32_t tile_row, uint32_t tile_col);
 
 /* Element `at` (0 .. 255) of an encoded leaf. */
 int64_t num_leaf_element(const uint8_t *leaf, uint32_t elem_bytes, uint32_t at);

@@ -119,6 +119,43 @@ static void a_leaf_holds_its_tile_and_zeros(void **state)
     assert_true(num_leaf_element(leaf, 8, 48) == (int64_t)-19 * ((int64_t)1 << 40));
 }
 
+/* Evidence carries tiles without their padding; a leaf that is not what its place says is told from one that is. */
+static void padding_is_left_out_and_checked(void **state)
+{
+    (void)state;
+    num_trace_tensor t;
+    int32_t x[20 * 48];
+    for (int i = 0; i < 20 * 48; i++)
+        x[i] = i + 1;
+    assert_int_equal(num_trace_find(&t, NULL, &shapes[0], NUM_TENSOR_ID(1, NUM_X)), OK);
+    uint8_t leaf[NUM_LEAF_BYTES_MAX], packed[4 * NUM_TILE_ELEMENTS], back[4 * NUM_TILE_ELEMENTS];
+    num_leaf_encode(leaf, &t, 5, 1, 2, x);
+    assert_int_equal(num_tile_span(20, 0), 16);
+    assert_int_equal(num_tile_span(20, 1), 4);
+    assert_int_equal(num_tile_pack(packed, leaf + NUM_LEAF_HEAD, 4, 16, 4), 4 * 16 * 4);
+    num_tile_unpack(back, packed, 4, 16, 4);
+    assert_memory_equal(back, leaf + NUM_LEAF_HEAD, sizeof back);
+    /* A tile of one column. */
+    uint8_t column[8 * NUM_TILE_ELEMENTS] = { 0 }, inside[8 * NUM_TILE], again[8 * NUM_TILE_ELEMENTS];
+    for (uint32_t i = 0; i < 3; i++)
+        store_le64(column + (size_t)i * NUM_TILE * 8, 7 + i);
+    assert_int_equal(num_tile_pack(inside, column, 3, 1, 8), 24);
+    for (uint32_t i = 0; i < 3; i++)
+        assert_int_equal(load_le64(inside + 8 * (size_t)i), 7 + i);
+    num_tile_unpack(again, inside, 3, 1, 8);
+    assert_memory_equal(again, column, sizeof column);
+
+    size_t len = num_leaf_bytes(4);
+    assert_true(num_leaf_is_formed(bytes_of(leaf, len), &t, 5, 1, 2));
+    assert_false(num_leaf_is_formed(bytes_of(leaf, len - 1), &t, 5, 1, 2));
+    assert_false(num_leaf_is_formed(bytes_of(leaf, len), &t, 6, 1, 2));
+    assert_false(num_leaf_is_formed(bytes_of(leaf, len), &t, 5, 0, 2));
+    leaf[NUM_LEAF_HEAD + 1]++;
+    assert_true(num_leaf_is_formed(bytes_of(leaf, len), &t, 5, 1, 2));
+    leaf[len - 1]++;
+    assert_false(num_leaf_is_formed(bytes_of(leaf, len), &t, 5, 1, 2));
+}
+
 static void weight_leaves_are_numbered_one_by_one(void **state)
 {
     (void)state;
@@ -152,6 +189,7 @@ int main(void)
         cmocka_unit_test(leaves_are_numbered_one_by_one),
         cmocka_unit_test(shapes_of_tensors),
         cmocka_unit_test(a_leaf_holds_its_tile_and_zeros),
+        cmocka_unit_test(padding_is_left_out_and_checked),
         cmocka_unit_test(weight_leaves_are_numbered_one_by_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

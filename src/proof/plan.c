@@ -3,7 +3,7 @@
 
 #include "numerics/trace.h"
 
-enum { LEAVES_MAX = 512 }; /* more int16 tiles than LIMIT_EVIDENCE_BYTES holds are of no use */
+enum { LEAVES_MAX = 512 }; /* more than LIMIT_EVIDENCE_BYTES holds with their siblings are of no use */
 
 typedef struct leaf_set {
     uint32_t count;

@@ -7,12 +7,11 @@
 #include "numerics/trace.h"
 #include "proof/relation.h"
 
-/* No opening of LIMIT_EVIDENCE_BYTES has more tiles: the smallest is one of int16. No more sequences of tokens either. */
-enum { LEAVES_MAX = 65536 / (2 * NUM_TILE_ELEMENTS) };
+enum { LEAVES_MAX = 512 }; /* of one opening */
 
 /* Tiles of one tensor (and, in the trace, of one sequence) whose openings verified. */
 typedef struct opened {
-    uint32_t       tensor, tile_cols, elem_bytes;
+    uint32_t       tensor, rows, cols, elem_bytes;
     uint64_t       sequence;    /* 0 for weights and gradients */
     uint64_t       tile, count; /* the first one's place in its tensor, row-major */
     const uint8_t *elements;
@@ -43,32 +42,56 @@ static err verify_leaves(const pf_opening *o, const hash256 *hashes, uint64_t co
     return OK;
 }
 
-/* Hashes the tiles with their heads and checks the range proof. `head_bytes` of `head` stand before the tile's row and column. */
+/* What a tile of the tensor (row-major number) has inside it, and its packed size. */
+static size_t tile_size(const opened *at, uint64_t tile, uint32_t *n_rows, uint32_t *n_cols)
+{
+    uint32_t tile_cols = num_tiles(at->cols);
+    *n_rows = num_tile_span(at->rows, (uint32_t)(tile / tile_cols));
+    *n_cols = num_tile_span(at->cols, (uint32_t)(tile % tile_cols));
+    return (size_t)*n_rows * *n_cols * at->elem_bytes;
+}
+
+/* Packed bytes of the tensor before the tile: whole rows of tiles, and in its own row tiles of 16 columns. */
+static size_t packed_before(const opened *at, uint64_t tile)
+{
+    uint32_t tile_cols = num_tiles(at->cols), row = (uint32_t)(tile / tile_cols), col = (uint32_t)(tile % tile_cols);
+    return ((size_t)row * NUM_TILE * at->cols + (size_t)num_tile_span(at->rows, row) * col * NUM_TILE) * at->elem_bytes;
+}
+
+/* How many whole tiles `elements` is, if they all lie in the tensor. */
+static err count_tiles(opened *at, const pf_opening *o, fault *f)
+{
+    uint64_t tiles = (uint64_t)num_tiles(at->rows) * num_tiles(at->cols);
+    uint32_t n_rows, n_cols;
+    size_t len = 0;
+    for (at->count = 0; len < o->elements.len && at->count < LEAVES_MAX && at->tile + at->count < tiles; at->count++)
+        len += tile_size(at, at->tile + at->count, &n_rows, &n_cols);
+    if (len != o->elements.len || at->count == 0)
+        return fail(f, ERR_PROOF, "evidence.opening.elements", o->first);
+    at->elements = o->elements.data;
+    return OK;
+}
+
+/* Hashes the tiles with their heads and padding and checks the range proof. `head_bytes` of `head` stand before the tile's row and
+ * column. */
 static err verify_tiles(const pf_opening *o, const opened *at, const uint8_t *head, size_t head_bytes, const hash256 *root,
                         uint64_t leaves, fault *f)
 {
     uint8_t leaf[NUM_LEAF_BYTES_MAX];
     hash256 hashes[LEAVES_MAX];
-    size_t tile_bytes = (size_t)at->elem_bytes * NUM_TILE_ELEMENTS;
+    size_t leaf_bytes = head_bytes + 8 + (size_t)at->elem_bytes * NUM_TILE_ELEMENTS;
+    uint32_t tile_cols = num_tiles(at->cols), n_rows, n_cols;
+    const uint8_t *from = at->elements;
     memcpy(leaf, head, head_bytes);
     for (uint64_t i = 0; i < at->count; i++) {
-        store_le32(leaf + head_bytes, (uint32_t)((at->tile + i) / at->tile_cols));
-        store_le32(leaf + head_bytes + 4, (uint32_t)((at->tile + i) % at->tile_cols));
-        memcpy(leaf + head_bytes + 8, at->elements + i * tile_bytes, tile_bytes);
-        hashes[i] = cr_merkle_leaf(&cr_merkle_blake3, bytes_of(leaf, head_bytes + 8 + tile_bytes));
+        size_t size = tile_size(at, at->tile + i, &n_rows, &n_cols);
+        store_le32(leaf + head_bytes, (uint32_t)((at->tile + i) / tile_cols));
+        store_le32(leaf + head_bytes + 4, (uint32_t)((at->tile + i) % tile_cols));
+        num_tile_unpack(leaf + head_bytes + 8, from, n_rows, n_cols, at->elem_bytes);
+        hashes[i] = cr_merkle_leaf(&cr_merkle_blake3, bytes_of(leaf, leaf_bytes));
+        from += size;
     }
     return verify_leaves(o, hashes, at->count, root, leaves, f);
-}
-
-/* How many whole tiles `elements` is, if they all lie in the `tiles` of the tensor. */
-static err count_tiles(opened *at, const pf_opening *o, uint64_t tiles, fault *f)
-{
-    size_t tile_bytes = (size_t)at->elem_bytes * NUM_TILE_ELEMENTS;
-    at->elements = o->elements.data;
-    at->count = o->elements.len / tile_bytes;
-    if (o->elements.len % tile_bytes != 0 || at->count == 0 || at->count > LEAVES_MAX || at->count > tiles - at->tile)
-        return fail(f, ERR_PROOF, "evidence.opening.elements", o->first);
-    return OK;
 }
 
 static err open_trace(referee *r, const pf_opening *o, const hash256 *root, fault *f)
@@ -79,9 +102,9 @@ static err open_trace(referee *r, const pf_opening *o, const hash256 *root, faul
     opened *at = &r->trace[r->trace_count];
     if (num_trace_locate(&t, &seq_index, &tile_row, &tile_col, &r->model.shape, r->sequences, o->first) != OK)
         return fail(f, ERR_PROOF, "evidence.opening.first", o->first);
-    *at = (opened){ .tensor = t.id, .tile_cols = t.tile_cols, .elem_bytes = t.elem_bytes, .sequence = r->from + seq_index,
+    *at = (opened){ .tensor = t.id, .rows = t.rows, .cols = t.cols, .elem_bytes = t.elem_bytes, .sequence = r->from + seq_index,
                     .tile = (uint64_t)tile_row * t.tile_cols + tile_col };
-    TRY(count_tiles(at, o, t.tiles, f));
+    TRY(count_tiles(at, o, f));
     uint8_t head[12];
     store_le32(head, t.id);
     store_le64(head + 4, at->sequence);
@@ -100,9 +123,9 @@ static err open_parameter(opened *at, const referee *r, const pf_opening *o, uin
     uint32_t tensor, row, col;
     num_weight_locate(&tensor, &row, &col, s, o->first);
     num_tensor_info t = num_tensor_describe(s, tensor);
-    uint32_t tile_cols = num_tiles(t.cols);
-    *at = (opened){ .tensor = tensor, .tile_cols = tile_cols, .elem_bytes = elem_bytes, .tile = (uint64_t)row * tile_cols + col };
-    TRY(count_tiles(at, o, (uint64_t)num_tiles(t.rows) * tile_cols, f));
+    *at = (opened){ .tensor = tensor, .rows = t.rows, .cols = t.cols, .elem_bytes = elem_bytes,
+                    .tile = (uint64_t)row * num_tiles(t.cols) + col };
+    TRY(count_tiles(at, o, f));
     uint8_t head[4];
     store_le32(head, at->tensor);
     return verify_tiles(o, at, head, sizeof head, root, leaves, f);
@@ -130,17 +153,23 @@ static err open_tokens(referee *r, const pf_opening *o, const hash256 *root, fau
 
 /* ---- the source of a relation ---- */
 
+static int64_t read_element(const opened *o, uint64_t tile, uint32_t row, uint32_t col)
+{
+    uint32_t n_rows, n_cols;
+    tile_size(o, tile, &n_rows, &n_cols);
+    const uint8_t *at = o->elements + packed_before(o, tile) - packed_before(o, o->tile) + ((size_t)row * n_cols + col) * o->elem_bytes;
+    return o->elem_bytes == 2 ? (int16_t)load_le16(at) : o->elem_bytes == 4 ? (int32_t)load_le32(at) : (int64_t)load_le64(at);
+}
+
 static err read_opened(const opened *list, uint32_t count, uint32_t tensor, uint64_t sequence, uint32_t row, uint32_t col,
                        int64_t *out, fault *f)
 {
     for (uint32_t i = 0; i < count; i++) {
         const opened *o = &list[i];
-        uint64_t tile = (uint64_t)(row / NUM_TILE) * o->tile_cols + col / NUM_TILE;
+        uint64_t tile = (uint64_t)(row / NUM_TILE) * num_tiles(o->cols) + col / NUM_TILE;
         if (o->tensor != tensor || o->sequence != sequence || tile < o->tile || tile - o->tile >= o->count)
             continue;
-        const uint8_t *at = o->elements + ((tile - o->tile) * NUM_TILE_ELEMENTS + row % NUM_TILE * NUM_TILE + col % NUM_TILE) *
-                                              o->elem_bytes;
-        *out = o->elem_bytes == 2 ? (int16_t)load_le16(at) : o->elem_bytes == 4 ? (int32_t)load_le32(at) : (int64_t)load_le64(at);
+        *out = read_element(o, tile, row % NUM_TILE, col % NUM_TILE);
         return OK;
     }
     return fail(f, ERR_EVIDENCE, "a tile is missing", tensor);
@@ -185,7 +214,7 @@ static err open_all(referee *r, const pf_evidence *e, const pf_statement *s, fau
         return fail(f, ERR_LIMIT, "evidence.openings", 0);
     r->from = s->from;
     r->sequences = s->to - s->from;
-    for (uint32_t i = 0; i < e->trace_count; i++)
+    for (uint32_t i = 0; i < e->trace_count && e->tensor != PF_LEAF; i++)
         TRY(open_trace(r, &e->trace[i], &s->trace_root, f));
     for (; r->weight_count < e->weight_count; r->weight_count++)
         TRY(open_parameter(&r->weight[r->weight_count], r, &e->weight[r->weight_count], 2, &r->model.weight_root, f));
@@ -268,6 +297,25 @@ static err decide_sum(pf_verdict *v, referee *r, const pf_context *c, const pf_s
     return v->expected != v->committed ? OK : fail(f, ERR_EVIDENCE, "the attested element is right", e->element);
 }
 
+/* A leaf of the trace that no element can be opened from: not of its tensor's size, or with another head or padding than its
+ * place says. It comes as it is. */
+static err decide_leaf(referee *r, const pf_evidence *e, const pf_statement *s, fault *f)
+{
+    const pf_opening *o = &e->trace[0];
+    uint64_t seq_index;
+    num_trace_tensor t;
+    uint32_t row, col;
+    if (e->trace_count != 1 || o->first != e->element)
+        return fail(f, ERR_EVIDENCE, "the leaf is missing", e->element);
+    if (num_trace_locate(&t, &seq_index, &row, &col, &r->model.shape, r->sequences, o->first) != OK)
+        return fail(f, ERR_PROOF, "evidence.opening.first", o->first);
+    hash256 hash = cr_merkle_leaf(&cr_merkle_blake3, o->elements);
+    TRY(verify_leaves(o, &hash, 1, &s->trace_root, num_trace_leaves(&r->model.shape, r->sequences), f));
+    if (num_leaf_is_formed(o->elements, &t, r->from + seq_index, row, col))
+        return fail(f, ERR_EVIDENCE, "the leaf is well formed", e->element);
+    return OK;
+}
+
 static err decide(pf_verdict *v, referee *r, const pf_evidence *e, const pf_statement *s, fault *f)
 {
     pf_source source = { r, read_trace, read_weight, read_token };
@@ -277,6 +325,8 @@ static err decide(pf_verdict *v, referee *r, const pf_evidence *e, const pf_stat
     if (s->range && e->tensor == s->range_tensor && e->sequence == s->range_sequence && e->element == s->range_index &&
         range_is_impossible(&r->model.shape, s))
         return OK;
+    if (e->tensor == PF_LEAF)
+        return decide_leaf(r, e, s, f);
     return e->tensor >= PF_GRADIENT ? decide_sum(v, r, &c, &source, e, s, f) : decide_element(v, r, &c, &source, e, s, f);
 }
 

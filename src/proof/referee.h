@@ -13,11 +13,11 @@
 enum { PF_OPENINGS_MAX = 128 };
 
 /* What is not an element of the trace: PF_GRADIENT + index of a weight tensor is the lease's gradient of it, PF_LOSS the attested loss
- * (element 0). */
-enum { PF_GRADIENT = 65536, PF_LOSS = 2 * PF_GRADIENT };
+ * (element 0), PF_LEAF a leaf of the trace that is not formed like one (element: its index). */
+enum { PF_GRADIENT = 65536, PF_LOSS = 2 * PF_GRADIENT, PF_LEAF };
 
-/* Consecutive leaves under one root: their elements without the heads (256 little-endian elements a tile), and the siblings
- * of crypto/merkle.h's range proof, 32 bytes each. Views. */
+/* Consecutive leaves under one root: their elements without heads and padding (of a tile the little-endian elements that lie
+ * inside the tensor), and the siblings of crypto/merkle.h's range proof, 32 bytes each. Views. */
 typedef struct pf_opening {
     uint64_t first;
     bytes    elements, siblings;

@@ -70,6 +70,9 @@ err tr_dispute_tile(tr_dispute *d, bytes tile, const hash256 *leaves, const tr_c
     TRY(num_trace_find(&(num_trace_tensor){ 0 }, &k, &mine->shape, t->id));
     if (!mine->tensors[k])
         return fail(f, ERR_NOT_FOUND, "dispute.capture", t->id);
+    d->malformed = !num_leaf_is_formed(tile, t, d->place.sequence, d->place.tile_row, d->place.tile_col);
+    if (d->malformed)
+        return OK;
     num_leaf_encode(own, t, d->place.sequence, d->place.tile_row, d->place.tile_col, mine->tensors[k]);
     for (uint32_t at = 0; at < NUM_TILE_ELEMENTS; at++) {
         uint32_t row = d->place.tile_row * NUM_TILE + at / NUM_TILE, col = d->place.tile_col * NUM_TILE + at % NUM_TILE;
@@ -80,7 +83,6 @@ err tr_dispute_tile(tr_dispute *d, bytes tile, const hash256 *leaves, const tr_c
             return OK;
         }
     }
-    /* The head or the padding is wrong: a leaf that no execution has, but no element to speak of. */
     return fail(f, ERR_NOT_FOUND, "dispute.tile", d->place.leaf);
 }
 

@@ -33,7 +33,8 @@ void tr_capture_reset(void *ctx);
 typedef struct tr_dispute {
     bytes    lease, attestation; /* signed; borrowed */
     tr_place place;              /* of the first different leaf */
-    uint64_t element;            /* of the tensor, row-major; set by tr_dispute_tile */
+    bool     malformed;          /* it is not formed like a leaf at all, and there is no element; set by tr_dispute_tile, as the next ones */
+    uint64_t element;            /* of the tensor, row-major */
     int64_t  mine, theirs;
 } tr_dispute;
 
@@ -43,7 +44,7 @@ err tr_dispute_leaves(tr_dispute *d, const tr_trace *mine, const hash256 *leaves
                       fault *f) MUST_USE;
 
 /* `tile` is the leaf that the accused sent for d->place, `mine` the accuser's capture of d->place.sequence. ERR_SHAPE, ERR_PROOF: not the
- * leaf in its list; ERR_NOT_FOUND: no element differs. */
+ * leaf in its list; ERR_NOT_FOUND: nothing differs. */
 err tr_dispute_tile(tr_dispute *d, bytes tile, const hash256 *leaves, const tr_capture *mine, fault *f) MUST_USE;
 
 /* Writes the evidence and replays it: what comes out is what a referee accepts. `sequences`: the global numbers of the lease. `out` has

@@ -77,20 +77,23 @@ static err put_trace_tile(packer *p, uint64_t leaf, fault *f)
     uint8_t text[NUM_LEAF_BYTES_MAX];
     TRY(num_trace_locate(&t, &seq_index, &row, &col, &p->mine->shape, p->mine->count, leaf));
     if (leaf == p->d->place.leaf)
-        return buf_put(&p->bytes, p->tile.data + NUM_LEAF_HEAD, p->tile.len - NUM_LEAF_HEAD);
+        return tr_dispute_put_tile(&p->bytes, p->tile.data + NUM_LEAF_HEAD, t.rows, t.cols, t.elem_bytes, row, col);
     TRY(num_trace_find(&t, &k, &p->mine->shape, t.id));
     if (!p->capture->tensors[k] || seq_index != p->d->place.seq_index)
         return fail(f, ERR_NOT_FOUND, "dispute.trace", t.id);
     num_leaf_encode(text, &t, p->d->place.sequence, row, col, p->capture->tensors[k]);
-    return buf_put(&p->bytes, text + NUM_LEAF_HEAD, num_leaf_bytes(t.elem_bytes) - NUM_LEAF_HEAD);
+    return tr_dispute_put_tile(&p->bytes, text + NUM_LEAF_HEAD, t.rows, t.cols, t.elem_bytes, row, col);
 }
 
-/* Which weight tile a leaf is. */
-static void weight_tile(uint8_t out[NUM_WEIGHT_LEAF_BYTES], const bt_model *m, uint64_t leaf)
+static err put_weight_tile(packer *p, uint64_t leaf)
 {
+    const num_shape *s = &p->model->shape;
+    uint8_t text[NUM_WEIGHT_LEAF_BYTES];
     uint32_t tensor, row, col;
-    num_weight_locate(&tensor, &row, &col, &m->shape, leaf);
-    num_weight_leaf_encode(out, &m->shape, tensor, row, col, m->weights + num_tensor_describe(&m->shape, tensor).offset);
+    num_weight_locate(&tensor, &row, &col, s, leaf);
+    num_tensor_info t = num_tensor_describe(s, tensor);
+    num_weight_leaf_encode(text, s, tensor, row, col, p->model->weights + t.offset);
+    return tr_dispute_put_tile(&p->bytes, text + NUM_WEIGHT_LEAF_HEAD, t.rows, t.cols, 2, row, col);
 }
 
 static err hash_weights(packer *p, fault *f)
@@ -105,16 +108,9 @@ static err hash_weights(packer *p, fault *f)
 
 static err open_run(packer *p, pf_opening *out, const pf_run *run, bool weight, fault *f)
 {
-    uint8_t text[NUM_WEIGHT_LEAF_BYTES];
     size_t at = p->bytes.len;
-    for (uint32_t i = 0; i < run->count; i++) {
-        if (!weight) {
-            TRY(put_trace_tile(p, run->first + i, f));
-        } else {
-            weight_tile(text, p->model, run->first + i);
-            TRY(buf_put(&p->bytes, text + NUM_WEIGHT_LEAF_HEAD, sizeof text - NUM_WEIGHT_LEAF_HEAD));
-        }
-    }
+    for (uint32_t i = 0; i < run->count; i++)
+        TRY(weight ? put_weight_tile(p, run->first + i) : put_trace_tile(p, run->first + i, f));
     return tr_dispute_open(out, &p->bytes, at, run, weight ? p->weight_leaves : p->leaves, weight ? p->weight_count : p->mine->leaf_count);
 }
 
@@ -143,6 +139,14 @@ static err plan_of(pf_plan *plan, const packer *p, const num_model_header *heade
     pf_context c = { .model = header, .dither_seed = num_dither_seed(&task->job, &task->model->id, task->step),
                      .sequence = p->d->place.sequence };
     return pf_plan_make(plan, &c, &from, task->from, task->to, p->d->place.tensor.id, p->d->element, f);
+}
+
+err tr_dispute_put_tile(buf *room, const uint8_t *elements, uint32_t rows, uint32_t cols, uint32_t elem_bytes, uint32_t tile_row,
+                        uint32_t tile_col)
+{
+    uint8_t packed[8 * NUM_TILE_ELEMENTS];
+    size_t n = num_tile_pack(packed, elements, num_tile_span(rows, tile_row), num_tile_span(cols, tile_col), elem_bytes);
+    return buf_put(room, packed, n);
 }
 
 err tr_dispute_open(pf_opening *out, buf *room, size_t elements_at, const pf_run *run, const hash256 *leaves, uint64_t leaf_count)
@@ -226,6 +230,21 @@ typedef struct workspace {
     tr_tokens        tokens;
 } workspace;
 
+/* The leaf as it is. */
+static err build_leaf(buf *out, pf_verdict *verdict, workspace *w, packer *p, fault *f)
+{
+    const pf_run run = { .first = p->d->place.leaf, .count = 1 };
+    pf_evidence *e = &w->evidence;
+    e->tensor = PF_LEAF;
+    e->element = run.first;
+    buf_init(&p->bytes, LIMIT_EVIDENCE_BYTES);
+    TRY(buf_reserve(&p->bytes, LIMIT_EVIDENCE_BYTES));
+    TRY(buf_put(&p->bytes, p->tile.data, p->tile.len));
+    e->trace_count = 1;
+    TRY(tr_dispute_open(&e->trace[0], &p->bytes, 0, &run, p->leaves, p->mine->leaf_count));
+    return tr_dispute_write(out, verdict, e, f);
+}
+
 static err build(buf *out, pf_verdict *verdict, workspace *w, packer *p, const tr_task *task, fault *f)
 {
     const tr_dispute *d = p->d;
@@ -234,6 +253,8 @@ static err build(buf *out, pf_verdict *verdict, workspace *w, packer *p, const t
     TRY(tr_dispute_model(&w->header, w->model, &view, task->model));
     w->evidence = (pf_evidence){ .lease = d->lease, .attestation = d->attestation, .model = view, .tensor = d->place.tensor.id,
                                  .sequence = d->place.sequence, .element = d->element };
+    if (d->malformed)
+        return build_leaf(out, verdict, w, p, f);
     TRY(plan_of(&w->plan, p, &w->header, task, &w->tokens, f));
     TRY(pack(p, &w->evidence, &w->plan, task, f));
     return tr_dispute_write(out, verdict, &w->evidence, f);

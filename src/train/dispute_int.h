@@ -20,6 +20,10 @@ err tr_tokens_get(tr_tokens *t, uint64_t sequence, uint32_t position, uint16_t *
 /* The model's header, and its text as evidence carries it (a view of `text`). */
 err tr_dispute_model(num_model_header *header, uint8_t text[NUM_MODEL_HEADER_BYTES_MAX], bytes *view, const bt_model *model) MUST_USE;
 
+/* Puts a tile as evidence carries it: `elements` are the 256 of a leaf. */
+err tr_dispute_put_tile(buf *room, const uint8_t *elements, uint32_t rows, uint32_t cols, uint32_t elem_bytes, uint32_t tile_row,
+                        uint32_t tile_col) MUST_USE;
+
 /* Completes the opening of the run's leaves: their elements are what `room` holds from `elements_at` on; the siblings, from the tree
  * over `leaf_count` leaves, follow there. The opening is a view of `room`, so LIMIT_EVIDENCE_BYTES of it are reserved before. */
 err tr_dispute_open(pf_opening *out, buf *room, size_t elements_at, const pf_run *run, const hash256 *leaves, uint64_t leaf_count) MUST_USE;

@@ -195,7 +195,9 @@ static err put_trace(buf *room, pf_evidence *e, const tr_sum_dispute *d, fault *
         for (uint32_t k = 0; k < run->count; k++, t++) {
             if (!t->found)
                 return fail(f, ERR_NOT_FOUND, "dispute.trace", t->place.tensor.id);
-            TRY(buf_put(room, t->leaf + NUM_LEAF_HEAD, num_leaf_bytes(t->place.tensor.elem_bytes) - NUM_LEAF_HEAD));
+            const num_trace_tensor *tensor = &t->place.tensor;
+            TRY(tr_dispute_put_tile(room, t->leaf + NUM_LEAF_HEAD, tensor->rows, tensor->cols, tensor->elem_bytes, t->place.tile_row,
+                                    t->place.tile_col));
         }
         TRY(tr_dispute_open(&e->trace[i], room, at, run, d->trace->leaves, d->trace->leaf_count));
     }
@@ -212,7 +214,9 @@ static err put_all(buf *room, pf_evidence *e, const tr_sum_dispute *d, const tr_
         return OK;
     const pf_run run = { .first = d->plan->gradient, .count = 1 };
     size_t at = room->len;
-    TRY(buf_put(room, d->tile + NUM_WEIGHT_LEAF_HEAD, sizeof d->tile - NUM_WEIGHT_LEAF_HEAD));
+    num_tensor_info t = num_tensor_describe(&task->model->shape, d->tensor - PF_GRADIENT);
+    TRY(tr_dispute_put_tile(room, d->tile + NUM_WEIGHT_LEAF_HEAD, t.rows, t.cols, 8, (uint32_t)(d->element / t.cols / NUM_TILE),
+                            (uint32_t)(d->element % t.cols / NUM_TILE)));
     e->gradient_count = 1;
     return tr_dispute_open(&e->gradient, room, at, &run, d->leaves, num_weight_leaves(&task->model->shape));
 }

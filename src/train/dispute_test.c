@@ -149,6 +149,50 @@ static void every_cheat_in_the_trace_gives_evidence(void **state)
     }
 }
 
+/* A leaf with something in its padding: no element of it can be opened, and it is evidence as it is. */
+static void a_malformed_leaf_gives_evidence(void **state)
+{
+    (void)state;
+    fault f = { 0 };
+    tr_trace mine, theirs;
+    hash256 root;
+    num_trace_tensor t;
+    uint8_t leaf[NUM_LEAF_BYTES_MAX];
+    tr_capture capture;
+    const uint32_t loss = NUM_TENSOR_ID(k.shape.layers, NUM_LOSS);
+    assert_int_equal(num_trace_find(&t, NULL, &k.shape, loss), OK);
+    tr_tile tile = { .shape = k.shape, .place = { .tensor = t, .sequence = FROM } };
+    assert_int_equal(tr_trace_init(&mine, &k.shape, TO - FROM, numbers, NULL, NULL), OK);
+    assert_int_equal(tr_trace_init(&theirs, &k.shape, TO - FROM, numbers, NULL, NULL), OK);
+    assert_int_equal(tr_capture_init(&capture, &k.shape, FROM, NULL), OK);
+    run((tr_observer){ tr_trace_take, &mine, reset_trace }, NULL);
+    run((tr_observer){ tr_trace_take, &theirs, reset_trace }, NULL);
+    run((tr_observer){ tr_tile_take, &tile, NULL }, NULL);
+    run((tr_observer){ tr_capture_take, &capture, tr_capture_reset }, NULL);
+    memcpy(leaf, tile.leaf, sizeof leaf);
+    leaf[NUM_LEAF_HEAD + 8] = 1; /* the second column: the tensor has one */
+    bytes theirs_leaf = bytes_of(leaf, num_leaf_bytes(t.elem_bytes));
+    theirs.leaves[num_trace_leaf(&t, TO - FROM, 0, 0, 0)] = cr_merkle_leaf(&cr_merkle_blake3, theirs_leaf);
+    assert_int_equal(tr_trace_root(&theirs, &root, NULL), OK);
+    signed_pair s;
+    sign(&s, &root, &(hash256){ { 1 } }, 1);
+    tr_dispute d = { .lease = s.lease, .attestation = s.attestation };
+    assert_int_equal(tr_dispute_leaves(&d, &mine, theirs.leaves, &s.a, &f), OK);
+    assert_int_equal(tr_dispute_tile(&d, theirs_leaf, theirs.leaves, &capture, &f), OK);
+    assert_true(d.malformed);
+    buf out;
+    pf_verdict v;
+    tr_task task = task_of();
+    buf_init(&out, LIMIT_EVIDENCE_BYTES);
+    assert_int_equal(tr_dispute_evidence(&out, &v, &d, &mine, theirs.leaves, theirs_leaf, &capture, &task, &f), OK);
+    assert_int_equal(v.tensor, PF_LEAF);
+    assert_int_equal(v.element, d.place.leaf);
+    buf_deinit(&out);
+    tr_capture_deinit(&capture);
+    tr_trace_deinit(&mine);
+    tr_trace_deinit(&theirs);
+}
+
 typedef struct gradient_case {
     tr_trace    trace;
     int64_t    *mine, *theirs, loss;
@@ -350,6 +394,7 @@ static void the_honest_have_nothing_to_fear(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(every_cheat_in_the_trace_gives_evidence),
+                                        cmocka_unit_test(a_malformed_leaf_gives_evidence),
                                         cmocka_unit_test(a_cheat_in_any_weight_gives_evidence),
                                         cmocka_unit_test(the_rarest_token_is_disputed),
                                         cmocka_unit_test(a_false_loss_gives_evidence),

@@ -240,12 +240,13 @@ typedef struct file {
     bytes    view;
 } file;
 
-static void tile_bytes(const world *w, const num_trace_tensor *t, uint64_t seq, uint64_t tile, uint8_t *out)
+/* Returns the packed size. */
+static size_t tile_bytes(const world *w, const num_trace_tensor *t, uint64_t seq, uint64_t tile, uint8_t *out)
 {
+    uint32_t row = (uint32_t)(tile / t->tile_cols), col = (uint32_t)(tile % t->tile_cols);
     uint8_t leaf[NUM_LEAF_BYTES_MAX];
-    num_leaf_encode(leaf, t, FROM + seq, (uint32_t)(tile / t->tile_cols), (uint32_t)(tile % t->tile_cols),
-                    w->data[seq][t->id]);
-    memcpy(out, leaf + NUM_LEAF_HEAD, num_leaf_bytes(t->elem_bytes) - NUM_LEAF_HEAD);
+    num_leaf_encode(leaf, t, FROM + seq, row, col, w->data[seq][t->id]);
+    return num_tile_pack(out, leaf + NUM_LEAF_HEAD, num_tile_span(t->rows, row), num_tile_span(t->cols, col), t->elem_bytes);
 }
 
 static bytes siblings_of(const hash256 *leaves, uint64_t count, pf_run run)
@@ -277,11 +278,11 @@ static bool accuse(world *w, file *out, uint32_t tensor, uint64_t element)
         uint64_t seq;
         uint32_t r, c;
         assert_int_equal(num_trace_locate(&t, &seq, &r, &c, &w->shape, SEQUENCES, plan.trace[i].first), OK);
-        size_t size = (size_t)t.elem_bytes * NUM_TILE_ELEMENTS;
-        uint8_t *data = malloc(size * plan.trace[i].count);
+        uint8_t *data = malloc((size_t)t.elem_bytes * NUM_TILE_ELEMENTS * plan.trace[i].count);
+        size_t len = 0;
         for (uint32_t k = 0; k < plan.trace[i].count; k++)
-            tile_bytes(w, &t, seq, (uint64_t)r * t.tile_cols + c + k, data + k * size);
-        e.trace[e.trace_count++] = (pf_opening){ plan.trace[i].first, bytes_of(data, size * plan.trace[i].count),
+            len += tile_bytes(w, &t, seq, (uint64_t)r * t.tile_cols + c + k, data + len);
+        e.trace[e.trace_count++] = (pf_opening){ plan.trace[i].first, bytes_of(data, len),
                                                  siblings_of(w->leaves, w->leaf_count, plan.trace[i]) };
     }
     for (uint32_t i = 0; i < plan.weight_count; i++) {
@@ -291,12 +292,14 @@ static bool accuse(world *w, file *out, uint32_t tensor, uint64_t element)
         num_tensor_info t = num_tensor_describe(&w->shape, tensor_index);
         uint32_t cols = (t.cols + 15) / 16;
         uint8_t *data = malloc((size_t)512 * plan.weight[i].count), leaf[NUM_WEIGHT_LEAF_BYTES];
+        size_t len = 0;
         for (uint32_t k = 0; k < plan.weight[i].count; k++) {
             uint64_t tile = plan.weight[i].first + k - num_weight_leaf(&w->shape, tensor_index, 0, 0);
             num_weight_leaf_encode(leaf, &w->shape, tensor_index, (uint32_t)(tile / cols), (uint32_t)(tile % cols), w->model.weights + t.offset);
-            memcpy(data + 512 * k, leaf + NUM_WEIGHT_LEAF_HEAD, 512);
+            len += num_tile_pack(data + len, leaf + NUM_WEIGHT_LEAF_HEAD, num_tile_span(t.rows, (uint32_t)(tile / cols)),
+                                 num_tile_span(t.cols, (uint32_t)(tile % cols)), 2);
         }
-        e.weight[e.weight_count++] = (pf_opening){ plan.weight[i].first, bytes_of(data, (size_t)512 * plan.weight[i].count),
+        e.weight[e.weight_count++] = (pf_opening){ plan.weight[i].first, bytes_of(data, len),
                                                    siblings_of(w->weight_leaves, w->weight_leaf_count, plan.weight[i]) };
     }
     if (plan.tokens.count) {
@@ -312,7 +315,9 @@ static bool accuse(world *w, file *out, uint32_t tensor, uint64_t element)
         num_tensor_info t = num_tensor_describe(&w->shape, tensor - PF_GRADIENT);
         uint64_t tile = plan.gradient - num_weight_leaf(&w->shape, tensor - PF_GRADIENT, 0, 0), cols = (t.cols + 15) / 16;
         num_gradient_leaf_encode(gradient_leaf, &w->shape, tensor - PF_GRADIENT, (uint32_t)(tile / cols), (uint32_t)(tile % cols), w->gradient + t.offset);
-        e.gradient = (pf_opening){ plan.gradient, bytes_of(gradient_leaf + NUM_WEIGHT_LEAF_HEAD, 2048),
+        uint8_t *packed = gradient_leaf + NUM_WEIGHT_LEAF_HEAD;
+        size_t len = num_tile_pack(packed, packed, num_tile_span(t.rows, (uint32_t)(tile / cols)), num_tile_span(t.cols, (uint32_t)(tile % cols)), 8);
+        e.gradient = (pf_opening){ plan.gradient, bytes_of(packed, len),
                                    siblings_of(w->gradient_leaves, w->weight_leaf_count, (pf_run){ plan.gradient, 1 }) };
         e.gradient_count = 1;
     }
@@ -449,6 +454,76 @@ static void a_wrong_loss_is_proved(void **state)
     int64_t sum;
     assert_int_equal(pf_sum_eval(&sum, &w->context, &source, FROM, FROM + SEQUENCES, PF_LOSS, 0, &f), ERR_EVIDENCE);
     free(evidence);
+    world_free(w);
+}
+
+/* Losses are opened without their padding, so many positions fit; and they fit in runs of many tiles. */
+static void the_loss_of_a_long_lease_fits(void **state)
+{
+    (void)state;
+    world *w = world_new((num_shape){ 19, 600, 8, 1, 1, 12, NUM_NARROW });
+    file *evidence = malloc(sizeof *evidence);
+    pf_verdict v;
+    assert_true(accuse(w, evidence, PF_LOSS, 0));
+    assert_true(evidence->view.len < 16384);
+    pf_statement s = statement_of(w);
+    s.loss++;
+    assert_int_equal(judge(w, evidence->view, &v, &s, NULL), OK);
+    assert_int_equal(v.expected, w->loss);
+    free(evidence);
+    world_free(w);
+}
+
+/* Puts `leaf` where an element's tile should be, and opens it as it is. */
+static err judge_leaf(world *w, uint64_t at, bytes leaf, uint64_t named, fault *f)
+{
+    hash256 saved = w->leaves[at];
+    pf_verdict v;
+    pf_evidence e = { .tensor = PF_LEAF, .sequence = FROM, .element = named, .trace_count = 1 };
+    uint8_t model[NUM_MODEL_HEADER_BYTES_MAX];
+    w->leaves[at] = cr_merkle_leaf(&cr_merkle_blake3, leaf);
+    w->trace_root = cr_merkle_root(&cr_merkle_blake3, w->leaves, w->leaf_count);
+    assert_int_equal(num_model_header_encode(model, sizeof model, &w->header, &e.model), OK);
+    e.trace[0] = (pf_opening){ at, leaf, siblings_of(w->leaves, w->leaf_count, (pf_run){ at, 1 }) };
+    pf_statement s = statement_of(w);
+    err code = pf_referee_check(&v, &e, &s, f);
+    pf_evidence none = e;
+    none.trace_count = 0;
+    assert_int_equal(pf_referee_check(&v, &none, &s, NULL), ERR_EVIDENCE);
+    s.trace_root.b[0] ^= 1;
+    assert_int_equal(pf_referee_check(&v, &e, &s, NULL), named == at ? ERR_PROOF : ERR_EVIDENCE);
+    free((void *)e.trace[0].siblings.data);
+    w->leaves[at] = saved;
+    return code;
+}
+
+/* What a worker might commit to so that nothing can be opened there. */
+static void a_malformed_leaf_is_proved(void **state)
+{
+    (void)state;
+    world *w = world_new(small);
+    num_trace_tensor t;
+    uint8_t leaf[NUM_LEAF_BYTES_MAX + 1] = { 0 };
+    fault f = { 0 };
+    assert_int_equal(num_trace_find(&t, NULL, &small, NUM_TENSOR_ID(1, NUM_Y1)), OK);
+    uint64_t at = num_trace_leaf(&t, SEQUENCES, 1, 1, 2); /* 4 of its 16 rows lie inside */
+    size_t len = num_leaf_bytes(t.elem_bytes);
+    num_leaf_encode(leaf, &t, FROM + 1, 1, 2, w->data[1][t.id]);
+    assert_int_equal(judge_leaf(w, at, bytes_of(leaf, len), at, &f), ERR_EVIDENCE);
+    assert_string_equal(f.what, "the leaf is well formed");
+    leaf[NUM_LEAF_HEAD + 3] ^= 1; /* an element: that is for its relation to say */
+    assert_int_equal(judge_leaf(w, at, bytes_of(leaf, len), at, &f), ERR_EVIDENCE);
+    static const size_t wrong[] = { 0, 4, 12, 16, NUM_LEAF_HEAD + 2 * 4 * NUM_TILE, NUM_LEAF_HEAD + 2 * NUM_TILE_ELEMENTS - 1 };
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) { /* each field of the head, and the padding's first and last byte */
+        leaf[wrong[i]] ^= 1;
+        assert_int_equal(judge_leaf(w, at, bytes_of(leaf, len), at, &f), OK);
+        leaf[wrong[i]] ^= 1;
+    }
+    assert_int_equal(judge_leaf(w, at, bytes_of(leaf, len - 1), at, &f), OK);
+    assert_int_equal(judge_leaf(w, at, bytes_of(leaf, len + 1), at, &f), OK);
+    assert_int_equal(judge_leaf(w, at, bytes_of(leaf, 0), at, &f), OK);
+    assert_int_equal(judge_leaf(w, at, bytes_of(leaf, len - 1), at + 1, &f), ERR_EVIDENCE);
+    assert_string_equal(f.what, "the leaf is missing");
     world_free(w);
 }
 
@@ -733,6 +808,8 @@ int main(void)
         cmocka_unit_test(one_wrong_element_of_every_gradient_is_proved),
         cmocka_unit_test(evidence_fits_at_width_128),
         cmocka_unit_test(a_wrong_loss_is_proved),
+        cmocka_unit_test(the_loss_of_a_long_lease_fits),
+        cmocka_unit_test(a_malformed_leaf_is_proved),
         cmocka_unit_test(a_token_that_does_not_occur),
         cmocka_unit_test(tokens_are_opened_or_it_does_not_hold),
         cmocka_unit_test(a_false_range_is_proved),
