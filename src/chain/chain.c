@@ -130,8 +130,7 @@ void chain_free(chain *c)
         tree *t = &c->trees[i];
         chain_release(&config, t->leaves, t->cap, sizeof *t->leaves);
         chain_release(&config, t->nodes, t->cap, sizeof *t->nodes);
-        chain_release(&config, t->free_leaves, t->cap, sizeof *t->free_leaves);
-        chain_release(&config, t->free_nodes, t->cap, sizeof *t->free_nodes);
+        chain_release(&config, t->hashes, t->cap, sizeof *t->hashes);
     }
     chain_release(&config, c->journal, c->journal_cap, 1);
     chain_release(&config, c->events, c->event_cap, sizeof *c->events);

@@ -59,29 +59,24 @@ err chain_tree_room(chain *c, tree *t, size_t extra)
         return ERR_LIMIT;
     tree_leaf *leaves = chain_alloc(&c->config, cap, sizeof *leaves);
     tree_node *nodes = chain_alloc(&c->config, cap, sizeof *nodes);
-    uint32_t *free_leaves = chain_alloc(&c->config, cap, sizeof *free_leaves);
-    uint32_t *free_nodes = chain_alloc(&c->config, cap, sizeof *free_nodes);
-    if (!leaves || !nodes || !free_leaves || !free_nodes) {
+    tree_hashes *hashes = chain_alloc(&c->config, cap, sizeof *hashes);
+    if (!leaves || !nodes || !hashes) {
         chain_release(&c->config, leaves, cap, sizeof *leaves);
         chain_release(&c->config, nodes, cap, sizeof *nodes);
-        chain_release(&c->config, free_leaves, cap, sizeof *free_leaves);
-        chain_release(&c->config, free_nodes, cap, sizeof *free_nodes);
+        chain_release(&c->config, hashes, cap, sizeof *hashes);
         return ERR_MEMORY;
     }
     if (t->cap) {
         memcpy(leaves, t->leaves, t->leaf_count * sizeof *leaves);
         memcpy(nodes, t->nodes, t->node_count * sizeof *nodes);
-        memcpy(free_leaves, t->free_leaves, t->free_leaf_count * sizeof *free_leaves);
-        memcpy(free_nodes, t->free_nodes, t->free_node_count * sizeof *free_nodes);
+        memcpy(hashes, t->hashes, t->node_count * sizeof *hashes);
     }
     chain_release(&c->config, t->leaves, t->cap, sizeof *leaves);
     chain_release(&c->config, t->nodes, t->cap, sizeof *nodes);
-    chain_release(&c->config, t->free_leaves, t->cap, sizeof *free_leaves);
-    chain_release(&c->config, t->free_nodes, t->cap, sizeof *free_nodes);
+    chain_release(&c->config, t->hashes, t->cap, sizeof *hashes);
     t->leaves = leaves;
     t->nodes = nodes;
-    t->free_leaves = free_leaves;
-    t->free_nodes = free_nodes;
+    t->hashes = hashes;
     t->cap = (uint32_t)cap;
     return OK;
 }

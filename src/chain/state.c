@@ -213,6 +213,16 @@ bytes chain_row_encode(const row_table *t, uint32_t number, uint8_t *buffer)
 
 /* --- the authenticated side --- */
 
+/* Each of the next dirty rows has one step of its way up the tree fetched: the climbs are chains of reads, and so they overlap. */
+static void prefetch_leaves(const row_table *t, const tree *tr, uint32_t k)
+{
+    for (unsigned level = 0; level < TREE_PREFETCH_LEVELS; level++) {
+        uint32_t ahead = k + 2 * (TREE_PREFETCH_LEVELS - level);
+        if (ahead < t->block_dirty_count)
+            chain_tree_prefetch(tr, table_entry_at(t, t->block_dirty[ahead])->leaf, level);
+    }
+}
+
 void chain_trees_sync(chain *c)
 {
     uint8_t buffer[1024];
@@ -223,6 +233,7 @@ void chain_trees_sync(chain *c)
         for (uint32_t k = 0; k < t->block_dirty_count; k++) {
             uint32_t number = t->block_dirty[k];
             table_entry *entry = table_entry_at(t, number);
+            prefetch_leaves(t, tr, k);
             hash256 value_hash = smt_value_hash(chain_row_encode(t, number, buffer));
             if (entry->leaf != TREE_NONE) {
                 chain_tree_update(tr, entry->leaf, &value_hash);

@@ -47,10 +47,11 @@ static void tree_is_its_set(void **state)
     (void)state;
     static tree_leaf leaves[LEAVES], model[LEAVES], sorted[LEAVES];
     static tree_node nodes[LEAVES];
-    static uint32_t free_leaves[LEAVES], free_nodes[LEAVES], number[LEAVES];
+    static tree_hashes hashes[LEAVES];
+    static uint32_t number[LEAVES];
     tree t;
     chain_tree_init(&t);
-    t.leaves = leaves, t.nodes = nodes, t.free_leaves = free_leaves, t.free_nodes = free_nodes, t.cap = LEAVES;
+    t.leaves = leaves, t.nodes = nodes, t.hashes = hashes, t.cap = LEAVES;
     uint64_t seed = 1;
     size_t count = 0;
     for (unsigned round = 0; round < 3000; round++) {
@@ -67,7 +68,7 @@ static void tree_is_its_set(void **state)
                 known |= hash256_equal(&model[i].path, &path);
             if (known)
                 continue;
-            model[count] = (tree_leaf){ path, value };
+            model[count] = (tree_leaf){ path, value, TREE_NONE };
             number[count++] = chain_tree_insert(&t, &path, &value);
         } else if (what < 6 && count) {
             size_t i = kit_random(&seed) % count;

@@ -11,6 +11,11 @@ static tree_node *node_of(const tree *t, uint32_t ref)
     return &t->nodes[ref & ~TREE_NODE_BIT];
 }
 
+static tree_hashes *hashes_of(const tree *t, uint32_t ref)
+{
+    return &t->hashes[ref & ~TREE_NODE_BIT];
+}
+
 static unsigned bit_at(const hash256 *path, unsigned i)
 {
     return (unsigned)path->b[i / 8] >> (7 - i % 8) & 1u;
@@ -30,15 +35,81 @@ static unsigned parting_bit(const hash256 *a, const hash256 *b)
 void chain_tree_init(tree *t)
 {
     memset(t, 0, sizeof *t);
-    t->root = TREE_NONE;
+    t->root = t->free_leaf = t->free_node = TREE_NONE;
 }
 
-static uint32_t take(uint32_t *free_stack, uint32_t *free_count, uint32_t *used, uint32_t cap)
+static uint32_t take_leaf(tree *t)
 {
-    if (*free_count)
-        return free_stack[--*free_count];
-    CHECK(*used < cap);
-    return (*used)++;
+    uint32_t leaf = t->free_leaf;
+    if (leaf != TREE_NONE) {
+        t->free_leaf = t->leaves[leaf].parent;
+        return leaf;
+    }
+    CHECK(t->leaf_count < t->cap);
+    return t->leaf_count++;
+}
+
+static uint32_t take_node(tree *t)
+{
+    uint32_t number = t->free_node;
+    if (number != TREE_NONE) {
+        t->free_node = t->nodes[number].parent;
+        return number;
+    }
+    CHECK(t->node_count < t->cap);
+    return t->node_count++;
+}
+
+static uint32_t *parent_of(const tree *t, uint32_t ref)
+{
+    return is_node(ref) ? &node_of(t, ref)->parent : &t->leaves[ref].parent;
+}
+
+static unsigned side_of(const tree *t, uint32_t parent, uint32_t ref)
+{
+    return t->nodes[parent].child[1] == ref;
+}
+
+/* Where the hash of what `ref` names is kept. */
+static hash256 *hash_of(tree *t, uint32_t ref)
+{
+    uint32_t parent = *parent_of(t, ref);
+    return parent == TREE_NONE ? &t->root_hash : &t->hashes[parent].child[side_of(t, parent, ref)];
+}
+
+static bool is_stale(const tree *t, uint32_t ref)
+{
+    uint32_t parent = *parent_of(t, ref);
+    return parent == TREE_NONE ? t->stale : t->nodes[parent].stale >> side_of(t, parent, ref) & 1;
+}
+
+/* The hashes of the node and of all above it are old. Above an old one all are marked already. */
+static void touch(tree *t, uint32_t number)
+{
+    uint32_t parent;
+    for (; number != TREE_NONE && !is_stale(t, number | TREE_NODE_BIT); number = parent) {
+        parent = t->nodes[number].parent;
+        if (parent == TREE_NONE)
+            t->stale = true;
+        else
+            t->nodes[parent].stale |= (uint8_t)(1u << side_of(t, parent, number | TREE_NODE_BIT));
+    }
+}
+
+/* Puts `ref`, its hash and whether that is old where `old` was below `parent`, or at the root. */
+static void put(tree *t, uint32_t parent, uint32_t old, uint32_t ref, const hash256 *hash, bool stale)
+{
+    if (parent == TREE_NONE) {
+        t->root = ref;
+        t->root_hash = *hash;
+        t->stale = stale;
+    } else {
+        unsigned side = side_of(t, parent, old);
+        t->nodes[parent].child[side] = ref;
+        t->hashes[parent].child[side] = *hash;
+        t->nodes[parent].stale = (uint8_t)((t->nodes[parent].stale & ~(1u << side)) | (unsigned)stale << side);
+    }
+    *parent_of(t, ref) = parent;
 }
 
 /* The leaf that shares the longest prefix of branch bits with `path`. */
@@ -54,28 +125,31 @@ static uint32_t nearest(const tree *t, const hash256 *path)
 
 uint32_t chain_tree_insert(tree *t, const hash256 *path, const hash256 *value_hash)
 {
-    uint32_t leaf = take(t->free_leaves, &t->free_leaf_count, &t->leaf_count, t->cap);
-    t->leaves[leaf] = (tree_leaf){ *path, *value_hash };
+    uint32_t leaf = take_leaf(t);
+    t->leaves[leaf] = (tree_leaf){ *path, *value_hash, TREE_NONE };
+    hash256 hash = smt_leaf(path, value_hash);
     if (t->root == TREE_NONE) {
-        t->root = leaf;
+        put(t, TREE_NONE, TREE_NONE, leaf, &hash, false);
         return leaf;
     }
-    unsigned parting = parting_bit(path, &t->leaves[nearest(t, path)].path);
+    /* The new node parts the leaf from everything that shares its path down to the parting bit. */
+    uint32_t other = nearest(t, path), parent;
+    unsigned parting = parting_bit(path, &t->leaves[other].path);
     CHECK(parting < 256);
-    uint32_t *link = &t->root;
-    while (is_node(*link) && node_of(t, *link)->depth < parting) {
-        tree_node *n = node_of(t, *link);
-        n->stale = true;
-        link = &n->child[bit_at(path, n->depth)];
-    }
-    uint32_t number = take(t->free_nodes, &t->free_node_count, &t->node_count, t->cap);
+    while ((parent = *parent_of(t, other)) != TREE_NONE && t->nodes[parent].depth > parting)
+        other = parent | TREE_NODE_BIT;
+
+    uint32_t number = take_node(t), node = number | TREE_NODE_BIT;
     unsigned side = bit_at(path, parting);
-    tree_node *n = &t->nodes[number];
-    n->depth = (uint8_t)parting;
-    n->stale = true;
-    n->child[side] = leaf;
-    n->child[side ^ 1] = *link;
-    *link = number | TREE_NODE_BIT;
+    bool     other_stale = is_stale(t, other);
+    hash256  other_hash = *hash_of(t, other);
+    t->nodes[number] = (tree_node){ .depth = (uint8_t)parting };
+    put(t, parent, other, node, &other_hash, other_stale);
+    t->nodes[number].child[side] = leaf;
+    t->nodes[number].child[side ^ 1] = other;
+    put(t, number, leaf, leaf, &hash, false);
+    put(t, number, other, other, &other_hash, other_stale);
+    touch(t, number);
     return leaf;
 }
 
@@ -83,71 +157,78 @@ void chain_tree_update(tree *t, uint32_t leaf, const hash256 *value_hash)
 {
     tree_leaf *l = &t->leaves[leaf];
     l->value_hash = *value_hash;
-    uint32_t ref = t->root;
-    while (is_node(ref)) {
-        tree_node *n = node_of(t, ref);
-        n->stale = true;
-        ref = n->child[bit_at(&l->path, n->depth)];
+    *hash_of(t, leaf) = smt_leaf(&l->path, value_hash);
+    touch(t, l->parent);
+}
+
+void chain_tree_prefetch(const tree *t, uint32_t leaf, unsigned level)
+{
+    if (leaf == TREE_NONE)
+        return;
+    if (level == 0) {
+        __builtin_prefetch(&t->leaves[leaf]);
+        __builtin_prefetch(&t->leaves[leaf].parent);
+        return;
     }
-    CHECK(ref == leaf);
+    uint32_t number = t->leaves[leaf].parent;
+    for (unsigned i = 1; i < level && number != TREE_NONE; i++)
+        number = t->nodes[number].parent;
+    if (number == TREE_NONE)
+        return;
+    __builtin_prefetch(&t->nodes[number]);
+    if (level == 1)
+        __builtin_prefetch(&t->hashes[number], 1);
 }
 
 void chain_tree_remove(tree *t, uint32_t leaf)
 {
-    const hash256 *path = &t->leaves[leaf].path;
-    uint32_t *link = &t->root, *above = NULL;
-    while (is_node(*link)) {
-        tree_node *n = node_of(t, *link);
-        n->stale = true;
-        above = link;
-        link = &n->child[bit_at(path, n->depth)];
-    }
-    CHECK(*link == leaf);
-    if (above) {
-        uint32_t number = *above & ~TREE_NODE_BIT;
-        const tree_node *n = &t->nodes[number];
-        *above = n->child[n->child[0] == leaf ? 1 : 0];
-        t->free_nodes[t->free_node_count++] = number;
-    } else {
+    uint32_t number = t->leaves[leaf].parent;
+    if (number == TREE_NONE) {
+        CHECK(t->root == leaf);
         t->root = TREE_NONE;
+    } else {
+        uint32_t above = t->nodes[number].parent;
+        unsigned side = side_of(t, number, leaf) ^ 1;
+        put(t, above, number | TREE_NODE_BIT, t->nodes[number].child[side], &t->hashes[number].child[side],
+            t->nodes[number].stale >> side & 1);
+        touch(t, above);
+        t->nodes[number].parent = t->free_node;
+        t->free_node = number;
     }
-    t->free_leaves[t->free_leaf_count++] = leaf;
-}
-
-static hash256 leaf_hash(const tree_leaf *l)
-{
-    return smt_leaf(&l->path, &l->value_hash);
+    t->leaves[leaf].parent = t->free_leaf;
+    t->free_leaf = leaf;
 }
 
 /* The recursion is bounded: depth grows along every path and is below 256. */
 static hash256 renew(tree *t, uint32_t ref)
 {
-    if (!is_node(ref))
-        return leaf_hash(&t->leaves[ref]);
-    tree_node *n = node_of(t, ref);
-    if (n->stale) {
-        hash256 left = renew(t, n->child[0]), right = renew(t, n->child[1]);
-        n->hash = smt_node(n->depth, &left, &right);
-        n->stale = false;
+    tree_node   *n = node_of(t, ref);
+    tree_hashes *h = hashes_of(t, ref);
+    for (unsigned side = 0; side < 2; side++) {
+        if (n->stale >> side & 1) { /* while one child is renewed the other one comes from memory */
+            __builtin_prefetch(node_of(t, n->child[side]));
+            __builtin_prefetch(hashes_of(t, n->child[side]), 1);
+        }
     }
-    return n->hash;
+    for (unsigned side = 0; side < 2; side++)
+        if (n->stale >> side & 1)
+            h->child[side] = renew(t, n->child[side]);
+    n->stale = 0;
+    return smt_node(n->depth, &h->child[0], &h->child[1]);
 }
 
 hash256 chain_tree_root(tree *t)
 {
-    if (t->root == TREE_NONE)
-        return (hash256){ { 0 } };
-    return renew(t, t->root);
+    if (t->root != TREE_NONE && t->stale)
+        t->root_hash = renew(t, t->root);
+    t->stale = false;
+    return chain_tree_fresh_root(t);
 }
 
 hash256 chain_tree_fresh_root(const tree *t)
 {
-    if (t->root == TREE_NONE)
-        return (hash256){ { 0 } };
-    if (!is_node(t->root))
-        return leaf_hash(&t->leaves[t->root]);
-    CHECK(!node_of(t, t->root)->stale);
-    return node_of(t, t->root)->hash;
+    CHECK(!t->stale);
+    return t->root == TREE_NONE ? (hash256){ { 0 } } : t->root_hash;
 }
 
 void chain_tree_prove(const tree *t, smt_proof *out, const hash256 *path)
@@ -161,9 +242,8 @@ void chain_tree_prove(const tree *t, smt_proof *out, const hash256 *path)
     while (is_node(ref)) {
         const tree_node *n = node_of(t, ref);
         unsigned side = bit_at(path, n->depth);
-        uint32_t other = n->child[side ^ 1];
         out->depth[count] = n->depth;
-        out->sibling[count] = is_node(other) ? node_of(t, other)->hash : leaf_hash(&t->leaves[other]);
+        out->sibling[count] = hashes_of(t, ref)->child[side ^ 1];
         count++;
         ref = n->child[side];
     }
@@ -180,22 +260,26 @@ void chain_tree_prove(const tree *t, smt_proof *out, const hash256 *path)
     }
 }
 
-static bool audit(const tree *t, uint32_t ref, hash256 *out)
+/* Whether the hash kept of `ref`, which hangs below `parent`, and everything below it are right. */
+static bool audit(const tree *t, uint32_t ref, uint32_t parent, const hash256 *kept)
 {
-    if (!is_node(ref)) {
-        *out = leaf_hash(&t->leaves[ref]);
-        return true;
-    }
-    const tree_node *n = node_of(t, ref);
-    hash256 left, right;
-    if (n->stale || !audit(t, n->child[0], &left) || !audit(t, n->child[1], &right))
+    hash256 got;
+    if (*parent_of(t, ref) != parent)
         return false;
-    *out = smt_node(n->depth, &left, &right);
-    return hash256_equal(out, &n->hash);
+    if (is_node(ref)) {
+        const tree_node *n = node_of(t, ref);
+        uint32_t number = ref & ~TREE_NODE_BIT;
+        const tree_hashes *h = hashes_of(t, ref);
+        if (n->stale || !audit(t, n->child[0], number, &h->child[0]) || !audit(t, n->child[1], number, &h->child[1]))
+            return false;
+        got = smt_node(n->depth, &h->child[0], &h->child[1]);
+    } else {
+        got = smt_leaf(&t->leaves[ref].path, &t->leaves[ref].value_hash);
+    }
+    return hash256_equal(&got, kept);
 }
 
 bool chain_tree_audit(const tree *t)
 {
-    hash256 root;
-    return t->root == TREE_NONE || audit(t, t->root, &root);
+    return t->root == TREE_NONE || audit(t, t->root, TREE_NONE, &t->root_hash);
 }
