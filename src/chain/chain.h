@@ -74,6 +74,14 @@ typedef struct chain_check_flags {
  * signature, and the sender can pay the fee and what the transaction takes at once. Against the committed state. */
 err chain_check(const chain *c, chain_tx *out, bytes tx, chain_check_flags flags, fault *f) MUST_USE;
 
+typedef struct chain_admission {
+    uint64_t balance, next_nonce;  /* of the sender's account */
+    uint64_t base_fee, total_fee;  /* as of chain_fee */
+} chain_admission;
+
+/* The same for a transaction that was decoded from `len` bytes already. */
+err chain_check_decoded(const chain *c, chain_admission *out, const chain_tx *tx, size_t len, chain_check_flags flags, fault *f) MUST_USE;
+
 /* --- blocks ------------------------------------------------------------------------------------------------------------- */
 
 typedef struct chain_block_tx {

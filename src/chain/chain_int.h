@@ -128,8 +128,8 @@ hash256 chain_trees_root(chain *c, hash256 module_roots[CHAIN_MODULE_COUNT]);
 void chain_block_dirty_to_mark(chain *c);
 
 /* exec.c: one transaction. An error of `admit` means that it has no place in a block. */
-err chain_exec_admit(const chain *c, const chain_tx *tx, size_t len, uint64_t height, uint64_t nonce_window, bool signature_known,
-                     uint64_t *base, uint64_t *total, fault *f) MUST_USE;
+err chain_exec_admit(const chain *c, chain_admission *out, const chain_tx *tx, size_t len, uint64_t height, uint64_t nonce_window,
+                     bool signature_known, fault *f) MUST_USE;
 err chain_exec_tx(chain *c, const chain_tx *tx, size_t len, uint64_t height, uint32_t index, bool signature_known,
                   chain_tx_result *result, fault *f) MUST_USE;
 

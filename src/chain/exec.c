@@ -19,8 +19,8 @@ static err check_nonce(uint64_t nonce, uint64_t next, uint64_t window, fault *f)
     return OK;
 }
 
-err chain_exec_admit(const chain *c, const chain_tx *tx, size_t len, uint64_t height, uint64_t nonce_window, bool signature_known,
-                     uint64_t *base, uint64_t *total, fault *f)
+err chain_exec_admit(const chain *c, chain_admission *out, const chain_tx *tx, size_t len, uint64_t height, uint64_t nonce_window,
+                     bool signature_known, fault *f)
 {
     if (!chain_name_equal(&tx->chain_id, &c->genesis.chain_id))
         return fail(f, ERR_CHAIN_ID, "tx.chain_id", 0);
@@ -28,17 +28,16 @@ err chain_exec_admit(const chain *c, const chain_tx *tx, size_t len, uint64_t he
         return fail(f, ERR_EXPIRED, "tx.expiry_height", tx->expiry_height);
     if (tx->expiry_height - height > param(c, CHAIN_PARAM_TX_TERM_MAX))
         return fail(f, ERR_RANGE, "tx.expiry_height", tx->expiry_height);
-    cr_address sender = cr_address_of_key(&tx->sender);
-    chain_key key = chain_key_address(&sender);
-    const chain_row_account *account = chain_row_get(c, CHAIN_TABLE_ACCOUNT, &key);
+    const chain_row_account *account = chain_account(c, &tx->sender_address);
     if (!account)
         return fail(f, ERR_FUNDS, "tx.sender", 0);
     TRY(check_nonce(tx->nonce, account->nonce, nonce_window, f));
-    if (chain_fee(c, base, total, tx, len) != OK)
+    *out = (chain_admission){ .balance = account->balance, .next_nonce = account->nonce };
+    if (chain_fee(c, &out->base_fee, &out->total_fee, tx, len) != OK)
         return fail(f, ERR_OVERFLOW, "tx.tip", tx->tip);
-    if (*total > tx->fee_max)
-        return fail(f, ERR_FEE, "tx.fee_max", *total);
-    if (*total > account->balance)
+    if (out->total_fee > tx->fee_max)
+        return fail(f, ERR_FEE, "tx.fee_max", out->total_fee);
+    if (out->total_fee > account->balance)
         return fail(f, ERR_FUNDS, "tx.fee_max", account->balance);
     if (!signature_known && chain_tx_verify(tx) != OK)
         return fail(f, ERR_SIGNATURE, "tx.signature", 0);
@@ -60,18 +59,22 @@ static uint64_t amount_taken(const chain_tx *tx)
     }
 }
 
-err chain_check(const chain *c, chain_tx *out, bytes tx, chain_check_flags flags, fault *f)
+err chain_check_decoded(const chain *c, chain_admission *out, const chain_tx *tx, size_t len, chain_check_flags flags, fault *f)
 {
-    uint64_t base, total, need;
+    uint64_t need;
     if (c->loading || c->pending)
         return fail(f, ERR_STATE, "chain", c->head.height);
-    TRY(chain_tx_decode(out, tx, f));
-    TRY(chain_exec_admit(c, out, tx.len, c->head.height + 1, LIMIT_NONCE_WINDOW, flags.signature_known, &base, &total, f));
-    cr_address sender = cr_address_of_key(&out->sender);
-    const chain_row_account *account = chain_account(c, &sender);
-    if (checked_add_u64(&need, total, amount_taken(out)) != OK || account->balance < need)
-        return fail(f, ERR_FUNDS, "tx", account->balance);
+    TRY(chain_exec_admit(c, out, tx, len, c->head.height + 1, LIMIT_NONCE_WINDOW, flags.signature_known, f));
+    if (checked_add_u64(&need, out->total_fee, amount_taken(tx)) != OK || out->balance < need)
+        return fail(f, ERR_FUNDS, "tx", out->balance);
     return OK;
+}
+
+err chain_check(const chain *c, chain_tx *out, bytes tx, chain_check_flags flags, fault *f)
+{
+    chain_admission ignored;
+    TRY(chain_tx_decode(out, tx, f));
+    return chain_check_decoded(c, &ignored, out, tx.len, flags, f);
 }
 
 bool chain_kyc_valid_at(const chain *c, const cr_address *a, uint64_t height)
@@ -129,13 +132,13 @@ static err take_fee(chain *c, const exec *x, uint64_t base, uint64_t total, faul
 err chain_exec_tx(chain *c, const chain_tx *tx, size_t len, uint64_t height, uint32_t index, bool signature_known,
                   chain_tx_result *result, fault *f)
 {
-    uint64_t base, total;
-    TRY(chain_exec_admit(c, tx, len, height, 1, signature_known, &base, &total, f));
-    exec x = { .c = c, .height = height, .sender = cr_address_of_key(&tx->sender), .sender_key = tx->sender, .tx_id = tx->id,
+    chain_admission a;
+    TRY(chain_exec_admit(c, &a, tx, len, height, 1, signature_known, f));
+    exec x = { .c = c, .height = height, .sender = tx->sender_address, .sender_key = tx->sender, .tx_id = tx->id,
                .tx_index = index };
-    TRY(take_fee(c, &x, base, total, f));
+    TRY(take_fee(c, &x, a.base_fee, a.total_fee, f));
 
-    *result = (chain_tx_result){ .id = tx->id, .fee = total, .event_first = (uint32_t)c->event_count };
+    *result = (chain_tx_result){ .id = tx->id, .fee = a.total_fee, .event_first = (uint32_t)c->event_count };
     size_t mark = chain_journal_mark(c), events = c->event_count;
     fault why = { 0 };
     result->code = dispatch(&x, tx, &why);

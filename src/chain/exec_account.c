@@ -5,10 +5,12 @@
 err chain_exec_transfer(exec *x, const chain_tx_transfer *p, fault *f)
 {
     chain *c = x->c;
-    cr_address treasury = chain_treasury_address();
-    bool to_treasury = cr_address_equal(&p->to, &treasury);
-    if (p->to.kind != CR_ADDRESS_ACCOUNT && !to_treasury)
-        return fail(f, ERR_ADDRESS, "transfer.to", p->to.kind);
+    bool to_treasury = p->to.kind != CR_ADDRESS_ACCOUNT;
+    if (to_treasury) {
+        cr_address treasury = chain_treasury_address();
+        if (!cr_address_equal(&p->to, &treasury))
+            return fail(f, ERR_ADDRESS, "transfer.to", p->to.kind);
+    }
     if (p->amount == 0)
         return fail(f, ERR_RANGE, "transfer.amount", 0);
 

@@ -86,19 +86,41 @@ static hash256 root_of_txs(chain *c, const chain_block_input *in)
     return chain_rfc6962_root(c->hashes, in->tx_count);
 }
 
+/* The accounts that the transaction is about. */
+static void prefetch_accounts(const chain *c, const chain_tx *tx, table_prefetch what)
+{
+    const row_table *accounts = &c->tables[CHAIN_TABLE_ACCOUNT];
+    chain_key key = chain_key_address(&tx->sender_address);
+    chain_table_prefetch(accounts, &key, what);
+    if (tx->type != CHAIN_TX_TRANSFER)
+        return;
+    key = chain_key_address(&tx->payload.transfer.to);
+    chain_table_prefetch(accounts, &key, what);
+}
+
+/* Decodes one transaction ahead, so that its rows come from memory while the one before it executes. */
 static err run_txs(chain *c, const chain_block_input *in, fault *f)
 {
+    chain_tx txs[2];
+    err ahead = in->tx_count ? chain_tx_decode(&txs[0], in->txs[0].raw, f) : OK;
     for (size_t i = 0; i < in->tx_count; i++) {
-        chain_tx tx;
         const chain_block_tx *item = &in->txs[i];
-        err e = chain_tx_decode(&tx, item->raw, f);
+        chain_tx *next = &txs[(i + 1) % 2];
+        bool more = ahead == OK && i + 1 < in->tx_count;
+        err e = ahead;
+        if (more) {
+            ahead = chain_tx_decode(next, in->txs[i + 1].raw, f);
+            prefetch_accounts(c, next, TABLE_PREFETCH_INDEX);
+        }
         if (e == OK)
-            e = chain_exec_tx(c, &tx, item->raw.len, in->height, (uint32_t)i, item->signature_known, &c->results[i], f);
+            e = chain_exec_tx(c, &txs[i % 2], item->raw.len, in->height, (uint32_t)i, item->signature_known, &c->results[i], f);
         if (e != OK) {
             if (f)
                 f->at = i;
             return e;
         }
+        if (more)
+            prefetch_accounts(c, next, TABLE_PREFETCH_ROW);
         c->result_count = i + 1;
     }
     return OK;

@@ -47,6 +47,15 @@ uint32_t chain_table_find(const row_table *t, const chain_key *key)
     }
 }
 
+void chain_table_prefetch(const row_table *t, const chain_key *key, table_prefetch what)
+{
+    const uint32_t *slot = &t->index[slot_of(t, key->b)];
+    if (what == TABLE_PREFETCH_INDEX)
+        __builtin_prefetch(slot);
+    else if (*slot != 0)
+        __builtin_prefetch(table_entry_at(t, *slot - 1), 1);
+}
+
 static void index_put(row_table *t, uint32_t number)
 {
     uint32_t s = slot_of(t, table_key_at(t, number));

@@ -45,6 +45,10 @@ static inline const uint8_t *table_key_at(const row_table *t, uint32_t number)
 
 void     chain_table_init(row_table *t, const chain_table_info *info, uint64_t seed);
 uint32_t chain_table_find(const row_table *t, const chain_key *key); /* TABLE_NONE if absent */
+/* Fetches from memory what finding the row will read: first the index, and once that is there, the row (the one at the key's first
+ * slot, mostly the right one). */
+typedef enum table_prefetch { TABLE_PREFETCH_INDEX, TABLE_PREFETCH_ROW } table_prefetch;
+void chain_table_prefetch(const row_table *t, const chain_key *key, table_prefetch what);
 uint32_t chain_table_append(row_table *t, const chain_key *key);     /* a zeroed row; the key is new and there is room */
 void     chain_table_pop(row_table *t);                              /* takes the newest row back */
 void     chain_table_reindex(row_table *t);                          /* after the index moved to a larger array */

@@ -177,6 +177,7 @@ err chain_tx_decode(chain_tx *out, bytes in, fault *f)
         return e;
     }
     out->id = chain_tx_id(out->body);
+    out->sender_address = cr_address_of_key(&out->sender);
     return OK;
 }
 

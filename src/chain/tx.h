@@ -65,6 +65,7 @@ typedef struct chain_tx {
     bytes        body;
     cr_signature signature;
     hash256      id;
+    cr_address   sender_address;
 } chain_tx;
 
 /* Writes the signed transaction into out[0..cap) and returns its view. ERR_LIMIT if it does not fit or is over its type's

@@ -18,6 +18,7 @@ struct pool_sender {
     pool_sender  *ring_next, *ring_prev; /* all senders, in a ring */
     pool_tx      *first;
     size_t        count;
+    uint64_t      next_nonce;
 };
 
 struct mempool {
@@ -219,6 +220,7 @@ err mempool_add(mempool *pool, const mempool_tx *tx, bool *replaced, hash256 *re
     copy->next = *at;
     *at = copy;
     sender->count++;
+    sender->next_nonce = tx->next_nonce;
     pool_tx **slot = &pool->by_id[slot_of(pool, tx->id.b)];
     copy->same_slot = *slot;
     *slot = copy;
@@ -234,12 +236,12 @@ err mempool_add(mempool *pool, const mempool_tx *tx, bool *replaced, hash256 *re
     return OK;
 }
 
-size_t mempool_ready(mempool *pool, const mempool_tx **out, size_t max, size_t bytes_max, mempool_nonce_fn nonce, void *ctx)
+size_t mempool_ready(mempool *pool, const mempool_tx **out, size_t max, size_t bytes_max)
 {
     size_t count = 0, total = 0;
     pool_sender *sender = pool->turn;
     while (sender && count < max) {
-        uint64_t next = nonce(ctx, &sender->key);
+        uint64_t next = sender->next_nonce;
         for (pool_tx *tx = sender->first; tx && tx->tx.nonce <= next && count < max; tx = tx->next) {
             if (tx->tx.nonce < next)
                 continue;
@@ -270,6 +272,8 @@ static void drop_tx(mempool *pool, pool_tx *tx, err code, const char *what, memp
 void mempool_advance(mempool *pool, const cr_public_key *key, uint64_t next_nonce, mempool_drop_fn drop, void *ctx)
 {
     pool_sender *sender = find_sender(pool, key);
+    if (sender)
+        sender->next_nonce = next_nonce;
     while (sender && sender->first->tx.nonce < next_nonce) {
         bool last = sender->count == 1; /* the sender goes with it */
         drop_tx(pool, sender->first, ERR_NONCE, "another transaction took its nonce", drop, ctx);

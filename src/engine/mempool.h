@@ -19,6 +19,7 @@ typedef struct mempool_tx {
     hash256       id;
     cr_public_key sender;
     uint64_t      nonce;
+    uint64_t      next_nonce; /* the sender's, in the committed state */
     uint64_t      expiry_height;
     uint64_t      fee; /* base and tip */
     bytes         raw; /* owned by the pool */
@@ -37,17 +38,14 @@ bool   mempool_has(const mempool *pool, const hash256 *id);
  * replace; ERR_BUSY: the pool or the sender's share is full; ERR_MEMORY. */
 err mempool_add(mempool *pool, const mempool_tx *tx, bool *replaced, hash256 *replaced_id, fault *f) MUST_USE;
 
-/* The account's next nonce in the committed state. */
-typedef uint64_t (*mempool_nonce_fn)(void *ctx, const cr_public_key *sender);
-
 /* Up to `max` transactions of at most `bytes_max` together that could go into the next block: of each sender the unbroken run from
- * its next nonce. Each call starts with another sender, so that nobody waits for ever. The views are valid until the next change. */
-size_t mempool_ready(mempool *pool, const mempool_tx **out, size_t max, size_t bytes_max, mempool_nonce_fn nonce, void *ctx);
+ * its next nonce, as mempool_add or mempool_advance was told last. Each call starts with another sender, so that nobody waits for ever. The views are valid until the next change. */
+size_t mempool_ready(mempool *pool, const mempool_tx **out, size_t max, size_t bytes_max);
 
 /* Called for what leaves without having been in a block. */
 typedef void (*mempool_drop_fn)(void *ctx, const hash256 *id, err code, const char *what);
 
-/* Forgets the transactions of `sender` with a nonce below `next_nonce`: another one took their nonce. */
+/* The sender's next nonce is `next_nonce` now. Forgets its transactions below: another one took their nonce. */
 void mempool_advance(mempool *pool, const cr_public_key *sender, uint64_t next_nonce, mempool_drop_fn drop, void *ctx);
 
 /* Forgets those whose expiry height is below `height`. */

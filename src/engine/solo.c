@@ -188,19 +188,11 @@ err eng_solo_close(eng_solo *s, fault *f)
 
 /* --- blocks ---------------------------------------------------------------------------------------------------------- */
 
-static uint64_t next_nonce(void *ctx, const cr_public_key *sender)
-{
-    const chain *c = ctx;
-    cr_address address = cr_address_of_key(sender);
-    const chain_row_account *account = chain_account(c, &address);
-    return account ? account->nonce : 0;
-}
-
 /* What could go into the block; *all: nothing was left out for want of room. The views stay good while `state` is held for writing: who adds to the pool holds it for reading. */
 static err gather(eng_solo *s, size_t *count, bool *all, fault *f)
 {
     pthread_mutex_lock(&s->pool_lock);
-    *count = mempool_ready(s->pool, s->ready, LIMIT_BLOCK_TXS, s->block_bytes_max, next_nonce, s->chain);
+    *count = mempool_ready(s->pool, s->ready, LIMIT_BLOCK_TXS, s->block_bytes_max);
     *all = mempool_count(s->pool) <= LIMIT_BLOCK_TXS && mempool_bytes(s->pool) <= s->block_bytes_max;
     pthread_mutex_unlock(&s->pool_lock);
     size_t total = 0;

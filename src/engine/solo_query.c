@@ -69,10 +69,10 @@ static err check_alone(chain_tx *tx, hash256 *id, bytes raw, fault *f)
     return e == OK ? OK : fail(f, e, "tx.signature", 0);
 }
 
-static err add_to_pool(eng_solo *s, const chain_tx *tx, uint64_t fee, bytes raw, fault *f)
+static err add_to_pool(eng_solo *s, const chain_tx *tx, const chain_admission *a, bytes raw, fault *f)
 {
-    mempool_tx entry = { .id = tx->id, .sender = tx->sender, .nonce = tx->nonce, .expiry_height = tx->expiry_height, .fee = fee,
-                         .raw = raw };
+    mempool_tx entry = { .id = tx->id, .sender = tx->sender, .nonce = tx->nonce, .next_nonce = a->next_nonce,
+                         .expiry_height = tx->expiry_height, .fee = a->total_fee, .raw = raw };
     bool    replaced;
     hash256 old;
     err e = mempool_add(s->pool, &entry, &replaced, &old, f);
@@ -99,13 +99,10 @@ static err check_and_add(eng_solo *s, const chain_tx *tx, bytes raw, fault *f)
 {
     if (s->halted || s->block_error == ERR_DISK_FULL || s->block_error == ERR_IO)
         return fail(f, s->halted ? ERR_IO : s->block_error, "engine: no block can be made now", 0);
-    chain_tx checked;
-    uint64_t base, total;
-    err e = chain_check(s->chain, &checked, raw, (chain_check_flags){ .signature_known = true }, f);
-    if (e == OK && (e = chain_fee(s->chain, &base, &total, &checked, raw.len)) != OK)
-        e = fail(f, e, "tx.fee_max", 0);
+    chain_admission a;
+    err e = chain_check_decoded(s->chain, &a, tx, raw.len, (chain_check_flags){ .signature_known = true }, f);
     pthread_mutex_lock(&s->pool_lock);
-    e = e == OK ? add_to_pool(s, tx, total, raw, f) : name_duplicate(s, tx, e, f);
+    e = e == OK ? add_to_pool(s, tx, &a, raw, f) : name_duplicate(s, tx, e, f);
     pthread_mutex_unlock(&s->pool_lock);
     return e;
 }

@@ -10,10 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* On whole cache lines: a row of an account is one. */
 static void *heap_alloc(void *ctx, size_t size)
 {
     (void)ctx;
-    return malloc(size);
+    return size <= SIZE_MAX - 63 ? aligned_alloc(64, (size + 63) & ~(size_t)63) : NULL;
 }
 
 static void heap_release(void *ctx, void *block, size_t size)

@@ -5,7 +5,10 @@
 
 #include <stdlib.h>
 
-enum { SLOTS = 1 << 19 }; /* twice LIMIT_RESULT_RING */
+enum {
+    SLOTS = 1 << 19, /* twice LIMIT_RESULT_RING */
+    AHEAD = 4,       /* results: their slots come from memory meanwhile */
+};
 
 err result_ring_init(result_ring *ring)
 {
@@ -86,6 +89,8 @@ void solo_note_block(eng_solo *s, const chain_block_result *result, uint64_t hei
         note_event(s, &result->events[i], result, height);
     for (size_t i = 0; i < result->tx_count; i++) {
         const chain_tx_result *tx = &result->txs[i];
+        if (i + AHEAD < result->tx_count)
+            __builtin_prefetch(slot_of(&s->results, &result->txs[i + AHEAD].id), 1);
         eng_tx_result entry = { .id = tx->id, .status = ENG_TX_INCLUDED, .code = tx->code, .what = tx->what, .fee = tx->fee,
                                 .height = height, .index = (uint32_t)i, .event_first = first + tx->event_first,
                                 .event_count = tx->event_count };
