@@ -599,7 +599,8 @@ static void sampled_job(void **state)
     bool sampled;
     assert_int_equal(kit_pay(&k, KIT_COORDINATOR, &job, r, 1), ERR_STATE); /* no commitment */
     assert_int_equal(kit_commit_trace(&k, 2, &job, r, 1), ERR_PERMISSION);
-    assert_int_equal(kit_commit_trace(&k, 1, &job, r, 2), OK);
+    assert_int_equal(kit_commit_trace(&k, 1, &job, r, 1), ERR_PERMISSION); /* nor its own worker */
+    assert_int_equal(kit_commit_trace(&k, KIT_COORDINATOR, &job, r, 2), OK);
     assert_int_equal(chain_sampled(k.c, &sampled, &job, 0), ERR_BUSY);
     assert_int_equal(chain_sampled(k.c, &sampled, &job, 9), ERR_NOT_FOUND);
     assert_int_equal(kit_commit_trace(&k, KIT_COORDINATOR, &job, r, 1), ERR_DUPLICATE);
@@ -689,7 +690,7 @@ static void slashing(void **state)
     chain_lease l = kit_lease(&k, &job, 1, 1, 0, 8), l2 = kit_lease(&k, &job, 1, 2, 0, 8);
     chain_attestation a = kit_attestation(&l), a2 = kit_attestation(&l2);
     chain_receipt r = kit_receipt(&l, &a, 1), r2 = kit_receipt(&l2, &a2, 1);
-    assert_int_equal(kit_commit_trace(&k, 1, &job, &r, 1), OK);
+    assert_int_equal(kit_commit_trace(&k, KIT_COORDINATOR, &job, &r, 1), OK);
     assert_int_equal(run_slash(&k, 3, &none, &r, kit_evidence(&l, &a)), ERR_NOT_FOUND);
     assert_int_equal(run_slash(&k, 3, &job, &r, bytes_of_str("innocent")), ERR_EVIDENCE);
     assert_int_equal(run_slash(&k, 3, &job, &r, kit_evidence(&l2, &a2)), ERR_EVIDENCE);
@@ -715,13 +716,13 @@ static void slashing(void **state)
     assert_int_equal(run_slash(&k, 3, &job, &r, kit_evidence(&l, &a)), ERR_DUPLICATE);
     /* A lease that is not on the chain yet can be spoiled as well. */
     assert_int_equal(run_slash(&k, 3, &job, &r2, kit_evidence(&l2, &a2)), OK);
-    assert_int_equal(kit_commit_trace(&k, 1, &job, &r2, 1), ERR_DUPLICATE);
+    assert_int_equal(kit_commit_trace(&k, KIT_COORDINATOR, &job, &r2, 1), ERR_DUPLICATE);
     /* The range is free for another worker. */
     kit_add_worker(&k, 2, &job);
     chain_lease redo = kit_lease(&k, &job, 2, 3, 0, 8);
     chain_attestation b = kit_attestation(&redo);
     chain_receipt rb = kit_receipt(&redo, &b, 2);
-    assert_int_equal(kit_commit_trace(&k, 2, &job, &rb, 1), OK);
+    assert_int_equal(kit_commit_trace(&k, KIT_COORDINATOR, &job, &rb, 1), OK);
     assert_int_equal(kit_pay(&k, KIT_COORDINATOR, &job, &rb, 1), OK);
     cr_address one = kit_address(1);
     assert_int_equal(chain_worker(k.c, &one)->leases_spoiled, 2);
@@ -748,12 +749,12 @@ static void slashed_worker_takes_no_work(void **state)
     chain_lease l = kit_lease(&k, &job, 1, 1, 0, 8), honest = kit_lease(&k, &job, 1, 2, 8, 16), late = kit_lease(&k, &job, 1, 3, 16, 24);
     chain_attestation a = kit_attestation(&l), b = kit_attestation(&honest), c = kit_attestation(&late);
     chain_receipt r = kit_receipt(&l, &a, 1), rb = kit_receipt(&honest, &b, 1), rc = kit_receipt(&late, &c, 1);
-    assert_int_equal(kit_commit_trace(&k, 1, &job, &rb, 1), OK);
+    assert_int_equal(kit_commit_trace(&k, KIT_COORDINATOR, &job, &rb, 1), OK);
     assert_int_equal(run_slash(&k, 3, &job, &r, kit_evidence(&l, &a)), OK);
     /* What stood on the chain with the bond behind it is paid; what comes now has nothing behind it. */
     assert_int_equal(kit_pay(&k, KIT_COORDINATOR, &job, &rb, 1), OK);
     assert_int_equal(kit_pay(&k, KIT_COORDINATOR, &job, &rc, 1), ERR_BOND);
-    assert_int_equal(kit_commit_trace(&k, 1, &job, &rc, 1), ERR_BOND);
+    assert_int_equal(kit_commit_trace(&k, KIT_COORDINATOR, &job, &rc, 1), ERR_BOND);
     hash256 other = kit_post_job(&k, 1, 0);
     assert_int_equal(run_bid(&k, 1, &other, 1000, 4), ERR_BOND);
     kit_stop(&k);

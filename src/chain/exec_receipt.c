@@ -107,14 +107,15 @@ err chain_exec_trace_commit(exec *x, const chain_tx_trace_commit *p, fault *f)
     chain_receipt items[64];
     size_t count;
     TRY(chain_find_open_job(x, &p->job, "trace_commit.job", &job, f));
+    /* Not the worker: what it commits to counts only once the coordinator holds the gradient and the leaves of the trace. */
+    if (!chain_job_sender_leads(x, job))
+        return fail(f, ERR_PERMISSION, "trace_commit.sender", 0);
     TRY(chain_receipts_decode(items, &count, p->traces, f));
     uint64_t live_until;
     TRY(checked_add_u64(&live_until, job->expiry_height, param(c, CHAIN_PARAM_CLAIM_WINDOW)));
     for (size_t i = 0; i < count; i++) {
         receipt r;
         TRY(receipt_open(x, &r, &p->job, job, items[i].lease, items[i].attestation, f));
-        if (!chain_job_sender_leads(x, job) && !cr_address_equal(&x->sender, &r.worker))
-            return fail(f, ERR_PERMISSION, "trace_commit.sender", i);
         TRY(receipt_check_terms(x, &r, job, true, f));
         if (x->height > r.lease.expiry_height)
             return fail(f, ERR_EXPIRED, "lease.expiry_height", r.lease.expiry_height);

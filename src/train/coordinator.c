@@ -131,10 +131,7 @@ err tr_coordinator_new(tr_coordinator **out, const tr_coordinator_config *config
 
 static void free_member(member *m)
 {
-    if (m->reader) {
-        tr_gradient_reader_free(m->reader);
-        tr_store_drop(&m->writer);
-    }
+    tr_coord_drop_uploads(m);
     buf_deinit(&m->challenge.data);
 }
 
@@ -286,21 +283,6 @@ static err collect(tr_coordinator *c, fault *f)
             TRY(tr_coord_commit(c, f));
         TRY(tr_coord_judge(c, f));
     }
-}
-
-err tr_coord_uploaded(tr_coordinator *c, const answer *a, int64_t *values, fault *f)
-{
-    tr_gradient_head want = { .model = a->terms.model, .lease = a->lease_hash, .shape = c->cfg.shape };
-    hash256 root;
-    buf file;
-    buf_init(&file, (size_t)tr_gradient_bytes_max(c->elements));
-    err e = tr_store_get(&file, c->gradients, &a->file, f);
-    if (e == OK)
-        e = tr_gradient_decode(values, &root, &want, buf_bytes(&file), f);
-    if (e == OK && !hash256_equal(&root, &a->said.gradient))
-        e = fail(f, ERR_HASH, "gradient.root", a->terms.lease_id);
-    buf_deinit(&file);
-    return e;
 }
 
 /* The gradient of an accepted lease; from its file, or computed again if the file did not survive. */

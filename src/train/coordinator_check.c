@@ -43,18 +43,17 @@ static err accept(tr_coordinator *c, size_t i, fault *f)
 /* --- the accused opens its trace ------------------------------------------------------------------------------------------ */
 
 /* Asks and waits. The answer is in m->challenge.data, whose memory stays until the next question. */
-static err ask(tr_coordinator *c, member *m, bool tile, uint64_t lease_id, uint64_t leaf, uint64_t want, fault *f)
+static err ask(tr_coordinator *c, member *m, uint64_t lease_id, uint64_t leaf, uint64_t want, fault *f)
 {
     uint64_t until = tr_coord_now_ms() + c->cfg.challenge_ms;
     pthread_mutex_lock(&c->mu);
     challenge *q = &m->challenge;
     buf_deinit(&q->data);
     buf_init(&q->data, (size_t)want);
-    q->tile = tile;
     q->lease_id = lease_id;
     q->leaf = leaf;
     q->want = want;
-    q->state = tile ? CHALLENGE_TILE : CHALLENGE_LEAVES;
+    q->state = CHALLENGE_TILE;
     tr_coord_wake(c);
     while (q->state != CHALLENGE_ANSWERED && tr_coord_now_ms() < until && !atomic_load(&c->stopping))
         tr_coord_wait(c, until);
@@ -88,11 +87,7 @@ typedef struct case_file {
 static err narrow(tr_coordinator *c, member *m, const answer *a, const tr_trace *mine, case_file *k, fault *f)
 {
     k->dispute = (tr_dispute){ .lease = bytes_of(a->lease, a->lease_len), .attestation = bytes_of(a->attestation, a->attestation_len) };
-    TRY(ask(c, m, false, a->terms.lease_id, 0, mine->leaf_count * sizeof(hash256), f));
-    k->leaves = malloc((size_t)mine->leaf_count * sizeof(hash256));
-    if (!k->leaves)
-        return fail(f, ERR_MEMORY, "dispute", 0);
-    memcpy(k->leaves, m->challenge.data.data, (size_t)mine->leaf_count * sizeof(hash256));
+    TRY(tr_coord_leaves(c, a, mine->leaf_count, &k->leaves, f));
     TRY(tr_dispute_leaves(&k->dispute, mine, k->leaves, &a->said, f));
 
     tr_task task;
@@ -102,7 +97,7 @@ static err narrow(tr_coordinator *c, member *m, const answer *a, const tr_trace 
     tr_coord_recompute(c, a, &task);
     TRY(tr_capture_init(&k->capture, &c->cfg.shape, k->dispute.place.sequence, f));
     TRY(tr_exec_run(&c->exec, &task, c->part, &loss, &result, &see, f));
-    TRY(ask(c, m, true, a->terms.lease_id, k->dispute.place.leaf, num_leaf_bytes(k->dispute.place.tensor.elem_bytes), f));
+    TRY(ask(c, m, a->terms.lease_id, k->dispute.place.leaf, num_leaf_bytes(k->dispute.place.tensor.elem_bytes), f));
     bytes tile = buf_bytes(&m->challenge.data);
     TRY(tr_dispute_tile(&k->dispute, tile, k->leaves, &k->capture, f));
     TRY(tr_dispute_evidence(&k->evidence, &k->verdict, &k->dispute, mine, k->leaves, tile, &k->capture, &task, f));

@@ -10,6 +10,7 @@
 #include "train/journal.h"
 #include "train/leases.h"
 #include "train/store.h"
+#include "train/trace_root.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -30,14 +31,22 @@ typedef struct answer {
     bool              verified;  /* re-executed and right */
 } answer;
 
-typedef enum challenge_state { CHALLENGE_NONE, CHALLENGE_LEAVES, CHALLENGE_TILE, CHALLENGE_ANSWERED } challenge_state;
+typedef enum challenge_state { CHALLENGE_NONE, CHALLENGE_TILE, CHALLENGE_ANSWERED } challenge_state;
 
+/* The accused is asked for one leaf of its trace. */
 typedef struct challenge {
     challenge_state state;
-    bool            tile;     /* which of the two was asked */
     uint64_t        lease_id, leaf, want; /* bytes wanted */
     buf             data;
 } challenge;
+
+/* Leaf hashes on their way: to disk, and into their root. */
+typedef struct leaves_upload {
+    bool              open;
+    uint64_t          lease_id, want; /* bytes wanted */
+    cr_merkle_builder tree;
+    tr_store_writer   writer;
+} leaves_upload;
 
 typedef struct member {
     cr_public_key key;
@@ -47,6 +56,7 @@ typedef struct member {
     uint64_t      upload_lease;
     tr_gradient_reader *reader; /* NULL: no upload */
     tr_store_writer     writer;
+    leaves_upload leaves;
     challenge     challenge;
     tr_worker_status status;
 } member;
@@ -119,9 +129,15 @@ err tr_coord_escrow(tr_coordinator *c, uint64_t *out, fault *f) MUST_USE;
 
 err tr_coord_ask_past(tr_coordinator *c, fault *f) MUST_USE; /* which remembered answers of this step are paid for */
 
-/* coordinator.c: the gradient that the worker uploaded, from its file, its root compared with the attested one. ERR_NOT_FOUND and the like if the file did
- * not survive. */
-err tr_coord_uploaded(tr_coordinator *c, const answer *a, int64_t *values, fault *f) MUST_USE;
+/* coordinator_serve.c: the next number of a request's path, which moves on. */
+err tr_coord_number(uint64_t *out, const char **path, fault *f) MUST_USE;
+
+/* coordinator_answer.c: one request each, path after its first word. */
+err tr_coord_take_gradient(tr_coordinator *c, member *m, const tr_request *r, const char *path, buf *reply, fault *f) MUST_USE;
+err tr_coord_take_leaves(tr_coordinator *c, member *m, const tr_request *r, const char *path, buf *reply, fault *f) MUST_USE;
+err tr_coord_take_attestation(tr_coordinator *c, member *m, const tr_request *r, buf *reply, fault *f) MUST_USE;
+err tr_coord_take_tile(tr_coordinator *c, member *m, const tr_request *r, const char *path, buf *reply, fault *f) MUST_USE;
+void tr_coord_drop_uploads(member *m);
 
 /* coordinator_check.c: the run thread, without mu. Draws, re-executes, decides. */
 err tr_coord_judge(tr_coordinator *c, fault *f) MUST_USE;
@@ -135,6 +151,10 @@ err  tr_coord_journal(tr_coordinator *c, tr_journal_kind kind, uint64_t lease_id
 void tr_coord_forget_step(tr_coordinator *c);                    /* book and answers; with mu */
 err  tr_coord_ban(tr_coordinator *c, const cr_public_key *worker, fault *f) MUST_USE; /* for good: survives a restart */
 bool tr_coord_was_banned(const tr_coordinator *c, const cr_public_key *worker);
+/* The gradient and the leaf hashes (`count` of them; owned by the caller) that the worker uploaded, from their files, compared with the attested
+ * roots. ERR_NOT_FOUND and the like if a file did not survive. */
+err  tr_coord_uploaded(tr_coordinator *c, const answer *a, int64_t *values, fault *f) MUST_USE;
+err  tr_coord_leaves(tr_coordinator *c, const answer *a, uint64_t count, hash256 **out, fault *f) MUST_USE;
 
 /* Index in answers and book.entries; -1: none. With mu. */
 int64_t tr_coord_find_hash(const tr_coordinator *c, const hash256 *lease_hash);

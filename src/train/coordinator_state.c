@@ -81,12 +81,6 @@ static tr_journal_kind verdict_on(const tr_coordinator *c, uint64_t lease_id)
     return kind;
 }
 
-/* The gradient file is there; its content is checked when it is summed. */
-static bool has_gradient(const tr_coordinator *c, const answer *a)
-{
-    return a->said.result == CHAIN_RESULT_RANGE || tr_store_has(c->gradients, &a->file);
-}
-
 /* One answer of before the restart into the book, unless it does not belong there any more. */
 static err replay_answer(tr_coordinator *c, const remembered *p, fault *f)
 {
@@ -104,7 +98,7 @@ static err replay_answer(tr_coordinator *c, const remembered *p, fault *f)
     while (m < c->member_count && memcmp(&c->members[m].key, &a.terms.worker, sizeof a.terms.worker) != 0)
         m++;
     /* Another model: the step was repeated in between, or started over from an older checkpoint. */
-    if (m == c->member_count || !hash256_equal(&a.terms.model, &c->model.id) || !has_gradient(c, &a))
+    if (m == c->member_count || !hash256_equal(&a.terms.model, &c->model.id))
         return OK;
     if (tr_book_restore(&c->book, &entry, a.terms.from, a.terms.to, a.terms.lease_id, (uint32_t)m, p->paid ? 0 : a.terms.price,
                         a.terms.expiry_height, &a.said_hash, verdict == TR_JOURNAL_ACCEPTED, NULL) != OK)
@@ -133,6 +127,43 @@ err tr_coord_replay_step(tr_coordinator *c, fault *f)
             TRY(replay_answer(c, &c->past[i], f));
     return OK;
 }
+
+/* --- what workers uploaded ------------------------------------------------------------------------------------------------- */
+
+err tr_coord_uploaded(tr_coordinator *c, const answer *a, int64_t *values, fault *f)
+{
+    tr_gradient_head want = { .model = a->terms.model, .lease = a->lease_hash, .shape = c->cfg.shape };
+    hash256 root;
+    buf file;
+    buf_init(&file, (size_t)tr_gradient_bytes_max(c->elements));
+    err e = tr_store_get(&file, c->gradients, &a->file, f);
+    if (e == OK)
+        e = tr_gradient_decode(values, &root, &want, buf_bytes(&file), f);
+    if (e == OK && !hash256_equal(&root, &a->said.gradient))
+        e = fail(f, ERR_HASH, "gradient.root", a->terms.lease_id);
+    buf_deinit(&file);
+    return e;
+}
+
+err tr_coord_leaves(tr_coordinator *c, const answer *a, uint64_t count, hash256 **out, fault *f)
+{
+    char path[TR_PATH_MAX];
+    buf file;
+    TRY(tr_store_path(path, c->gradients, &a->said.trace_root, f));
+    buf_init(&file, (size_t)count * sizeof(hash256));
+    err e = base_file_read(&file, path, f);
+    if (e == OK && file.len != count * sizeof(hash256))
+        e = fail(f, ERR_TRUNCATED, "leaves", file.len);
+    *out = e == OK ? malloc(file.len) : NULL;
+    if (e == OK && !*out)
+        e = fail(f, ERR_MEMORY, "leaves", file.len);
+    if (e == OK)
+        memcpy(*out, file.data, file.len);
+    buf_deinit(&file);
+    return e;
+}
+
+/* --- who was caught ------------------------------------------------------------------------------------------------------- */
 
 static err ban_path(char out[TR_PATH_MAX], const tr_coordinator *c, const cr_public_key *worker, fault *f)
 {

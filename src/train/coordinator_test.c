@@ -68,14 +68,14 @@ static void a_silent_worker_is_replaced(void **state)
 static void a_stopped_coordinator_goes_on_to_the_same_bits(void **state)
 {
     (void)state;
-    for (uint32_t every = 1; every <= 3; every += 2) {
+    for (uint32_t every = 1; every <= 4; every++) {
         net n;
         seen seen_events;
         unsigned lives;
         dir_kit d = dir_kit_make();
         net_start(&n, 250000);
         setup_t s = { .net = &n, .dir = d.path, .sample_ppm = 250000, .per_lease = 1, .workers = 3, .checkpoint_steps = every,
-                      .stop_after = 3, .patience_ms = 60000 };
+                      .stop_after = 3, .lose_files = every % 2 == 0, .patience_ms = 60000 };
         hash256 id = run_job(&s, &seen_events, &lives), want = reference(&n.job, NULL);
         assert_memory_equal(id.b, want.b, 32);
         assert_true(lives > 2);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * From "their trace root differs from mine" to evidence about one element (spec/evidence.md). The accused opens its leaf hashes and
- * then one tile; everything before the first different leaf is common ground, so the accuser's own trace supplies the inputs of the
+ * From "their trace root differs from mine" to evidence about one element (spec/evidence.md). The accused uploaded its leaf hashes and
+ * opens one tile; everything before the first different leaf is common ground, so the accuser's own trace supplies the inputs of the
  * first different element, under the accused's root. What the accused sends is checked against that root: it cannot change its
  * mind. If it sends nothing there is no evidence: the lease is not paid, and nobody is slashed.
  *

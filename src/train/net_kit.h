@@ -11,6 +11,7 @@
 #include "numerics/data.h"
 #include "train/dir_kit.h"
 #include "train/dispute.h"
+#include "train/store.h"
 #include "train/worker.h"
 
 #include <setjmp.h>
@@ -192,6 +193,7 @@ typedef struct setup {
     const int32_t  *master;     /* start weights, or NULL */
     unsigned        lose_every; /* answers to workers that get lost; 0: none */
     unsigned        stop_after;
+    bool            lose_files; /* what workers uploaded does not survive a life */
     uint32_t        patience_ms;
 } setup_t;
 
@@ -338,6 +340,11 @@ static inline hash256 run_job(const setup_t *s, seen *seen_events, unsigned *liv
         tr_coordinator_free(c);
         if (e == OK)
             break;
+        if (s->lose_files) {
+            char gradients[TR_PATH_MAX];
+            assert_int_equal(tr_store_name(gradients, s->dir, "gradients", NULL), OK);
+            tr_store_clear(gradients);
+        }
         now.stop_after = now.stop_after < 30 ? now.stop_after + 2 : 0;
     }
     crew_stop(&hands);

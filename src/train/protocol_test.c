@@ -59,12 +59,14 @@ static void get_lease(unsigned who, uint8_t room[2048], chain_lease *l, chain_si
     buf_deinit(&wait);
 }
 
+static hash256 trace_root; /* of the leaves below */
+
 static bytes attestation(uint8_t room[2048], const chain_signed *lease, const hash256 *gradient, unsigned signer, uint64_t tokens)
 {
     cr_secret_key key = kit_key(signer);
     bytes view;
     hash256 hash;
-    chain_attestation a = { .version = CHAIN_ATTESTATION_VERSION, .lease = lease->hash, .gradient = *gradient, .trace_root = { { 1 } },
+    chain_attestation a = { .version = CHAIN_ATTESTATION_VERSION, .lease = lease->hash, .gradient = *gradient, .trace_root = trace_root,
                             .level = CHAIN_LEVEL_REFEREED, .spec_version = CHAIN_SPEC_VERSION, .loss = 5, .tokens = tokens };
     assert_int_equal(chain_attestation_sign(&view, room, 2048, &a, &key, &hash, NULL), OK);
     return view;
@@ -103,7 +105,8 @@ static void wrong_paths(void)
     const struct { const char *method, *path; err want; } cases[] = {
         { "GET", "nothing", ERR_NOT_FOUND },         { "POST", "session", ERR_NOT_FOUND },        { "GET", "workers", ERR_NOT_FOUND },
         { "GET", "model/12/0", ERR_SYNTAX },         { "PUT", "gradient/x/0", ERR_SYNTAX },       { "PUT", "gradient/1", ERR_SYNTAX },
-        { "PUT", "gradient/99999999999999999999/0", ERR_RANGE }, { "PUT", "leaves/1/0", ERR_STATE }, { "PUT", "tile/1/0", ERR_STATE },
+        { "PUT", "gradient/99999999999999999999/0", ERR_RANGE }, { "PUT", "leaves/1/0", ERR_LIMIT }, { "PUT", "tile/1/0", ERR_STATE },
+        { "PUT", "leaves/1", ERR_SYNTAX },
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++)
         assert_int_equal(ask(1, cases[i].method, cases[i].path, none), cases[i].want);
@@ -159,6 +162,43 @@ static void bad_gradients(const chain_lease *l, const buf *file)
     free(copy);
 }
 
+static void put_leaves(unsigned who, uint64_t lease_id, uint64_t offset, bytes part, err want)
+{
+    char path[64];
+    snprintf(path, sizeof path, "leaves/%llu/%llu", (unsigned long long)lease_id, (unsigned long long)offset);
+    assert_int_equal(ask(who, "PUT", path, part), want);
+}
+
+/* Whole hashes, in order, as many as the trace has; what is attested is their root, and not before all of them are here. */
+static void bad_leaves(const chain_lease *l, const chain_signed *ls, const hash256 *gradient, uint64_t tokens)
+{
+    uint64_t count = num_trace_leaves(&shape, l->to - l->from);
+    size_t len = (size_t)count * 32, half = len / 64 * 32;
+    uint8_t said[2048], *leaves = malloc(len + 32);
+    for (size_t i = 0; i < len + 32; i++)
+        leaves[i] = (uint8_t)(i * 7 + i / 32);
+    hash256 *list = malloc(len);
+    memcpy(list, leaves, len);
+    trace_root = cr_merkle_root(&cr_merkle_blake3, list, (size_t)count);
+    free(list);
+    assert_true(len + 32 <= LIMIT_TRAIN_PART_BYTES);
+    bytes good = attestation(said, ls, gradient, 1, tokens);
+    assert_int_equal(ask(1, "POST", "attestation", good), ERR_STATE); /* none of them */
+    put_leaves(2, l->lease_id, 0, bytes_of(leaves, 32), ERR_STALE);
+    put_leaves(1, l->lease_id, 32, bytes_of(leaves, 32), ERR_RANGE); /* does not start at 0 */
+    put_leaves(1, l->lease_id, 0, bytes_of(leaves, 33), ERR_RANGE);
+    put_leaves(1, l->lease_id, 0, bytes_of(leaves, len + 32), ERR_RANGE);
+    put_leaves(1, l->lease_id, 0, bytes_of(leaves, half), OK);
+    put_leaves(1, l->lease_id, half + 32, bytes_of(leaves, 32), ERR_RANGE);
+    assert_int_equal(ask(1, "POST", "attestation", good), ERR_STATE); /* half of them */
+    put_leaves(1, l->lease_id, half, bytes_of(leaves + half, len - half), OK);
+    put_leaves(1, l->lease_id, half, bytes_of(leaves + half, len - half), OK); /* repeated: agreed to */
+    trace_root.b[0] ^= 1;
+    assert_int_equal(ask(1, "POST", "attestation", attestation(said, ls, gradient, 1, tokens)), ERR_HASH);
+    trace_root.b[0] ^= 1;
+    free(leaves);
+}
+
 static void every_wrong_request_is_refused(void **state)
 {
     (void)state;
@@ -187,9 +227,12 @@ static void every_wrong_request_is_refused(void **state)
     buf file;
     hash256 root, wrong = { { 9 } };
     gradient_file(&file, &lease, &ls, &root);
+    trace_root = wrong;
     uint64_t tokens = BATCH * CONTEXT;
     assert_int_equal(ask(1, "POST", "attestation", bytes_of_str("junk")), ERR_TRUNCATED);
     assert_int_equal(ask(1, "POST", "attestation", attestation(said, &ls, &root, 1, tokens)), ERR_STATE); /* nothing uploaded */
+    bad_leaves(&lease, &ls, &root, tokens);
+    assert_int_equal(ask(1, "POST", "attestation", attestation(said, &ls, &root, 1, tokens)), ERR_STATE); /* no gradient */
     bad_gradients(&lease, &file);
     assert_int_equal(ask(1, "POST", "attestation", attestation(said, &ls, &root, 1, tokens)), ERR_TRUNCATED);
     char path[64];

@@ -122,8 +122,13 @@ void tr_store_drop(tr_store_writer *w)
 
 err tr_store_keep(tr_store_writer *w, bool durable, hash256 *id, fault *f)
 {
-    char path[TR_PATH_MAX];
     *id = cr_blake3_final(&w->hash);
+    return tr_store_keep_as(w, durable, id, f);
+}
+
+err tr_store_keep_as(tr_store_writer *w, bool durable, const hash256 *id, fault *f)
+{
+    char path[TR_PATH_MAX];
     err e = tr_store_path(path, w->dir, id, f);
     if (e == OK && durable)
         e = base_file_sync(w->fd, f);

@@ -39,6 +39,8 @@ err  tr_store_open(tr_store_writer *w, const char *dir, const char *label, fault
 err  tr_store_add(tr_store_writer *w, bytes piece, fault *f) MUST_USE;
 /* Syncs (if `durable`) and renames. On failure the temporary file is gone. The writer is closed either way. */
 err  tr_store_keep(tr_store_writer *w, bool durable, hash256 *id, fault *f) MUST_USE;
+/* Under another name than the content's hash: who reads it has a check of his own. */
+err  tr_store_keep_as(tr_store_writer *w, bool durable, const hash256 *id, fault *f) MUST_USE;
 void tr_store_drop(tr_store_writer *w); /* harmless on a closed writer */
 
 #endif

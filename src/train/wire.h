@@ -68,9 +68,8 @@ err tr_session_decode(tr_session *out, bytes in, fault *f) MUST_USE;
 typedef enum tr_work_kind {
     TR_WORK_WAIT = 0,   /* nothing now: ask again */
     TR_WORK_LEASE = 1,  /* `lease`: a signed lease */
-    TR_WORK_LEAVES = 2, /* send the leaf hashes of the trace of `lease_id` */
-    TR_WORK_TILE = 3,   /* send leaf `leaf` of it */
-    TR_WORK_DONE = 4,   /* the job has ended */
+    TR_WORK_TILE = 2,   /* send leaf `leaf` of the trace of `lease_id` */
+    TR_WORK_DONE = 3,   /* the job has ended */
 } tr_work_kind;
 
 typedef struct tr_work {

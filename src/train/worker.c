@@ -229,7 +229,6 @@ static err do_work(tr_worker *w, const tr_work *work, fault *f)
 {
     switch (work->kind) {
     case TR_WORK_LEASE: return tr_wk_lease(w, work->lease, f);
-    case TR_WORK_LEAVES: return tr_wk_open_leaves(w, work->lease_id, f);
     case TR_WORK_TILE: return tr_wk_open_tile(w, work->lease_id, work->leaf, f);
     case TR_WORK_WAIT: case TR_WORK_DONE: break;
     }

@@ -51,7 +51,6 @@ err tr_wk_session(tr_worker *w, fault *f) MUST_USE;
 
 /* worker_lease.c */
 err tr_wk_lease(tr_worker *w, bytes signed_lease, fault *f) MUST_USE;
-err tr_wk_open_leaves(tr_worker *w, uint64_t lease_id, fault *f) MUST_USE;
 err tr_wk_open_tile(tr_worker *w, uint64_t lease_id, uint64_t leaf, fault *f) MUST_USE;
 
 #endif

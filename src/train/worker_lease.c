@@ -204,6 +204,8 @@ err tr_wk_lease(tr_worker *w, bytes signed_lease, fault *f)
     if (e == OK && !o.result.range)
         e = upload_gradient(w, &p, &gradient, f);
     if (e == OK)
+        e = upload(w, "leaves", id, bytes_of(o.leaves, (size_t)o.leaf_count * sizeof *o.leaves), f);
+    if (e == OK)
         e = attest(w, &p, &o, &gradient, ms, f);
     tr_wk_event(w, &(tr_worker_event){ .kind = TR_WORKER_ANSWERED, .step = step, .lease_id = id, .code = e, .ms = ms });
     if (e == OK)
@@ -224,21 +226,6 @@ static const past_lease *find_past(const tr_worker *w, uint64_t lease_id)
     return NULL;
 }
 
-err tr_wk_open_leaves(tr_worker *w, uint64_t lease_id, fault *f)
-{
-    const past_lease *p = find_past(w, lease_id);
-    outcome o = { 0 };
-    if (!p)
-        return fail(f, ERR_NOT_FOUND, "challenge.lease", lease_id);
-    TRY(get_model(w, &p->lease.model, f));
-    err e = compute(w, p, &o, f);
-    if (e == OK)
-        e = upload(w, "leaves", lease_id, bytes_of(o.leaves, (size_t)o.leaf_count * sizeof *o.leaves), f);
-    free(o.leaves);
-    tr_wk_event(w, &(tr_worker_event){ .kind = TR_WORKER_CHALLENGED, .step = p->lease.step, .lease_id = lease_id, .code = e });
-    return e;
-}
-
 err tr_wk_open_tile(tr_worker *w, uint64_t lease_id, uint64_t leaf, fault *f)
 {
     const past_lease *p = find_past(w, lease_id);
@@ -254,5 +241,7 @@ err tr_wk_open_tile(tr_worker *w, uint64_t lease_id, uint64_t leaf, fault *f)
     TRY(run(w, p, (tr_observer){ tr_tile_take, &tile, NULL }, &loss, &result, f));
     if (!tile.found)
         return fail(f, ERR_NOT_FOUND, "challenge.leaf", leaf);
-    return upload(w, "tile", lease_id, bytes_of(tile.leaf, num_leaf_bytes(at->tensor.elem_bytes)), f);
+    TRY(upload(w, "tile", lease_id, bytes_of(tile.leaf, num_leaf_bytes(at->tensor.elem_bytes)), f));
+    tr_wk_event(w, &(tr_worker_event){ .kind = TR_WORKER_CHALLENGED, .step = p->lease.step, .lease_id = lease_id });
+    return OK;
 }
