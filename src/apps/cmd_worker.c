@@ -197,7 +197,8 @@ static void on_event(void *ctx, const tr_worker_event *e)
                 e->code == OK ? "" : ", refused: ", e->code == OK ? "" : err_describe(e->code)->name);
         break;
     case TR_WORKER_SPOILED: fprintf(stderr, "step %" PRIu64 " lease %" PRIu64 ": spoiled on purpose (--cheat-rate)\n", e->step, e->lease_id); break;
-    case TR_WORKER_CHALLENGED: fprintf(stderr, "step %" PRIu64 " lease %" PRIu64 ": opened a part of its trace\n", e->step, e->lease_id); break;
+    case TR_WORKER_CHALLENGED: fprintf(stderr, "step %" PRIu64 " lease %" PRIu64 ": opened a part of its trace %s%s%s\n", e->step, e->lease_id,
+                                       e->what, e->code == OK ? "" : ", refused: ", e->code == OK ? "" : err_describe(e->code)->name); break;
     case TR_WORKER_TROUBLE: fprintf(stderr, "trouble: %s%s%s\n", err_describe(e->code)->text, e->what ? ": " : "", e->what ? e->what : ""); break;
     }
 }
@@ -228,6 +229,8 @@ static err work(worker *w, fault *f)
 {
     const tb_cli *cli = w->cli;
     rpc_client *client = NULL;
+    tb_train_ledger hand;
+    tb_ledger_options options = { .node = tb_text(cli, "node"), .token_file = tb_text(cli, "token-file") };
     char cache[TB_PATH_MAX], name[96];
     tb_signals signals = { 0 };
     uint64_t threads = tb_uint(cli, "threads"), patience = tb_uint(cli, "patience"), rate = tb_uint(cli, "cheat-rate");
@@ -242,11 +245,17 @@ static err work(worker *w, fault *f)
     snprintf(name, sizeof name, "cache/%s", w->key.name); /* several workers may share a data directory */
     TRY(tb_home_path(cache, &w->home, name, f));
     TRY(tb_make_folders(cache, f));
-    TRY(rpc_client_new(&client, tb_text(cli, "coordinator"), NULL, f));
-    tr_worker_config config = { .transport = tb_train_transport(client), .key = w->secret, .job = w->job, .coordinator = w->row.coordinator,
+    TRY(tb_train_ledger_open(&hand, &w->home, &options, &w->secret, f));
+    err e = rpc_client_new(&client, tb_text(cli, "coordinator"), NULL, f);
+    if (e != OK) {
+        tb_train_ledger_close(&hand);
+        return e;
+    }
+    tr_ledger face = tb_train_ledger_face(&hand);
+    tr_worker_config config = { .transport = tb_train_transport(client), .key = w->secret, .job = w->job, .coordinator = w->row.coordinator, .ledger = &face,
                                 .chain_id = w->ledger.chain_id, .cache = cache, .threads = (unsigned)threads, .patience_ms = (uint32_t)patience * 1000,
                                 .cheat = { .seed = tb_uint(cli, "cheat-seed"), .rate_ppm = (uint32_t)rate, .gradient_ppm = TR_GRADIENT_PPM }, .on_event = on_event, .event_ctx = w };
-    err e = tr_worker_new(&w->work, &config, f);
+    e = tr_worker_new(&w->work, &config, f);
     cr_wipe(&config.key, sizeof config.key);
     if (e == OK) {
         tb_signals_start(&signals, stop_work, w->work);
@@ -255,6 +264,7 @@ static err work(worker *w, fault *f)
     }
     tr_worker_free(w->work);
     rpc_client_free(client);
+    tb_train_ledger_close(&hand);
     return e;
 }
 

@@ -178,9 +178,12 @@ static void on_event(void *ctx, const tr_event *e)
     }
     pthread_mutex_unlock(&r->lock);
     if (e->kind == TR_EVENT_REJECTED && e->code == ERR_CHEAT)
-        say(r, "step %" PRIu64 ", lease %" PRIu64 ": computed again, the result differs: not paid, given to another worker", e->step, e->lease_id);
+        say(r, "step %" PRIu64 ", lease %" PRIu64 ": computed again, the result differs: not paid, %s", e->step, e->lease_id,
+            e->at ? "our own result counts" : "given to another worker");
+    if (e->kind == TR_EVENT_CHALLENGED)
+        say(r, "step %" PRIu64 ", lease %" PRIu64 ": the worker did not send its tile and has to open it on the ledger", e->step, e->lease_id);
     if (e->kind == TR_EVENT_SLASHED && e->code == OK)
-        say(r, "step %" PRIu64 ", lease %" PRIu64 ": the ledger accepted the evidence, the worker's bond is cut", e->step, e->lease_id);
+        say(r, "step %" PRIu64 ", lease %" PRIu64 ": slashed, the worker's bond is cut", e->step, e->lease_id);
 }
 
 static void *train(void *ctx)

@@ -4,6 +4,7 @@
 #include "apps/referee.h"
 
 #include "rpc/node.h"
+#include "train/dispute.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,7 +43,7 @@ static err open_engine(tb_node *n, const tb_node_options *o, const rpc_conf *con
                                  .interval_ms = o->interval_ms ? o->interval_ms : conf->v[RPC_CONF_engine_interval_ms].number,
                                  .idle_ms = o->idle_ms ? o->idle_ms : conf->v[RPC_CONF_engine_idle_ms].number,
                                  .checkpoint_blocks = conf->v[RPC_CONF_engine_checkpoint_blocks].number, .pool = n->pool,
-                                 .referee = tb_referee };
+                                 .referee = tb_referee, .trace_leaf = tr_dispute_leaf };
     return eng_solo_open(&n->engine, &options, report, f);
 }
 

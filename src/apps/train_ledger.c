@@ -2,7 +2,10 @@
 #include "apps/train_ledger.h"
 
 #include "apps/term.h"
+#include "crypto/merkle.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 enum {
@@ -112,6 +115,43 @@ static err submit(void *ctx, const chain_tx *tx, uint64_t *height, fault *f)
     return fail(f, ERR_TIMEOUT, "transaction: no answer in time", 0);
 }
 
+/* Whether this transaction opens that leaf of the lease (it may have failed: the hash says what counts): then it is appended. */
+static err take_opening(buf *leaf, bytes raw, const hash256 *job, uint64_t lease_id, const hash256 *hash)
+{
+    chain_tx tx;
+    const chain_tx_trace_open *p = &tx.payload.trace_open;
+    if (chain_tx_decode(&tx, raw, NULL) != OK || tx.type != CHAIN_TX_TRACE_OPEN || p->lease_id != lease_id || !hash256_equal(&p->job, job))
+        return ERR_NOT_FOUND;
+    hash256 h = cr_merkle_leaf(&cr_merkle_blake3, p->tile);
+    return hash256_equal(&h, hash) ? buf_put(leaf, p->tile.data, p->tile.len) : ERR_NOT_FOUND;
+}
+
+static err get_opened(void *ctx, const hash256 *job, uint64_t lease_id, uint64_t height, const hash256 *hash, buf *leaf,
+                      fault *f)
+{
+    tb_train_ledger *l = ctx;
+    json_t *block, *tx;
+    size_t i;
+    char text[24];
+    snprintf(text, sizeof text, "%llu", (unsigned long long)height);
+    TRY(tb_ledger_call(&l->main, "chain.block", json_pack("{s:s, s:b}", "height", text, "bodies", 1), 0, &block, f));
+    err e = fail(f, ERR_NOT_FOUND, "trace_open in its block", height);
+    uint8_t *buffer = malloc(LIMIT_TX_SLASH_BYTES);
+    if (!buffer)
+        e = fail(f, ERR_MEMORY, "transaction", 0);
+    json_array_foreach(json_object_get(block, "txs"), i, tx) {
+        bytes raw;
+        if (!buffer || e == OK || tb_json_hex(&raw, buffer, LIMIT_TX_SLASH_BYTES, tx, "bytes", NULL) != OK)
+            continue;
+        err found = take_opening(leaf, raw, job, lease_id, hash);
+        if (found != ERR_NOT_FOUND)
+            e = found;
+    }
+    free(buffer);
+    json_decref(block);
+    return e;
+}
+
 static err get_randomness(void *ctx, uint64_t height, hash256 *out, fault *f)
 {
     tb_train_ledger *l = ctx;
@@ -133,5 +173,7 @@ static err get_randomness(void *ctx, uint64_t height, hash256 *out, fault *f)
 
 tr_ledger tb_train_ledger_face(tb_train_ledger *l)
 {
-    return (tr_ledger){ .ctx = l, .height = get_height, .job = get_job, .lease = get_lease, .submit = submit, .randomness = get_randomness };
+    return (tr_ledger){ .ctx = l, .height = get_height, .job = get_job, .lease = get_lease, .submit = submit, .opened = get_opened,
+                        .randomness = get_randomness, .open_window = l->main.params.v[CHAIN_PARAM_OPEN_WINDOW],
+                        .claim_delay = l->main.params.v[CHAIN_PARAM_CLAIM_DELAY] };
 }

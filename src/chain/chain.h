@@ -39,10 +39,22 @@ typedef struct chain_dispute {
  * if the evidence shows that the attested result is wrong. Must be pure and deterministic. */
 typedef err (*chain_referee_fn)(bytes evidence, const chain_dispute *dispute, fault *f);
 
+/* One leaf of the trace of a lease over the job's sequences [from, to). */
+typedef struct chain_leaf {
+    const chain_row_job *job;
+    uint64_t             from, to, leaf;
+    bytes                text; /* data NULL: only *count is wanted */
+} chain_leaf;
+
+/* How many leaves the trace has, and whether `text` is in the form of leaf `leaf` (its value is not judged): ERR_RANGE, ERR_PROOF.
+ * Must be pure and deterministic. */
+typedef err (*chain_leaf_fn)(uint64_t *count, const chain_leaf *leaf, fault *f);
+
 typedef struct chain_config {
     chain_memory     memory;
     uint64_t         table_seed; /* random in a node, against crafted keys; has no influence on any result */
     chain_referee_fn referee;    /* NULL: slash transactions fail with ERR_UNSUPPORTED */
+    chain_leaf_fn    trace_leaf; /* NULL: so do challenges */
 } chain_config;
 
 /* --- life --------------------------------------------------------------------------------------------------------------- */

@@ -158,6 +158,10 @@ bool chain_job_sender_leads(const exec *x, const chain_row_job *job);
 /* exec_receipt.c */
 err chain_exec_trace_commit(exec *x, const chain_tx_trace_commit *p, fault *f) MUST_USE;
 err chain_exec_receipt_pay(exec *x, const chain_tx_receipt_pay *p, fault *f) MUST_USE;
+
+/* exec_dispute.c */
+err chain_exec_trace_challenge(exec *x, const chain_tx_trace_challenge *p, fault *f) MUST_USE;
+err chain_exec_trace_open(exec *x, const chain_tx_trace_open *p, fault *f) MUST_USE;
 err chain_exec_slash(exec *x, const chain_tx_slash *p, fault *f) MUST_USE;
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "chain/chain_kit.h"
 
+#include "crypto/merkle.h"
 #include "crypto/sha256.h"
 
 #include <stdlib.h>
@@ -64,14 +65,16 @@ void kit_start(kit *k, void (*tweak)(chain_genesis *g))
     g.params.v[CHAIN_PARAM_WORKER_BOND_MIN] = 1000000;
     g.params.v[CHAIN_PARAM_WORKER_UNBOND] = 3;
     g.params.v[CHAIN_PARAM_CLAIM_DELAY] = 4;
-    g.params.v[CHAIN_PARAM_CLAIM_WINDOW] = 5;
+    g.params.v[CHAIN_PARAM_CLAIM_WINDOW] = 8;
+    g.params.v[CHAIN_PARAM_OPEN_WINDOW] = 3;
     if (tweak)
         tweak(&g);
     bytes encoded;
     fault f = { 0 };
     CHECK(chain_genesis_encode(&encoded, k->genesis, sizeof k->genesis, &g, &f) == OK);
     k->genesis_len = encoded.len;
-    k->config = (chain_config){ .memory = { k, kit_alloc, kit_release }, .table_seed = kit_table_seed, .referee = kit_referee };
+    k->config = (chain_config){ .memory = { k, kit_alloc, kit_release }, .table_seed = kit_table_seed, .referee = kit_referee,
+                                .trace_leaf = kit_trace_leaf };
     CHECK(chain_new(&k->c, &k->config, encoded, &f) == OK);
 }
 
@@ -281,6 +284,39 @@ err kit_referee(bytes evidence, const chain_dispute *d, fault *f)
     memcpy(want + 70, d->lease->worker.b, 32);
     memcpy(want + 102, d->lease->job.b, 32);
     return bytes_equal(evidence, BYTES_OF(want)) ? OK : fail(f, ERR_EVIDENCE, "evidence", 0);
+}
+
+err kit_trace_leaf(uint64_t *count, const chain_leaf *leaf, fault *f)
+{
+    uint8_t want[5] = { 'l', 'e', 'a', 'f', (uint8_t)leaf->leaf };
+    *count = KIT_LEAVES * (leaf->to - leaf->from);
+    return !leaf->text.data || bytes_equal(leaf->text, BYTES_OF(want)) ? OK : fail(f, ERR_PROOF, "leaf", leaf->leaf);
+}
+
+static void kit_leaves(hash256 out[KIT_TRACE_MAX], size_t count)
+{
+    CHECK(count <= KIT_TRACE_MAX);
+    for (size_t i = 0; i < count; i++) {
+        uint8_t text[5] = { 'l', 'e', 'a', 'f', (uint8_t)i };
+        out[i] = cr_merkle_leaf(&cr_merkle_blake3, BYTES_OF(text));
+    }
+}
+
+hash256 kit_trace_root(size_t count)
+{
+    hash256 leaves[KIT_TRACE_MAX];
+    kit_leaves(leaves, count);
+    return cr_merkle_root(&cr_merkle_blake3, leaves, count);
+}
+
+chain_tx_trace_open kit_opening(const hash256 *job, uint64_t lease_id, size_t count, size_t leaf)
+{
+    hash256 leaves[KIT_TRACE_MAX], path[CR_MERKLE_DEPTH_MAX];
+    uint8_t text[5] = { 'l', 'e', 'a', 'f', (uint8_t)leaf };
+    kit_leaves(leaves, count);
+    size_t n = cr_merkle_path(&cr_merkle_blake3, path, leaves, count, leaf);
+    return (chain_tx_trace_open){ .job = *job, .lease_id = lease_id, .tile = kit_keep(BYTES_OF(text)),
+                                  .path = kit_keep(bytes_of(path, n * sizeof *path)) };
 }
 
 uint64_t kit_random(uint64_t *state)

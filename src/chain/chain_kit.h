@@ -53,6 +53,13 @@ chain_receipt     kit_receipt(const chain_lease *lease, const chain_attestation 
 err kit_commit_trace(kit *k, unsigned who, const hash256 *job, const chain_receipt *r, size_t count);
 err kit_pay(kit *k, unsigned who, const hash256 *job, const chain_receipt *r, size_t count);
 
+/* Traces of 3 leaves a sequence; leaf i is "leaf" and the byte i. The chain_leaf_fn, the root, and one leaf (5 bytes) with its path
+ * (CR_MERKLE_DEPTH_MAX), of a trace of `count` leaves. */
+enum { KIT_LEAVES = 3, KIT_TRACE_MAX = 64 };
+err     kit_trace_leaf(uint64_t *count, const chain_leaf *leaf, fault *f);
+hash256 kit_trace_root(size_t count);
+chain_tx_trace_open kit_opening(const hash256 *job, uint64_t lease_id, size_t count, size_t leaf);
+
 /* The referee's double: evidence is "guilty" || lease hash || trace root || worker || job. */
 err   kit_referee(bytes evidence, const chain_dispute *dispute, fault *f);
 bytes kit_evidence(const chain_lease *lease, const chain_attestation *a);

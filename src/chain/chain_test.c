@@ -394,6 +394,39 @@ static void bids_and_matches(void **state)
     kit_stop(&k);
 }
 
+/* 10000000 of bond, half of it at stake: 5000000 q against p (1 - q), with 8 sequences for p. */
+static void the_bond_outweighs_a_lease(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t sample_ppm, capacity;
+        uint64_t price;
+        err      code;
+    } cases[] = {
+        { 250000, 8, 833333, OK }, { 250000, 8, 833334, ERR_BOND }, { 250000, 100, 833333, OK }, /* a step has 8 sequences */
+        { 250000, 4, 1666666, OK }, { 250000, 4, 1666668, ERR_BOND }, { 10000, 8, 25252, OK }, { 10000, 8, 25253, ERR_BOND },
+        { 1, 8, 3, ERR_BOND }, { 1000000, 8, 5000000, OK }, { 0, 8, 5000000, OK },
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        kit k;
+        kit_start(&k, NULL);
+        chain_tx post = kit_tx(&k, 0, CHAIN_TX_JOB_POST, 0);
+        post.payload.job_post = (chain_tx_job_post){
+            .coordinator = kit_public(KIT_COORDINATOR), .model_parameters = 1000, .width = 32, .layers = 1, .heads = 2, .context = 64,
+            .vocabulary = 73, .operand_bits = 12, .batch_size = 8, .steps = 1, .gradient_format = 1, .sequences_total = 8, .price = 5000000,
+            .price_sequences = 4, .level_min = CHAIN_LEVEL_REFEREED, .sample_ppm = cases[i].sample_ppm, .escrow = 10000000, .expiry_height = 90 };
+        assert_int_equal(kit_run(&k, &post, 0), OK);
+        hash256 job = k.last_id;
+        chain_tx reg = kit_tx(&k, 1, CHAIN_TX_WORKER_REGISTER, 0);
+        reg.payload.worker_register = (chain_tx_worker_register){ .bond = 10000000, .supported_backends = 1, .max_model_parameters = 1000,
+                                                                  .max_batch_size = 100 };
+        assert_int_equal(kit_run(&k, &reg, 1), OK);
+        assert_int_equal(run_bid(&k, 1, &job, cases[i].price, cases[i].capacity), OK);
+        assert_int_equal(run_match(&k, KIT_COORDINATOR, &job, 1), cases[i].code);
+        kit_stop(&k);
+    }
+}
+
 static void pays_once_and_closes(void **state)
 {
     (void)state;
@@ -450,7 +483,7 @@ static void refund_after_expiry(void **state)
     kit_start(&k, NULL);
     hash256 job = kit_post_job(&k, 2, 0);
     uint64_t expiry = chain_job(k.c, &job)->expiry_height;
-    kit_advance(&k, expiry + 4 - chain_head(k.c)->height);
+    kit_advance(&k, expiry + 7 - chain_head(k.c)->height);
     chain_tx close = kit_tx(&k, 3, CHAIN_TX_JOB_CLOSE, 0);
     close.payload.job_close.job = job;
     EXPECT(&k, &close, 3, ERR_STATE);
@@ -658,6 +691,44 @@ static void sampled_job(void **state)
     kit_stop(&k);
 }
 
+/* Two answers for one range: the second cannot be committed, nor paid, so the coordinator has to pay the first. */
+static void a_committed_range_is_reserved(void **state)
+{
+    (void)state;
+    kit k;
+    kit_start(&k, NULL);
+    hash256 job = kit_post_job(&k, 64, 0);
+    kit_add_worker(&k, 1, &job);
+    kit_add_worker(&k, 2, &job);
+    static const struct {
+        uint64_t from, to;
+        err      commit, pay;
+    } cases[] = { /* beside [250, 256) and [256, 260), in two rows of the bitmap */
+        { 248, 251, ERR_OVERLAP, ERR_OVERLAP }, { 250, 256, ERR_OVERLAP, ERR_OVERLAP }, { 259, 264, ERR_OVERLAP, ERR_OVERLAP },
+        { 248, 250, OK, ERR_OVERLAP },          { 260, 264, OK, ERR_OVERLAP },
+    };
+    chain_receipt first[2], other;
+    for (unsigned i = 0; i < 2; i++) {
+        chain_lease l = i ? kit_lease(&k, &job, 1, 2, 256, 260) : kit_lease(&k, &job, 1, 1, 250, 256);
+        chain_attestation a = kit_attestation(&l);
+        first[i] = kit_receipt(&l, &a, 1);
+    }
+    assert_int_equal(kit_commit_trace(&k, KIT_COORDINATOR, &job, first, 2), OK);
+    for (unsigned i = 0; i < COUNT_OF(cases); i++) {
+        chain_lease l = kit_lease(&k, &job, 2, 10 + i, cases[i].from, cases[i].to), again = l;
+        again.lease_id = 20 + i;
+        chain_attestation a = kit_attestation(&l), b = kit_attestation(&again);
+        other = kit_receipt(&l, &a, 2);
+        assert_int_equal(kit_commit_trace(&k, KIT_COORDINATOR, &job, &other, 1), cases[i].commit);
+        other = kit_receipt(&again, &b, 2);
+        assert_int_equal(kit_pay(&k, KIT_COORDINATOR, &job, &other, 1), cases[i].pay); /* without a commitment of its own */
+    }
+    assert_int_equal(kit_pay(&k, KIT_COORDINATOR, &job, first, 2), OK);
+    assert_int_equal(kit_commit_trace(&k, KIT_COORDINATOR, &job, &other, 1), ERR_OVERLAP);
+    audit(&k);
+    kit_stop(&k);
+}
+
 static void sample_rate(void **state)
 {
     (void)state;
@@ -673,117 +744,13 @@ static void sample_rate(void **state)
     assert_in_range(hits, 4750, 5250);
 }
 
-static err run_slash(kit *k, unsigned who, const hash256 *job, const chain_receipt *r, bytes evidence)
-{
-    chain_tx tx = kit_tx(k, who, CHAIN_TX_SLASH, 0);
-    tx.payload.slash = (chain_tx_slash){ .job = *job, .lease = r->lease, .attestation = r->attestation, .evidence = evidence };
-    return kit_run(k, &tx, who);
-}
-
-static void slashing(void **state)
-{
-    (void)state;
-    kit k;
-    kit_start(&k, NULL);
-    hash256 job = kit_post_job(&k, 2, 250000), none = { { 0 } };
-    kit_add_worker(&k, 1, &job);
-    chain_lease l = kit_lease(&k, &job, 1, 1, 0, 8), l2 = kit_lease(&k, &job, 1, 2, 0, 8);
-    chain_attestation a = kit_attestation(&l), a2 = kit_attestation(&l2);
-    chain_receipt r = kit_receipt(&l, &a, 1), r2 = kit_receipt(&l2, &a2, 1);
-    assert_int_equal(kit_commit_trace(&k, KIT_COORDINATOR, &job, &r, 1), OK);
-    assert_int_equal(run_slash(&k, 3, &none, &r, kit_evidence(&l, &a)), ERR_NOT_FOUND);
-    assert_int_equal(run_slash(&k, 3, &job, &r, bytes_of_str("innocent")), ERR_EVIDENCE);
-    assert_int_equal(run_slash(&k, 3, &job, &r, kit_evidence(&l2, &a2)), ERR_EVIDENCE);
-    chain_attestation other = a;
-    other.trace_root.b[5] ^= 1;
-    assert_int_equal(run_slash(&k, 3, &job, &r, kit_evidence(&l, &other)), ERR_EVIDENCE);
-    chain_lease wrong = l;
-    wrong.worker = kit_public(2);
-    assert_int_equal(run_slash(&k, 3, &job, &r, kit_evidence(&wrong, &a)), ERR_EVIDENCE);
-    wrong = l;
-    wrong.job.b[0] ^= 1;
-    assert_int_equal(run_slash(&k, 3, &job, &r, kit_evidence(&wrong, &a)), ERR_EVIDENCE);
-
-    uint64_t reporter = kit_balance(&k, 3), buyer = kit_balance(&k, 0);
-    assert_int_equal(run_slash(&k, 3, &job, &r, kit_evidence(&l, &a)), OK);
-    /* bond 10000001: half, rounded up, is 5000001; half of that burned; half of the rest to each */
-    assert_int_equal(chain_supply(k.c)->burned, 2500000);
-    assert_int_equal(kit_balance(&k, 3), reporter + 1250000 - k.result.txs[0].fee);
-    assert_int_equal(kit_balance(&k, 0), buyer + 1250001);
-    assert_int_equal(chain_supply(k.c)->bonds, 5000000);
-    assert_int_equal(chain_lease_row(k.c, &job, 1)->status, CHAIN_LEASE_SPOILED);
-    assert_int_equal(kit_pay(&k, KIT_COORDINATOR, &job, &r, 1), ERR_STATE);
-    assert_int_equal(run_slash(&k, 3, &job, &r, kit_evidence(&l, &a)), ERR_DUPLICATE);
-    /* A lease that is not on the chain yet can be spoiled as well. */
-    assert_int_equal(run_slash(&k, 3, &job, &r2, kit_evidence(&l2, &a2)), OK);
-    assert_int_equal(kit_commit_trace(&k, KIT_COORDINATOR, &job, &r2, 1), ERR_DUPLICATE);
-    /* The range is free for another worker. */
-    kit_add_worker(&k, 2, &job);
-    chain_lease redo = kit_lease(&k, &job, 2, 3, 0, 8);
-    chain_attestation b = kit_attestation(&redo);
-    chain_receipt rb = kit_receipt(&redo, &b, 2);
-    assert_int_equal(kit_commit_trace(&k, KIT_COORDINATOR, &job, &rb, 1), OK);
-    assert_int_equal(kit_pay(&k, KIT_COORDINATOR, &job, &rb, 1), OK);
-    cr_address one = kit_address(1);
-    assert_int_equal(chain_worker(k.c, &one)->leases_spoiled, 2);
-    assert_int_equal(chain_worker(k.c, &one)->live_leases, 0);
-    /* Slashed under the least bond: no new work. */
-    assert_int_equal(run_slash(&k, 3, &job, &rb, kit_evidence(&redo, &b)), OK); /* a paid lease still costs the bond */
-    assert_true(chain_lease_row(k.c, &job, 3)->gross > 0);
-    audit(&k);
-    kit_stop(&k);
-}
-
-static void strict_bond(chain_genesis *g)
-{
-    g->params.v[CHAIN_PARAM_WORKER_BOND_MIN] = 10000001;
-}
-
-static void slashed_worker_takes_no_work(void **state)
-{
-    (void)state;
-    kit k;
-    kit_start(&k, strict_bond);
-    hash256 job = kit_post_job(&k, 3, 0);
-    kit_add_worker(&k, 1, &job);
-    chain_lease l = kit_lease(&k, &job, 1, 1, 0, 8), honest = kit_lease(&k, &job, 1, 2, 8, 16), late = kit_lease(&k, &job, 1, 3, 16, 24);
-    chain_attestation a = kit_attestation(&l), b = kit_attestation(&honest), c = kit_attestation(&late);
-    chain_receipt r = kit_receipt(&l, &a, 1), rb = kit_receipt(&honest, &b, 1), rc = kit_receipt(&late, &c, 1);
-    assert_int_equal(kit_commit_trace(&k, KIT_COORDINATOR, &job, &rb, 1), OK);
-    assert_int_equal(run_slash(&k, 3, &job, &r, kit_evidence(&l, &a)), OK);
-    /* What stood on the chain with the bond behind it is paid; what comes now has nothing behind it. */
-    assert_int_equal(kit_pay(&k, KIT_COORDINATOR, &job, &rb, 1), OK);
-    assert_int_equal(kit_pay(&k, KIT_COORDINATOR, &job, &rc, 1), ERR_BOND);
-    assert_int_equal(kit_commit_trace(&k, KIT_COORDINATOR, &job, &rc, 1), ERR_BOND);
-    hash256 other = kit_post_job(&k, 1, 0);
-    assert_int_equal(run_bid(&k, 1, &other, 1000, 4), ERR_BOND);
-    kit_stop(&k);
-}
-
-static void no_referee(void **state)
-{
-    (void)state;
-    kit k;
-    kit_start(&k, NULL);
-    chain_free(k.c);
-    k.config.referee = NULL;
-    assert_int_equal(chain_new(&k.c, &k.config, bytes_of(k.genesis, k.genesis_len), NULL), OK);
-    hash256 job = kit_post_job(&k, 1, 0);
-    kit_add_worker(&k, 1, &job);
-    chain_lease l = kit_lease(&k, &job, 1, 1, 0, 8);
-    chain_attestation a = kit_attestation(&l);
-    chain_receipt r = kit_receipt(&l, &a, 1);
-    assert_int_equal(run_slash(&k, 3, &job, &r, kit_evidence(&l, &a)), ERR_UNSUPPORTED);
-    kit_stop(&k);
-}
-
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(transfers_and_tariff), cmocka_unit_test(fees_can_burn),        cmocka_unit_test(admission),
     cmocka_unit_test(check_window),         cmocka_unit_test(failed_tx_leaves_nothing), cmocka_unit_test(identity),
     cmocka_unit_test(workers),              cmocka_unit_test(job_post_refusals),    cmocka_unit_test(bids_and_matches),
-    cmocka_unit_test(pays_once_and_closes), cmocka_unit_test(refund_after_expiry),  cmocka_unit_test(receipt_refusals),
-    cmocka_unit_test(escrow_suffices_however_the_job_is_cut), cmocka_unit_test(sampled_job),          cmocka_unit_test(sample_rate),          cmocka_unit_test(slashing),
-    cmocka_unit_test(slashed_worker_takes_no_work), cmocka_unit_test(no_referee),
+    cmocka_unit_test(pays_once_and_closes), cmocka_unit_test(the_bond_outweighs_a_lease), cmocka_unit_test(refund_after_expiry),  cmocka_unit_test(receipt_refusals),
+    cmocka_unit_test(escrow_suffices_however_the_job_is_cut), cmocka_unit_test(sampled_job),
+    cmocka_unit_test(a_committed_range_is_reserved),          cmocka_unit_test(sample_rate),
 };
 
 int main(void)

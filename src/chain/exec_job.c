@@ -133,6 +133,21 @@ err chain_exec_job_bid(exec *x, const chain_tx_job_bid *p, fault *f)
     return OK;
 }
 
+/* A cheat must not pay: of a spoiled lease of price p that is not drawn the worker keeps p, of a drawn one it loses the slashed share of its bond, so
+ * bond * share * q >= p * (1 - q). p is the price of the longest lease that the bid allows. Nothing is drawn if q = 0: then nothing is asked. */
+static err check_stake(const exec *x, const chain_row_job *job, const chain_row_bid *bid, const cr_address *worker, fault *f)
+{
+    uint64_t price, longest = bid->capacity < job->batch_size ? bid->capacity : job->batch_size;
+    if (job->sample_ppm == 0)
+        return OK;
+    TRY(mul_div_u64(&price, bid->price, longest, job->price_sequences, ROUND_DOWN));
+    chain_key key = chain_key_address(worker);
+    const chain_row_worker *w = chain_row_get(x->c, CHAIN_TABLE_WORKER, &key);
+    u128 lost = (u128)w->bond * param(x->c, CHAIN_PARAM_SLASH) * job->sample_ppm;
+    u128 kept = (u128)price * (PPM - job->sample_ppm) * PPM;
+    return lost >= kept ? OK : fail(f, ERR_BOND, "worker.bond: too small for a lease of this price", w->bond);
+}
+
 err chain_exec_job_match(exec *x, const chain_tx_job_match *p, fault *f)
 {
     chain *c = x->c;
@@ -151,6 +166,7 @@ err chain_exec_job_match(exec *x, const chain_tx_job_match *p, fault *f)
         if (now->status == CHAIN_BID_ACCEPTED)
             return fail(f, ERR_DUPLICATE, "job_match.workers", i);
         TRY(chain_worker_may_take_work(c, &workers[i], f));
+        TRY(check_stake(x, job, now, &workers[i], f));
         chain_row_bid *bid = chain_row_edit(c, CHAIN_TABLE_BID, &key);
         bid->status = CHAIN_BID_ACCEPTED;
         chain_event_add(c, CHAIN_EVENT_BID_ACCEPTED, x->tx_index)->data.bid_accepted =

@@ -1,17 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Leases on the chain: trace commitment, payment, slashing. */
-#include "chain/chain_int.h"
+ * Leases on the chain: trace commitment, payment. What is held against them: exec_dispute.c. */
+#include "chain/receipt_int.h"
 
-/* A lease and its attestation, decoded, with signatures and mutual fit checked. */
-typedef struct receipt {
-    chain_lease       lease;
-    chain_attestation attestation;
-    chain_signed      lease_signed, attestation_signed;
-    cr_address        worker;
-} receipt;
-
-static err receipt_open(const exec *x, receipt *r, const hash256 *job_id, const chain_row_job *job, bytes lease,
-                        bytes attestation, fault *f)
+err chain_receipt_open(const exec *x, receipt *r, const hash256 *job_id, const chain_row_job *job, bytes lease,
+                       bytes attestation, fault *f)
 {
     TRY(chain_lease_decode(&r->lease, &r->lease_signed, lease, f));
     TRY(chain_attestation_decode(&r->attestation, &r->attestation_signed, attestation, f));
@@ -67,7 +59,7 @@ static err receipt_check_terms(const exec *x, const receipt *r, const chain_row_
     return OK;
 }
 
-static chain_row_lease *lease_create(const exec *x, const receipt *r)
+chain_row_lease *chain_lease_create(const exec *x, const receipt *r)
 {
     chain_key key = chain_key_numbered(&r->lease.job, r->lease.lease_id);
     chain_row_lease *row = chain_row_create(x->c, CHAIN_TABLE_LEASE, &key);
@@ -77,13 +69,43 @@ static chain_row_lease *lease_create(const exec *x, const receipt *r)
     return row;
 }
 
-static const chain_row_lease *lease_find(const exec *x, const receipt *r)
+const chain_row_lease *chain_lease_find(const exec *x, const receipt *r)
 {
     chain_key key = chain_key_numbered(&r->lease.job, r->lease.lease_id);
     return chain_row_get(x->c, CHAIN_TABLE_LEASE, &key);
 }
 
-static chain_row_worker *worker_edit(const exec *x, const cr_address *worker)
+/* ERR_OVERLAP: a sequence is another lease's. */
+static err take_sequence(chain_row_coverage *row, uint64_t i, taking how)
+{
+    uint8_t bit = (uint8_t)(1u << (i & 7)), *paid = &row->paid.b[i / 8], *reserved = &row->reserved.b[i / 8];
+    bool free = !(*paid & bit) && (how == TAKE_SETTLE || !(*reserved & bit));
+    if (how == TAKE_RELEASE)
+        *reserved = (uint8_t)(*reserved & ~bit);
+    else if (!free)
+        return ERR_OVERLAP;
+    else if (how == TAKE_RESERVE)
+        *reserved = (uint8_t)(*reserved | bit);
+    else
+        *paid = (uint8_t)(*paid | bit);
+    return OK;
+}
+
+err chain_lease_take(const exec *x, const chain_lease *l, taking how, fault *f)
+{
+    for (uint64_t block = l->from / 256; block <= (l->to - 1) / 256; block++) {
+        chain_key key = chain_key_numbered(&l->job, block);
+        chain_row_coverage *row = chain_row_edit_or_create(x->c, CHAIN_TABLE_COVERAGE, &key);
+        uint64_t first = block * 256 < l->from ? l->from - block * 256 : 0;
+        uint64_t last = l->to - block * 256 < 256 ? l->to - block * 256 : 256;
+        for (uint64_t i = first; i < last; i++)
+            if (take_sequence(row, i, how) != OK)
+                return fail(f, ERR_OVERLAP, "lease.from", block * 256 + i);
+    }
+    return OK;
+}
+
+chain_row_worker *chain_worker_edit(const exec *x, const cr_address *worker)
 {
     chain_key key = chain_key_address(worker);
     return chain_row_edit(x->c, CHAIN_TABLE_WORKER, &key);
@@ -115,16 +137,17 @@ err chain_exec_trace_commit(exec *x, const chain_tx_trace_commit *p, fault *f)
     TRY(checked_add_u64(&live_until, job->expiry_height, param(c, CHAIN_PARAM_CLAIM_WINDOW)));
     for (size_t i = 0; i < count; i++) {
         receipt r;
-        TRY(receipt_open(x, &r, &p->job, job, items[i].lease, items[i].attestation, f));
+        TRY(chain_receipt_open(x, &r, &p->job, job, items[i].lease, items[i].attestation, f));
         TRY(receipt_check_terms(x, &r, job, true, f));
         if (x->height > r.lease.expiry_height)
             return fail(f, ERR_EXPIRED, "lease.expiry_height", r.lease.expiry_height);
-        if (lease_find(x, &r))
+        if (chain_lease_find(x, &r))
             return fail(f, ERR_DUPLICATE, "lease.lease_id", r.lease.lease_id);
-        chain_row_lease *row = lease_create(x, &r);
+        TRY(chain_lease_take(x, &r.lease, TAKE_RESERVE, f));
+        chain_row_lease *row = chain_lease_create(x, &r);
         row->status = CHAIN_LEASE_COMMITTED;
         row->commit_height = x->height;
-        chain_row_worker *w = worker_edit(x, &r.worker);
+        chain_row_worker *w = chain_worker_edit(x, &r.worker);
         TRY(checked_add_u64(&w->live_leases, w->live_leases, 1));
         if (w->live_until_height < live_until)
             w->live_until_height = live_until;
@@ -155,6 +178,8 @@ static err check_payable(const exec *x, const receipt *r, const chain_row_job *j
         return fail(f, ERR_HASH, "attestation", r->lease.lease_id);
     if (x->height <= row->commit_height)
         return fail(f, ERR_BUSY, "lease.commit_height", row->commit_height);
+    if (row->challenge_height)
+        return fail(f, ERR_STATE, "lease.challenge_height", row->challenge_height);
     if (leads)
         return OK;
     if (!cr_address_equal(&x->sender, &r->worker))
@@ -162,23 +187,6 @@ static err check_payable(const exec *x, const receipt *r, const chain_row_job *j
     /* The coordinator had its time to look at the sample; now silence must not cost the worker its pay. */
     if (x->height - row->commit_height < param(x->c, CHAIN_PARAM_CLAIM_DELAY))
         return fail(f, ERR_BUSY, "job.claim_delay", row->commit_height);
-    return OK;
-}
-
-static err cover(const exec *x, const chain_lease *l, fault *f)
-{
-    for (uint64_t block = l->from / 256; block <= (l->to - 1) / 256; block++) {
-        chain_key key = chain_key_numbered(&l->job, block);
-        chain_row_coverage *row = chain_row_edit_or_create(x->c, CHAIN_TABLE_COVERAGE, &key);
-        uint64_t first = block * 256 < l->from ? l->from - block * 256 : 0;
-        uint64_t last = l->to - block * 256 < 256 ? l->to - block * 256 : 256;
-        for (uint64_t i = first; i < last; i++) {
-            uint8_t bit = (uint8_t)(1u << (i & 7));
-            if (row->paid.b[i / 8] & bit)
-                return fail(f, ERR_OVERLAP, "lease.from", block * 256 + i);
-            row->paid.b[i / 8] = (uint8_t)(row->paid.b[i / 8] | bit);
-        }
-    }
     return OK;
 }
 
@@ -197,7 +205,7 @@ static err pay(const exec *x, const receipt *r, chain_row_job *job, chain_row_le
     TRY(chain_purse_add(c, PURSE_TREASURY, tariff));
     TRY(chain_account_credit(c, &r->worker, gross - tariff));
 
-    chain_row_worker *w = worker_edit(x, &r->worker);
+    chain_row_worker *w = chain_worker_edit(x, &r->worker);
     if (row->status == CHAIN_LEASE_COMMITTED)
         TRY(checked_sub_u64(&w->live_leases, w->live_leases, 1));
     TRY(checked_add_u64(&w->leases_paid, w->leases_paid, 1));
@@ -232,76 +240,13 @@ err chain_exec_receipt_pay(exec *x, const chain_tx_receipt_pay *p, fault *f)
     chain_row_job *mine = chain_row_edit(c, CHAIN_TABLE_JOB, &job_key);
     for (size_t i = 0; i < count; i++) {
         receipt r;
-        TRY(receipt_open(x, &r, &p->job, job, items[i].lease, items[i].attestation, f));
-        const chain_row_lease *row = lease_find(x, &r);
+        TRY(chain_receipt_open(x, &r, &p->job, job, items[i].lease, items[i].attestation, f));
+        const chain_row_lease *row = chain_lease_find(x, &r);
         TRY(receipt_check_terms(x, &r, job, !row, f));
         TRY(check_payable(x, &r, job, row, f));
-        TRY(cover(x, &r.lease, f));
+        TRY(chain_lease_take(x, &r.lease, row ? TAKE_SETTLE : TAKE_PAY, f));
         chain_key key = chain_key_numbered(&r.lease.job, r.lease.lease_id);
-        TRY(pay(x, &r, mine, row ? chain_row_edit(c, CHAIN_TABLE_LEASE, &key) : lease_create(x, &r), f));
+        TRY(pay(x, &r, mine, row ? chain_row_edit(c, CHAIN_TABLE_LEASE, &key) : chain_lease_create(x, &r), f));
     }
-    return OK;
-}
-
-static err check_evidence(const exec *x, const receipt *r, bytes evidence, fault *f)
-{
-    chain_dispute dispute = { .lease = &r->lease, .lease_hash = r->lease_signed.hash, .attestation = &r->attestation };
-    if (!x->c->config.referee)
-        return fail(f, ERR_UNSUPPORTED, "slash.evidence", 0);
-    if (x->c->config.referee(evidence, &dispute, f) != OK)
-        return fail(f, ERR_EVIDENCE, "slash.evidence", 0);
-    return OK;
-}
-
-/* Cuts the bond: a part is burned, the rest goes to the reporter and the buyer. */
-static err cut_bond(const exec *x, const receipt *r, const chain_row_job *job, uint64_t *slashed, uint64_t *burned)
-{
-    chain *c = x->c;
-    uint64_t reporter;
-    chain_row_worker *w = worker_edit(x, &r->worker);
-    TRY(mul_div_u64(slashed, w->bond, param(c, CHAIN_PARAM_SLASH), PPM, ROUND_UP));
-    w->bond -= *slashed;
-    TRY(checked_add_u64(&w->leases_spoiled, w->leases_spoiled, 1));
-    TRY(chain_purse_take(c, PURSE_BONDS, *slashed));
-    TRY(mul_div_u64(burned, *slashed, param(c, CHAIN_PARAM_SLASH_BURN), PPM, ROUND_DOWN));
-    TRY(chain_supply_burn(c, *burned));
-    TRY(mul_div_u64(&reporter, *slashed - *burned, param(c, CHAIN_PARAM_SLASH_REPORTER), PPM, ROUND_DOWN));
-    TRY(chain_account_credit(c, &x->sender, reporter));
-    return chain_account_credit(c, &job->owner, *slashed - *burned - reporter);
-}
-
-err chain_exec_slash(exec *x, const chain_tx_slash *p, fault *f)
-{
-    chain *c = x->c;
-    receipt r;
-    chain_key job_key = chain_key_job(&p->job);
-    const chain_row_job *job = chain_row_get(c, CHAIN_TABLE_JOB, &job_key);
-    if (!job)
-        return fail(f, ERR_NOT_FOUND, "slash.job", 0);
-    TRY(receipt_open(x, &r, &p->job, job, p->lease, p->attestation, f));
-    chain_key worker_key = chain_key_address(&r.worker);
-    if (!chain_row_get(c, CHAIN_TABLE_WORKER, &worker_key))
-        return fail(f, ERR_NOT_FOUND, "lease.worker", 0);
-    const chain_row_lease *now = lease_find(x, &r);
-    if (now && !hash256_equal(&now->lease_hash, &r.lease_signed.hash))
-        return fail(f, ERR_HASH, "lease", r.lease.lease_id);
-    if (now && now->status == CHAIN_LEASE_SPOILED)
-        return fail(f, ERR_DUPLICATE, "lease.lease_id", r.lease.lease_id);
-    TRY(check_evidence(x, &r, p->evidence, f));
-
-    uint64_t slashed, burned;
-    chain_key key = chain_key_numbered(&r.lease.job, r.lease.lease_id);
-    chain_row_lease *row = now ? chain_row_edit(c, CHAIN_TABLE_LEASE, &key) : lease_create(x, &r);
-    if (row->status == CHAIN_LEASE_COMMITTED) {
-        chain_row_worker *w = worker_edit(x, &r.worker);
-        TRY(checked_sub_u64(&w->live_leases, w->live_leases, 1));
-    }
-    if (row->status != CHAIN_LEASE_PAID)
-        row->settle_height = x->height;
-    row->status = CHAIN_LEASE_SPOILED;
-    TRY(cut_bond(x, &r, job, &slashed, &burned));
-    chain_event_add(c, CHAIN_EVENT_WORKER_SLASHED, x->tx_index)->data.worker_slashed =
-        (chain_event_worker_slashed){ .job = p->job, .lease_id = r.lease.lease_id, .worker = r.worker, .slashed = slashed,
-                                      .burned = burned };
     return OK;
 }

@@ -28,6 +28,7 @@ typedef struct eng_solo_options {
     bool                 rebuild;           /* drop the checkpoint and execute the whole log again */
     base_pool           *pool;              /* for eng_solo_submit_many; borrowed, may be NULL */
     chain_referee_fn     referee;
+    chain_leaf_fn        trace_leaf;
 } eng_solo_options;
 
 enum {

@@ -25,7 +25,8 @@ static void heap_release(void *ctx, void *block, size_t size)
 
 static chain_config make_config(const eng_solo_options *options)
 {
-    chain_config config = { .memory = { NULL, heap_alloc, heap_release }, .referee = options->referee };
+    chain_config config = { .memory = { NULL, heap_alloc, heap_release }, .referee = options->referee,
+                            .trace_leaf = options->trace_leaf };
     cr_random((uint8_t *)&config.table_seed, sizeof config.table_seed);
     return config;
 }

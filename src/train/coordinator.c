@@ -7,6 +7,7 @@
 #include "base/port/file.h"
 #include "numerics/data.h"
 #include "train/coordinator_int.h"
+#include "train/dispute.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,7 +61,8 @@ static err check_config(const tr_coordinator_config *k, fault *f)
         { "config.lease_ms", k->lease_ms > 0 },
         { "config.data", k->data->missing == 0 && tr_dataset_windows(k->data, k->shape.context) > 0 },
         { "config.vocab", k->data->manifest.vocab <= k->shape.vocab },
-        { "config.ledger", k->ledger.height && k->ledger.job && k->ledger.lease && k->ledger.submit && k->ledger.randomness },
+        { "config.ledger", k->ledger.height && k->ledger.job && k->ledger.lease && k->ledger.submit && k->ledger.opened &&
+                                 k->ledger.randomness && k->ledger.open_window > 0 },
     };
     for (size_t i = 0; i < COUNT_OF(rules); i++)
         if (!rules[i].good)
@@ -102,9 +104,26 @@ static err init(tr_coordinator *c, fault *f)
     return OK;
 }
 
-err tr_coordinator_new(tr_coordinator **out, const tr_coordinator_config *config, fault *f)
+/* With a sample, every lease must be short enough that a cheat in its gradient can be convicted. */
+static err bound_leases(tr_coordinator_config *k, fault *f)
 {
+    num_const constants;
+    TRY(num_const_of(&constants, &k->shape, f));
+    uint32_t most = tr_dispute_sequences_max(&k->shape);
+    if (k->sample_ppm == 0)
+        return OK;
+    if (most == 0)
+        return fail(f, ERR_CONFIG, "config.shape.context: no evidence about a sequence would fit", k->shape.context);
+    if (k->sequences_per_lease > most)
+        k->sequences_per_lease = most;
+    return OK;
+}
+
+err tr_coordinator_new(tr_coordinator **out, const tr_coordinator_config *given, fault *f)
+{
+    tr_coordinator_config own = *given, *config = &own;
     *out = NULL;
+    TRY(bound_leases(config, f));
     TRY(check_config(config, f));
     tr_coordinator *c = calloc(1, sizeof *c);
     if (!c)
@@ -255,7 +274,7 @@ static err look_around(tr_coordinator *c, bool *complete, bool *work, fault *f)
         return fail(f, e, "ledger.height", 0);
     pthread_mutex_lock(&c->mu);
     size_t freed = tr_book_expire(&c->book, tr_coord_now_ms(), height);
-    *complete = tr_book_count(&c->book, TR_SLOT_ACCEPTED) == c->book.slot_count;
+    *complete = tr_book_count(&c->book, TR_SLOT_ACCEPTED) + tr_book_count(&c->book, TR_SLOT_OWN) == c->book.slot_count;
     *work = tr_book_count(&c->book, TR_SLOT_SUBMITTED) > 0;
     bool idle = c->cfg.patience_ms && tr_coord_now_ms() - c->progress_ms > c->cfg.patience_ms;
     if (freed)
@@ -273,7 +292,7 @@ static err look_around(tr_coordinator *c, bool *complete, bool *work, fault *f)
 static err collect(tr_coordinator *c, fault *f)
 {
     for (;;) {
-        bool complete, work;
+        bool complete, work, idle;
         TRY(look_around(c, &complete, &work, f));
         if (complete)
             return OK;
@@ -281,21 +300,34 @@ static err collect(tr_coordinator *c, fault *f)
             continue;
         if (c->cfg.sample_ppm)
             TRY(tr_coord_commit(c, f));
-        TRY(tr_coord_judge(c, f));
+        TRY(tr_coord_judge(c, &idle, f));
+        if (!idle)
+            continue;
+        pthread_mutex_lock(&c->mu);
+        tr_coord_wait(c, tr_coord_now_ms() + TICK_MS);
+        pthread_mutex_unlock(&c->mu);
     }
 }
 
-/* The gradient of an accepted lease; from its file, or computed again if the file did not survive. */
-static err load_gradient(tr_coordinator *c, const answer *a, fault *f)
+/* The gradient of a slot into c->part: from the file of its accepted answer, or computed here if the file did not survive or the
+ * slot is our own. */
+static err load_gradient(tr_coordinator *c, const tr_slot *slot, int64_t *loss, bool *range, fault *f)
 {
-    if (tr_coord_uploaded(c, a, c->part, NULL) == OK)
+    const answer *a = &c->answers[slot->entry];
+    bool own = slot->status == TR_SLOT_OWN;
+    *range = !own && a->said.result == CHAIN_RESULT_RANGE;
+    *loss = a->said.loss;
+    if (*range || (!own && tr_coord_uploaded(c, a, c->part, NULL) == OK))
         return OK;
     tr_task task;
-    int64_t loss;
+    int64_t mine;
     bt_result result;
     tr_coord_recompute(c, a, &task);
-    TRY(tr_exec_run(&c->exec, &task, c->part, &loss, &result, NULL, f));
-    return result.range ? fail(f, ERR_STEP_RANGE, "gradient", a->terms.lease_id) : OK;
+    TRY(tr_exec_run(&c->exec, &task, c->part, &mine, &result, NULL, f));
+    if (own)
+        *loss = mine;
+    *range = own && result.range;
+    return result.range && !own ? fail(f, ERR_STEP_RANGE, "gradient", a->terms.lease_id) : OK;
 }
 
 /* Sum over the slots; *range if any of them ended so. */
@@ -304,13 +336,14 @@ static err sum_up(tr_coordinator *c, int64_t *loss, bool *range, fault *f)
     memset(c->sum, 0, (size_t)c->elements * sizeof *c->sum);
     *loss = 0;
     for (size_t i = 0; i < c->book.slot_count; i++) {
-        const answer *a = &c->answers[c->book.slots[i].entry];
-        *range = *range || a->said.result == CHAIN_RESULT_RANGE;
-        if (a->said.result == CHAIN_RESULT_RANGE)
+        int64_t part;
+        bool part_range;
+        TRY(load_gradient(c, &c->book.slots[i], &part, &part_range, f));
+        *range = *range || part_range;
+        if (part_range)
             continue;
-        TRY(load_gradient(c, a, f));
         TRY(tr_gradient_add(c->sum, c->part, c->elements, f));
-        *loss += a->said.loss;
+        *loss += part;
     }
     return OK;
 }
@@ -354,6 +387,8 @@ static err book_debts(tr_coordinator *c, fault *f)
     }
     for (size_t i = 0; i < c->book.slot_count; i++) {
         size_t at = c->book.slots[i].entry;
+        if (c->book.slots[i].status == TR_SLOT_OWN)
+            continue;
         answer *a = &c->answers[at];
         c->debts[c->debt_count++] = (owed){ .lease = a->lease, .attestation = a->attestation, .lease_len = a->lease_len,
                                             .attestation_len = a->attestation_len, .lease_id = a->terms.lease_id, .step = a->terms.step,
@@ -457,7 +492,7 @@ void tr_coordinator_status(tr_coordinator *c, tr_status *out)
     *out = (tr_status){ .step = c->state.step, .steps = c->cfg.steps, .slots = c->book.slot_count, .owed = c->owed_total,
                         .paid = c->paid_total, .escrow_left = c->escrow, .worker_count = c->member_count,
                         .leased = tr_book_count(&c->book, TR_SLOT_LEASED), .submitted = tr_book_count(&c->book, TR_SLOT_SUBMITTED),
-                        .accepted = tr_book_count(&c->book, TR_SLOT_ACCEPTED) };
+                        .accepted = tr_book_count(&c->book, TR_SLOT_ACCEPTED) + tr_book_count(&c->book, TR_SLOT_OWN) };
     pthread_mutex_unlock(&c->mu);
 }
 

@@ -28,7 +28,8 @@ typedef enum tr_event_kind {
     TR_EVENT_SAMPLED,     /* drawn for re-execution */
     TR_EVENT_CHECKED,     /* re-executed: `code` OK or ERR_CHEAT */
     TR_EVENT_ACCEPTED,
-    TR_EVENT_REJECTED,    /* `code` says why */
+    TR_EVENT_REJECTED,    /* `code` says why; `at` 0: its range goes to another worker, 1: the coordinator computes it */
+    TR_EVENT_CHALLENGED,  /* did not send its tile: has to open leaf `at` on the ledger */
     TR_EVENT_EVIDENCE,    /* `code` OK: written to `path`; else why there is none */
     TR_EVENT_SLASHED,     /* `code` OK at height `at` */
     TR_EVENT_PAID,        /* `code` OK at height `at`; lease and attestation are the receipt's */
@@ -73,10 +74,10 @@ typedef struct tr_coordinator_config {
     const int32_t *master;       /* start weights instead of the seed's, or NULL; read by new() alone */
 
     /* How to run it. */
-    uint32_t sequences_per_lease;
+    uint32_t sequences_per_lease; /* with a sample at most tr_dispute_sequences_max of the shape */
     uint64_t lease_blocks;       /* a lease expires so many blocks after it was signed */
     uint32_t lease_ms;           /* and is revoked after this long without an answer */
-    uint32_t challenge_ms;       /* for the accused to open its trace */
+    uint32_t challenge_ms;       /* for the accused to send a tile; then it is challenged on the ledger */
     uint32_t patience_ms;        /* without any progress, a step ends with ERR_TIMEOUT; 0: never */
     uint32_t checkpoint_steps;   /* steps between checkpoints (and payments); 0: 1 */
     unsigned threads;            /* for own computing; 0: one per processor */

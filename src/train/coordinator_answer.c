@@ -35,7 +35,7 @@ static err may_answer(const tr_coordinator *c, const member *m, int64_t at, uint
     if (at < 0 || c->book.entries[at].worker != (uint32_t)(m - c->members))
         return fail(f, ERR_STALE, "lease.id", lease_id); /* of an earlier step, or somebody else's */
     if (m->status.banned)
-        return fail(f, ERR_CHEAT, "worker: caught before", lease_id);
+        return tr_coord_turn_away(c, m, f);
     return tr_book_may_submit(&c->book, lease_id, height, f);
 }
 

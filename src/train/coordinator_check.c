@@ -40,30 +40,7 @@ static err accept(tr_coordinator *c, size_t i, fault *f)
     return e;
 }
 
-/* --- the accused opens its trace ------------------------------------------------------------------------------------------ */
-
-/* Asks and waits. The answer is in m->challenge.data, whose memory stays until the next question. */
-static err ask(tr_coordinator *c, member *m, uint64_t lease_id, uint64_t leaf, uint64_t want, fault *f)
-{
-    uint64_t until = tr_coord_now_ms() + c->cfg.challenge_ms;
-    pthread_mutex_lock(&c->mu);
-    challenge *q = &m->challenge;
-    buf_deinit(&q->data);
-    buf_init(&q->data, (size_t)want);
-    q->lease_id = lease_id;
-    q->leaf = leaf;
-    q->want = want;
-    q->state = CHALLENGE_TILE;
-    tr_coord_wake(c);
-    while (q->state != CHALLENGE_ANSWERED && tr_coord_now_ms() < until && !atomic_load(&c->stopping))
-        tr_coord_wait(c, until);
-    bool answered = q->state == CHALLENGE_ANSWERED;
-    q->state = CHALLENGE_NONE;
-    pthread_mutex_unlock(&c->mu);
-    if (answered)
-        return OK;
-    return atomic_load(&c->stopping) ? fail(f, ERR_INTERRUPTED, "dispute", lease_id) : fail(f, ERR_TIMEOUT, "dispute: no answer", lease_id);
-}
+/* --- evidence -------------------------------------------------------------------------------------------------------------- */
 
 static err write_evidence(tr_coordinator *c, const answer *a, bytes evidence, char path[TR_PATH_MAX], fault *f)
 {
@@ -84,23 +61,53 @@ typedef struct case_file {
     char       path[TR_PATH_MAX];
 } case_file;
 
-static err narrow(tr_coordinator *c, member *m, const answer *a, const tr_trace *mine, case_file *k, fault *f)
+/* Runs the lease again and keeps the sequence that the dispute is about. */
+static err capture(tr_coordinator *c, const answer *a, case_file *k, tr_task *task, fault *f)
 {
-    k->dispute = (tr_dispute){ .lease = bytes_of(a->lease, a->lease_len), .attestation = bytes_of(a->attestation, a->attestation_len) };
-    TRY(tr_coord_leaves(c, a, mine->leaf_count, &k->leaves, f));
-    TRY(tr_dispute_leaves(&k->dispute, mine, k->leaves, &a->said, f));
-
-    tr_task task;
     int64_t loss;
     bt_result result;
     tr_observer see = { tr_capture_take, &k->capture, tr_capture_reset };
-    tr_coord_recompute(c, a, &task);
+    tr_coord_recompute(c, a, task);
     TRY(tr_capture_init(&k->capture, &c->cfg.shape, k->dispute.place.sequence, f));
-    TRY(tr_exec_run(&c->exec, &task, c->part, &loss, &result, &see, f));
-    TRY(ask(c, m, a->terms.lease_id, k->dispute.place.leaf, num_leaf_bytes(k->dispute.place.tensor.elem_bytes), f));
+    return tr_exec_run(&c->exec, task, c->part, &loss, &result, &see, f);
+}
+
+static err take_tile(void *ctx, bytes tile, fault *f)
+{
+    case_file *k = ctx;
+    return tr_dispute_tile(&k->dispute, tile, k->leaves, &k->capture, f);
+}
+
+/* The traces differ; `result` is ours. */
+static err narrow(tr_coordinator *c, member *m, answer *a, const tr_trace *mine, const bt_result *result, case_file *k, fault *f)
+{
+    static const hash256 unreached;
+    tr_dispute *d = &k->dispute;
+    tr_task task;
+    TRY(tr_coord_leaves(c, a, mine->leaf_count, &k->leaves, f));
+    TRY(tr_dispute_leaves(d, mine, k->leaves, &a->said, f));
+    if (result->range && hash256_equal(&mine->leaves[d->place.leaf], &unreached))
+        TRY(tr_dispute_domain(d, mine, result->tensor, result->sequence, result->index, f));
+    TRY(capture(c, a, k, &task, f));
+    TRY(tr_coord_tile(c, m, a, &d->place, &k->leaves[d->place.leaf], take_tile, k, f));
     bytes tile = buf_bytes(&m->challenge.data);
-    TRY(tr_dispute_tile(&k->dispute, tile, k->leaves, &k->capture, f));
-    TRY(tr_dispute_evidence(&k->evidence, &k->verdict, &k->dispute, mine, k->leaves, tile, &k->capture, &task, f));
+    TRY(tr_dispute_evidence(&k->evidence, &k->verdict, d, mine, k->leaves, tile, &k->capture, &task, f));
+    return write_evidence(c, a, buf_bytes(&k->evidence), k->path, f);
+}
+
+/* RANGE was attested for an element that is inside its domain. */
+static err narrow_range(tr_coordinator *c, const answer *a, const tr_trace *mine, const bt_result *result, case_file *k, fault *f)
+{
+    tr_dispute *d = &k->dispute;
+    tr_task task;
+    TRY(tr_coord_leaves(c, a, mine->leaf_count, &k->leaves, f));
+    TRY(tr_dispute_range(d, mine, &a->said, f));
+    TRY(capture(c, a, k, &task, f));
+    err e = tr_dispute_evidence(&k->evidence, &k->verdict, d, mine, k->leaves, (bytes){ 0 }, &k->capture, &task, f);
+    /* Another element leaves its domain before: then this one may do so, too, and nothing is wrong with our executor. */
+    if (e == ERR_EVIDENCE && result->range)
+        return fail(f, ERR_UNSUPPORTED, "dispute: RANGE of two elements", d->element);
+    TRY(e);
     return write_evidence(c, a, buf_bytes(&k->evidence), k->path, f);
 }
 
@@ -130,32 +137,46 @@ static err narrow_sum(tr_coordinator *c, const answer *a, const tr_trace *mine, 
     return write_evidence(c, a, buf_bytes(&k->evidence), k->path, f);
 }
 
-/* Where an answer departs from ours. */
-typedef enum departure { DEPARTS_NOWHERE, DEPARTS_TRACE, DEPARTS_GRADIENT, DEPARTS_LOSS, DEPARTS_OTHERWISE } departure;
+/* What we got. */
+typedef struct outcome {
+    int64_t   loss;
+    bt_result result;
+} outcome;
 
-/* Evidence if there can be any, and the slash. Only errors of our own come back: that there is no evidence is not one. */
-static err accuse(tr_coordinator *c, member *m, const answer *a, const tr_trace *mine, departure where, int64_t loss, fault *f)
+/* Where an answer departs from ours. */
+typedef enum departure { DEPARTS_NOWHERE, DEPARTS_TRACE, DEPARTS_RANGE, DEPARTS_GRADIENT, DEPARTS_LOSS, DEPARTS_OTHERWISE } departure;
+
+/* Evidence if there can be any, and the slash. Only errors of our own come back: that there is no evidence is not one. *spoiled: the
+ * ledger knows the lease as spoiled. */
+static err accuse(tr_coordinator *c, member *m, answer *a, const tr_trace *mine, const outcome *own, departure where,
+                  bool *spoiled, fault *f)
 {
-    case_file k = { .leaves = NULL };
+    case_file k = { .dispute = { .lease = bytes_of(a->lease, a->lease_len),
+                                 .attestation = bytes_of(a->attestation, a->attestation_len) } };
     buf_init(&k.evidence, LIMIT_EVIDENCE_BYTES);
     fault why = { 0 };
     uint64_t height = 0;
-    err e = where == DEPARTS_TRACE       ? narrow(c, m, a, mine, &k, &why)
-            : where == DEPARTS_OTHERWISE ? fail(&why, ERR_UNSUPPORTED, "dispute: about RANGE", 0)
-                                         : narrow_sum(c, a, mine, where == DEPARTS_GRADIENT, loss, &k, &why);
-    tr_coord_event(c, &(tr_event){ .kind = TR_EVENT_EVIDENCE, .step = c->state.step, .lease_id = a->terms.lease_id, .worker = &m->key,
-                                .code = e, .path = k.path });
+    err e = where == DEPARTS_TRACE       ? narrow(c, m, a, mine, &own->result, &k, &why)
+            : where == DEPARTS_RANGE     ? narrow_range(c, a, mine, &own->result, &k, &why)
+            : where == DEPARTS_OTHERWISE ? fail(&why, ERR_UNSUPPORTED, "dispute: RANGE is right, its trace is not", 0)
+                                         : narrow_sum(c, a, mine, where == DEPARTS_GRADIENT, own->loss, &k, &why);
+    if (!a->challenged)
+        tr_coord_event(c, &(tr_event){ .kind = TR_EVENT_EVIDENCE, .step = c->state.step, .lease_id = a->terms.lease_id, .worker = &m->key,
+                                       .code = e, .path = k.path });
     if (e == OK) {
         e = tr_coord_slash(c, a, buf_bytes(&k.evidence), &height, &why);
         tr_coord_event(c, &(tr_event){ .kind = TR_EVENT_SLASHED, .step = c->state.step, .lease_id = a->terms.lease_id, .worker = &m->key,
                                     .code = e, .at = height });
+        *spoiled = e == OK;
     }
     free(k.leaves);
     free(k.theirs);
     tr_capture_deinit(&k.capture);
     tr_dispute_sum_deinit(&k.sum);
     buf_deinit(&k.evidence);
-    if (e == ERR_EVIDENCE || e == ERR_MEMORY || e == ERR_INTERRUPTED || e == ERR_DISK_FULL || e == ERR_IO) {
+    if (e != OK && atomic_load(&c->stopping)) /* perhaps because of that: the next life tries again */
+        return fail(f, ERR_INTERRUPTED, "dispute", a->terms.lease_id);
+    if (e == ERR_EVIDENCE || e == ERR_MEMORY || e == ERR_DISK_FULL || e == ERR_IO) {
         /* ERR_EVIDENCE: by the relation the worker is right, so our own executor is not. Nothing may be decided then. */
         if (f)
             *f = why;
@@ -164,31 +185,66 @@ static err accuse(tr_coordinator *c, member *m, const answer *a, const tr_trace 
     return OK;
 }
 
-/* A caught worker's answers of this step are worth nothing unless they were re-executed; its leases go to others. */
+err tr_coord_dismiss(tr_coordinator *c, size_t i, bool own, err code, fault *f)
+{
+    const answer *a = &c->answers[i];
+    pthread_mutex_lock(&c->mu);
+    err e = own ? tr_book_own(&c->book, a->terms.lease_id, f) : tr_book_reject(&c->book, a->terms.lease_id, f);
+    if (e == OK)
+        e = tr_coord_journal(c, own ? TR_JOURNAL_OWN : TR_JOURNAL_REJECTED, a->terms.lease_id, NULL, f);
+    c->members[c->book.entries[i].worker].status.rejected++;
+    c->progress_ms = tr_coord_now_ms();
+    tr_coord_wake(c);
+    pthread_mutex_unlock(&c->mu);
+    if (e == OK)
+        tr_coord_event(c, &(tr_event){ .kind = TR_EVENT_REJECTED, .step = c->state.step, .lease_id = a->terms.lease_id,
+                                       .worker = &a->terms.worker, .code = code, .at = own });
+    return e;
+}
+
+/* What else a caught worker has answered in this step. What is on the ledger, or may be, is re-executed, drawn or not: its range is
+ * reserved, so it is paid or convicted. With mu. */
+static err suspect(tr_coordinator *c, uint32_t worker, fault *f)
+{
+    tr_worker_status *s = &c->members[worker].status;
+    for (size_t i = 0; i < c->book.entry_count; i++) {
+        const tr_lease_entry *entry = &c->book.entries[i];
+        answer *a = &c->answers[i];
+        bool accepted = entry->status == TR_LEASE_ACCEPTED;
+        if (entry->worker != worker || a->verified || (!accepted && entry->status != TR_LEASE_SUBMITTED))
+            continue;
+        a->suspect = a->committed || a->look;
+        if (!accepted)
+            continue;
+        s->accepted--;
+        s->earned -= entry->price;
+        TRY(tr_book_reopen(&c->book, entry->id, f));
+    }
+    return OK;
+}
+
+/* Its leases go to others. What it answered and nobody has committed is worth nothing. */
 static err ban(tr_coordinator *c, member *m, fault *f)
 {
-    uint32_t number = (uint32_t)(m - c->members);
-    err e = OK;
+    uint32_t worker = (uint32_t)(m - c->members);
     TRY(tr_coord_ban(c, &m->key, f));
     pthread_mutex_lock(&c->mu);
     m->status.banned = true;
-    tr_book_worker_lost(&c->book, number);
-    for (size_t i = 0; i < c->book.entry_count && e == OK; i++) {
-        const tr_lease_entry *entry = &c->book.entries[i];
-        bool taken = entry->status == TR_LEASE_SUBMITTED || entry->status == TR_LEASE_ACCEPTED;
-        if (entry->worker != number || !taken || c->answers[i].verified)
-            continue;
-        if (entry->status == TR_LEASE_ACCEPTED) {
-            m->status.accepted--;
-            m->status.earned -= entry->price;
-        }
-        m->status.rejected++;
-        e = tr_book_reject(&c->book, entry->id, f);
-        if (e == OK)
-            e = tr_coord_journal(c, TR_JOURNAL_REJECTED, entry->id, NULL, f);
-    }
+    tr_book_worker_lost(&c->book, worker);
+    err e = suspect(c, worker, f);
     tr_coord_wake(c);
     pthread_mutex_unlock(&c->mu);
+    for (size_t i = 0; e == OK; i++) {
+        pthread_mutex_lock(&c->mu);
+        bool end = i >= c->book.entry_count;
+        bool worthless = !end && c->book.entries[i].worker == worker && c->book.entries[i].status == TR_LEASE_SUBMITTED &&
+                         !c->answers[i].suspect && !c->answers[i].verified;
+        pthread_mutex_unlock(&c->mu);
+        if (end)
+            break;
+        if (worthless)
+            e = tr_coord_dismiss(c, i, false, ERR_CHEAT, f);
+    }
     return e;
 }
 
@@ -200,14 +256,13 @@ static err compare(tr_coordinator *c, const chain_attestation *said, const bt_re
 {
     bool same_trace = hash256_equal(root, &said->trace_root);
     *where = DEPARTS_OTHERWISE;
-    if ((said->result == CHAIN_RESULT_RANGE) != mine->range)
-        return OK;
-    if (mine->range) {
-        if (same_trace && said->range_tensor == mine->tensor && said->range_sequence == mine->sequence && said->range_index == mine->index)
-            *where = DEPARTS_NOWHERE;
+    if (said->result == CHAIN_RESULT_RANGE) {
+        bool same = mine->range && said->range_tensor == mine->tensor && said->range_sequence == mine->sequence &&
+                    said->range_index == mine->index;
+        *where = !same ? DEPARTS_RANGE : same_trace ? DEPARTS_NOWHERE : DEPARTS_OTHERWISE;
         return OK;
     }
-    if (!same_trace) {
+    if (!same_trace || mine->range) {
         *where = DEPARTS_TRACE;
         return OK;
     }
@@ -225,19 +280,31 @@ static void reset_trace(void *ctx)
     tr_trace_reset(ctx);
 }
 
-static err reexecute(tr_coordinator *c, const answer *a, tr_trace *trace, int64_t *loss, departure *where, fault *f)
+static err reexecute(tr_coordinator *c, const answer *a, tr_trace *trace, outcome *own, departure *where, fault *f)
 {
     tr_task task;
-    bt_result result;
     hash256 root;
     tr_observer see = { tr_trace_take, trace, reset_trace };
     tr_coord_recompute(c, a, &task);
-    TRY(tr_exec_run(&c->exec, &task, c->part, loss, &result, &see, f));
-    if (result.range)
+    TRY(tr_exec_run(&c->exec, &task, c->part, &own->loss, &own->result, &see, f));
+    if (own->result.range)
         root = tr_trace_root_partial(trace);
     else
         TRY(tr_trace_root(trace, &root, f));
-    return compare(c, &a->said, &result, &root, *loss, where, f);
+    return compare(c, &a->said, &own->result, &root, own->loss, where, f);
+}
+
+static err convict(tr_coordinator *c, member *m, size_t i, const tr_trace *mine, const outcome *own, departure where, fault *f)
+{
+    answer *a = &c->answers[i];
+    bool spoiled = false;
+    a->challenged = false;
+    TRY(accuse(c, m, a, mine, own, where, &spoiled, f));
+    if (a->challenged)
+        return ban(c, m, f);
+    /* A committed range is free for another worker only when the ledger has spoiled the lease. */
+    TRY(tr_coord_dismiss(c, i, a->committed && !spoiled, ERR_CHEAT, f));
+    return ban(c, m, f);
 }
 
 static err check(tr_coordinator *c, size_t i, fault *f)
@@ -247,26 +314,19 @@ static err check(tr_coordinator *c, size_t i, fault *f)
     uint64_t count = a->terms.to - a->terms.from, *numbers = malloc((size_t)count * sizeof *numbers);
     tr_trace trace = { 0 };
     departure where = DEPARTS_OTHERWISE;
-    int64_t loss = 0;
+    outcome own;
     if (!numbers)
         return fail(f, ERR_MEMORY, "check", count);
     for (uint64_t k = 0; k < count; k++)
         numbers[k] = a->terms.from + k;
     err e = tr_trace_init(&trace, &c->cfg.shape, (uint32_t)count, numbers, NULL, f);
     if (e == OK)
-        e = reexecute(c, a, &trace, &loss, &where, f);
+        e = reexecute(c, a, &trace, &own, &where, f);
     if (e == OK) {
         a->verified = where == DEPARTS_NOWHERE;
-        say(c, TR_EVENT_CHECKED, a, a->verified ? OK : ERR_CHEAT);
-        if (a->verified)
-            e = accept(c, i, f);
-        else {
-            e = accuse(c, m, a, &trace, where, loss, f);
-            if (e == OK)
-                e = ban(c, m, f);
-            if (e == OK)
-                say(c, TR_EVENT_REJECTED, a, ERR_CHEAT);
-        }
+        if (!a->challenged) /* else it was said before */
+            say(c, TR_EVENT_CHECKED, a, a->verified ? OK : ERR_CHEAT);
+        e = a->verified ? accept(c, i, f) : convict(c, m, i, &trace, &own, where, f);
     }
     tr_trace_deinit(&trace);
     free(numbers);
@@ -285,8 +345,38 @@ static err drawn(tr_coordinator *c, const answer *a, bool *yes, fault *f)
     return OK;
 }
 
-err tr_coord_judge(tr_coordinator *c, fault *f)
+/* A challenged worker had its time, or has it still. */
+static err follow(tr_coordinator *c, size_t i, bool *waits, fault *f)
 {
+    answer *a = &c->answers[i];
+    bool opened, spoiled;
+    TRY(tr_coord_follow(c, a, &opened, &spoiled, f));
+    *waits = !opened && !spoiled;
+    if (spoiled)
+        return tr_coord_dismiss(c, i, false, ERR_CHEAT, f);
+    return opened ? check(c, i, f) : OK;
+}
+
+static err judge_one(tr_coordinator *c, size_t i, bool *waits, fault *f)
+{
+    bool sampled;
+    const answer *a = &c->answers[i];
+    if (a->challenged)
+        return follow(c, i, waits, f);
+    TRY(drawn(c, a, &sampled, f));
+    if (sampled) {
+        pthread_mutex_lock(&c->mu);
+        c->members[c->book.entries[i].worker].status.sampled++;
+        pthread_mutex_unlock(&c->mu);
+        say(c, TR_EVENT_SAMPLED, a, OK);
+    }
+    /* RANGE changes what everybody computes next, and it is rare: always looked at. */
+    return sampled || a->suspect || a->said.result == CHAIN_RESULT_RANGE ? check(c, i, f) : accept(c, i, f);
+}
+
+err tr_coord_judge(tr_coordinator *c, bool *idle, fault *f)
+{
+    *idle = true;
     for (size_t i = 0;; i++) {
         pthread_mutex_lock(&c->mu);
         bool end = i >= c->book.entry_count;
@@ -296,16 +386,8 @@ err tr_coord_judge(tr_coordinator *c, fault *f)
             return OK;
         if (!ready)
             continue;
-        bool sampled;
-        const answer *a = &c->answers[i];
-        TRY(drawn(c, a, &sampled, f));
-        if (sampled) {
-            pthread_mutex_lock(&c->mu);
-            c->members[c->book.entries[i].worker].status.sampled++;
-            pthread_mutex_unlock(&c->mu);
-            say(c, TR_EVENT_SAMPLED, a, OK);
-        }
-        /* RANGE changes what everybody computes next, and it is rare: always looked at. */
-        TRY(sampled || a->said.result == CHAIN_RESULT_RANGE ? check(c, i, f) : accept(c, i, f));
+        bool waits = false;
+        TRY(judge_one(c, i, &waits, f));
+        *idle = *idle && waits;
     }
 }

@@ -29,6 +29,8 @@ typedef struct answer {
     bool              committed;
     uint64_t          commit_height;
     bool              verified;  /* re-executed and right */
+    bool              challenged; /* its worker has to open a leaf on the ledger, and may have time left */
+    bool              suspect;   /* its worker was caught: re-executed, drawn or not */
 } answer;
 
 typedef enum challenge_state { CHALLENGE_NONE, CHALLENGE_TILE, CHALLENGE_ANSWERED } challenge_state;
@@ -58,6 +60,7 @@ typedef struct member {
     tr_store_writer     writer;
     leaves_upload leaves;
     challenge     challenge;
+    bool          mute;        /* did not send a tile once: it is asked on the ledger at once */
     tr_worker_status status;
 } member;
 
@@ -124,13 +127,18 @@ void     tr_coord_wait(tr_coordinator *c, uint64_t until_ms);
 err tr_coord_commit(tr_coordinator *c, fault *f) MUST_USE;  /* answers that are not on the ledger yet */
 err tr_coord_pay(tr_coordinator *c, fault *f) MUST_USE;     /* everything owed */
 err tr_coord_randomness(tr_coordinator *c, uint64_t height, hash256 *out, fault *f) MUST_USE;
-err tr_coord_slash(tr_coordinator *c, const answer *a, bytes evidence, uint64_t *height, fault *f) MUST_USE;
+err tr_coord_slash(tr_coordinator *c, const answer *a, bytes evidence, uint64_t *height, fault *f) MUST_USE; /* empty evidence: a challenge was not answered */
+err tr_coord_challenge(tr_coordinator *c, const answer *a, uint64_t leaf, uint64_t *height, fault *f) MUST_USE;
+err tr_coord_row(tr_coordinator *c, const answer *a, chain_row_lease *row, fault *f) MUST_USE; /* ERR_NOT_FOUND */
 err tr_coord_escrow(tr_coordinator *c, uint64_t *out, fault *f) MUST_USE;
 
 err tr_coord_ask_past(tr_coordinator *c, fault *f) MUST_USE; /* which remembered answers of this step are paid for */
 
 /* coordinator_serve.c: the next number of a request's path, which moves on. */
 err tr_coord_number(uint64_t *out, const char **path, fault *f) MUST_USE;
+/* What a caught worker hears: ERR_STALE while answers of it wait for their verdict, as it may be asked for more tiles, then ERR_CHEAT, which
+ * sends it away. With mu. */
+err tr_coord_turn_away(const tr_coordinator *c, const member *m, fault *f) MUST_USE;
 
 /* coordinator_answer.c: one request each, path after its first word. */
 err tr_coord_take_gradient(tr_coordinator *c, member *m, const tr_request *r, const char *path, buf *reply, fault *f) MUST_USE;
@@ -140,8 +148,18 @@ err tr_coord_take_tile(tr_coordinator *c, member *m, const tr_request *r, const 
 void tr_coord_drop_uploads(member *m);
 
 /* coordinator_check.c: the run thread, without mu. Draws, re-executes, decides. */
-err tr_coord_judge(tr_coordinator *c, fault *f) MUST_USE;
+err tr_coord_judge(tr_coordinator *c, bool *idle, fault *f) MUST_USE; /* *idle: nothing but challenges is waited for */
+/* An answer that does not count: its range goes to another worker, or stays with the coordinator (`own`). */
+err tr_coord_dismiss(tr_coordinator *c, size_t i, bool own, err code, fault *f) MUST_USE;
 void tr_coord_recompute(tr_coordinator *c, const answer *a, tr_task *out);
+
+/* coordinator_challenge.c: the run thread, without mu. The leaf of the accused, whose hash it uploaded, from the worker or from the ledger, into
+ * m->challenge.data. ERR_BUSY: it was challenged on the ledger, and a->challenged is set. `good` says whether what came can be used. */
+typedef err (*tr_coord_tile_fn)(void *ctx, bytes tile, fault *f);
+err tr_coord_tile(tr_coordinator *c, member *m, answer *a, const tr_place *place, const hash256 *hash, tr_coord_tile_fn good,
+                  void *ctx, fault *f) MUST_USE;
+/* What became of the challenge: `opened` (check again), `spoiled`, or neither: the worker has time left. */
+err tr_coord_follow(tr_coordinator *c, answer *a, bool *opened, bool *spoiled, fault *f) MUST_USE;
 
 /* coordinator_state.c */
 err  tr_coord_restore(tr_coordinator *c, fault *f) MUST_USE;     /* checkpoint or fresh start, journal */

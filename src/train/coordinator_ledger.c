@@ -52,6 +52,15 @@ err tr_coord_randomness(tr_coordinator *c, uint64_t height, hash256 *out, fault 
     return e;
 }
 
+err tr_coord_row(tr_coordinator *c, const answer *a, chain_row_lease *row, fault *f)
+{
+    err e;
+    do
+        e = c->cfg.ledger.lease(c->cfg.ledger.ctx, &c->cfg.job, a->terms.lease_id, row);
+    while (e != OK && e != ERR_NOT_FOUND && try_again(c, e));
+    return e == OK ? OK : fail(f, e, "ledger.lease", a->terms.lease_id);
+}
+
 /* --- commit --------------------------------------------------------------------------------------------------------------- */
 
 typedef struct batch {
@@ -66,13 +75,10 @@ static err look_up(tr_coordinator *c, size_t i, bool *found, fault *f)
 {
     chain_row_lease row;
     answer *a = &c->answers[i];
-    err e;
     *found = false;
-    do
-        e = c->cfg.ledger.lease(c->cfg.ledger.ctx, &c->cfg.job, a->terms.lease_id, &row);
-    while (e != OK && e != ERR_NOT_FOUND && try_again(c, e));
+    err e = tr_coord_row(c, a, &row, f);
     if (e != OK && e != ERR_NOT_FOUND)
-        return fail(f, e, "ledger.lease", a->terms.lease_id);
+        return e;
     pthread_mutex_lock(&c->mu);
     a->look = false;
     if (e == OK && hash256_equal(&row.attestation_hash, &a->said_hash) && row.commit_height) {
@@ -108,21 +114,6 @@ static err gather(tr_coordinator *c, batch *b, fault *f)
     return b->count ? chain_receipts_encode(&b->view, b->items, sizeof b->items, receipts, b->count) : OK;
 }
 
-static err reject(tr_coordinator *c, size_t i, err code, fault *f)
-{
-    pthread_mutex_lock(&c->mu);
-    answer *a = &c->answers[i];
-    err e = tr_book_reject(&c->book, a->terms.lease_id, f);
-    if (e == OK)
-        e = tr_coord_journal(c, TR_JOURNAL_REJECTED, a->terms.lease_id, NULL, f);
-    c->members[c->book.entries[i].worker].status.rejected++;
-    tr_coord_wake(c);
-    pthread_mutex_unlock(&c->mu);
-    tr_coord_event(c, &(tr_event){ .kind = TR_EVENT_REJECTED, .step = c->state.step, .lease_id = a->terms.lease_id,
-                                .worker = &a->terms.worker, .code = code });
-    return e;
-}
-
 static err submit_commit(tr_coordinator *c, const batch *b, uint64_t *height, fault *f)
 {
     chain_tx tx;
@@ -142,7 +133,8 @@ static err commit_batch(tr_coordinator *c, batch *b, fault *f)
         return try_again(c, e) ? OK : e;
     }
     if (e != OK && b->count == 1)
-        return reject(c, b->index[0], e, f); /* the ledger will never take it: to be trained again */
+        /* The ledger will never take it: to be trained again, by nobody else if another answer, which we have lost, holds the range. */
+        return tr_coord_dismiss(c, b->index[0], e == ERR_OVERLAP, e, f);
     if (e != OK) {
         /* One of them spoils it for all: one by one. */
         size_t count = b->count, index[BATCH];
@@ -173,6 +165,11 @@ err tr_coord_commit(tr_coordinator *c, fault *f)
     if (!b)
         return fail(f, ERR_MEMORY, "commit", 0);
     err e = gather(c, b, f);
+    if (e == OK && b->count) {
+        pthread_mutex_lock(&c->mu);
+        e = tr_journal_sync(&c->journal, f);
+        pthread_mutex_unlock(&c->mu);
+    }
     if (e == OK && b->count)
         e = commit_batch(c, b, f);
     free(b);
@@ -302,6 +299,16 @@ err tr_coord_ask_past(tr_coordinator *c, fault *f)
     return OK;
 }
 
+/* The same until its outcome is known. */
+static err insist(tr_coordinator *c, const chain_tx *tx, uint64_t *height, fault *f)
+{
+    err e;
+    do
+        e = c->cfg.ledger.submit(c->cfg.ledger.ctx, tx, height, f);
+    while (e != OK && try_again(c, e));
+    return e == ERR_DUPLICATE ? OK : e; /* done by the try whose answer was lost */
+}
+
 err tr_coord_slash(tr_coordinator *c, const answer *a, bytes evidence, uint64_t *height, fault *f)
 {
     chain_tx tx;
@@ -309,9 +316,15 @@ err tr_coord_slash(tr_coordinator *c, const answer *a, bytes evidence, uint64_t 
     tx.type = CHAIN_TX_SLASH;
     tx.payload.slash = (chain_tx_slash){ .job = c->cfg.job, .lease = bytes_of(a->lease, a->lease_len),
                                          .attestation = bytes_of(a->attestation, a->attestation_len), .evidence = evidence };
-    err e;
-    do
-        e = c->cfg.ledger.submit(c->cfg.ledger.ctx, &tx, height, f);
-    while (e != OK && try_again(c, e));
-    return e == ERR_DUPLICATE ? OK : e; /* slashed by the try whose answer was lost */
+    return insist(c, &tx, height, f);
+}
+
+err tr_coord_challenge(tr_coordinator *c, const answer *a, uint64_t leaf, uint64_t *height, fault *f)
+{
+    chain_tx tx;
+    memset(&tx, 0, sizeof tx);
+    tx.type = CHAIN_TX_TRACE_CHALLENGE;
+    tx.payload.trace_challenge = (chain_tx_trace_challenge){ .job = c->cfg.job, .lease = bytes_of(a->lease, a->lease_len), .leaf = leaf,
+                                                             .attestation = bytes_of(a->attestation, a->attestation_len) };
+    return insist(c, &tx, height, f);
 }

@@ -184,6 +184,14 @@ static err give_lease(tr_coordinator *c, size_t index, uint64_t height, size_t *
     return OK;
 }
 
+err tr_coord_turn_away(const tr_coordinator *c, const member *m, fault *f)
+{
+    for (size_t i = 0; i < c->book.entry_count; i++)
+        if (c->book.entries[i].worker == (uint32_t)(m - c->members) && c->book.entries[i].status == TR_LEASE_SUBMITTED)
+            return fail(f, ERR_STALE, "worker: caught", 0);
+    return fail(f, ERR_CHEAT, "worker: caught before", 0);
+}
+
 /* What there is to do for this worker now. With mu. *given: a lease went out. */
 static err find_work(tr_coordinator *c, size_t index, uint64_t height, tr_work *work, int64_t *given, fault *f)
 {
@@ -198,8 +206,10 @@ static err find_work(tr_coordinator *c, size_t index, uint64_t height, tr_work *
         work->kind = TR_WORK_DONE;
         return OK;
     }
-    if (m->status.banned)
-        return fail(f, ERR_CHEAT, "worker: caught before", 0);
+    if (m->status.banned) {
+        err e = tr_coord_turn_away(c, m, f);
+        return e == ERR_STALE ? OK : e;
+    }
     if (!c->open)
         return OK;
     int64_t at = live_lease(c, index);

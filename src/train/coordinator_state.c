@@ -97,11 +97,16 @@ static err replay_answer(tr_coordinator *c, const remembered *p, fault *f)
     size_t m = 0;
     while (m < c->member_count && memcmp(&c->members[m].key, &a.terms.worker, sizeof a.terms.worker) != 0)
         m++;
+    /* A caught worker's answers count only once they were re-executed. */
+    a.suspect = m < c->member_count && c->members[m].status.banned;
+    tr_slot_status status = verdict == TR_JOURNAL_OWN                       ? TR_SLOT_OWN
+                            : verdict == TR_JOURNAL_ACCEPTED && !a.suspect ? TR_SLOT_ACCEPTED
+                                                                            : TR_SLOT_SUBMITTED;
     /* Another model: the step was repeated in between, or started over from an older checkpoint. */
     if (m == c->member_count || !hash256_equal(&a.terms.model, &c->model.id))
         return OK;
     if (tr_book_restore(&c->book, &entry, a.terms.from, a.terms.to, a.terms.lease_id, (uint32_t)m, p->paid ? 0 : a.terms.price,
-                        a.terms.expiry_height, &a.said_hash, verdict == TR_JOURNAL_ACCEPTED, NULL) != OK)
+                        a.terms.expiry_height, &a.said_hash, status, NULL) != OK)
         return OK;
     a.lease = copy_of(bytes_of(p->lease, p->lease_len));
     a.attestation = copy_of(bytes_of(p->attestation, p->attestation_len));
@@ -110,7 +115,7 @@ static err replay_answer(tr_coordinator *c, const remembered *p, fault *f)
         return fail(f, ERR_MEMORY, "answers", 0);
     tr_worker_status *w = &c->members[m].status;
     w->answers++;
-    if (verdict == TR_JOURNAL_ACCEPTED) {
+    if (status == TR_SLOT_ACCEPTED) {
         w->accepted++;
         w->earned += a.terms.price;
     }

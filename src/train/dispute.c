@@ -57,6 +57,39 @@ err tr_dispute_leaves(tr_dispute *d, const tr_trace *mine, const hash256 *leaves
     return e == OK ? OK : fail(f, e, "dispute.leaves", 0);
 }
 
+/* Where an element of the lease's trace lies; ERR_NOT_FOUND. */
+static err place_element(tr_dispute *d, const tr_trace *mine, uint32_t tensor, uint64_t sequence, uint64_t index, fault *f)
+{
+    tr_place *p = &d->place;
+    *p = (tr_place){ .sequence = sequence };
+    d->element = index;
+    err e = num_trace_find(&p->tensor, NULL, &mine->shape, tensor);
+    while (e == OK && p->seq_index < mine->count && mine->sequences[p->seq_index] != sequence)
+        p->seq_index++;
+    if (e != OK || p->seq_index == mine->count || index >= (uint64_t)p->tensor.rows * p->tensor.cols)
+        return fail(f, ERR_NOT_FOUND, "dispute.element", index);
+    p->tile_row = (uint32_t)(index / p->tensor.cols / NUM_TILE);
+    p->tile_col = (uint32_t)(index % p->tensor.cols / NUM_TILE);
+    p->leaf = num_trace_leaf(&p->tensor, mine->count, p->seq_index, p->tile_row, p->tile_col);
+    return OK;
+}
+
+err tr_dispute_domain(tr_dispute *d, const tr_trace *mine, uint32_t tensor, uint64_t sequence, uint64_t index, fault *f)
+{
+    d->domain = true;
+    return place_element(d, mine, tensor, sequence, index, f);
+}
+
+err tr_dispute_range(tr_dispute *d, const tr_trace *mine, const chain_attestation *a, fault *f)
+{
+    d->range = true;
+    d->bare = place_element(d, mine, a->range_tensor, a->range_sequence, a->range_index, f) != OK ||
+              !pf_slot_has_domain(a->range_tensor % 64);
+    if (d->bare)
+        d->place.tensor.id = a->range_tensor;
+    return OK;
+}
+
 err tr_dispute_tile(tr_dispute *d, bytes tile, const hash256 *leaves, const tr_capture *mine, fault *f)
 {
     const num_trace_tensor *t = &d->place.tensor;
@@ -67,12 +100,12 @@ err tr_dispute_tile(tr_dispute *d, bytes tile, const hash256 *leaves, const tr_c
     hash256 h = cr_merkle_leaf(&cr_merkle_blake3, tile);
     if (!hash256_equal(&h, &leaves[d->place.leaf]))
         return fail(f, ERR_PROOF, "dispute.tile", d->place.leaf);
+    d->malformed = !num_leaf_is_formed(tile, t, d->place.sequence, d->place.tile_row, d->place.tile_col);
+    if (d->malformed || d->domain)
+        return OK;
     TRY(num_trace_find(&(num_trace_tensor){ 0 }, &k, &mine->shape, t->id));
     if (!mine->tensors[k])
         return fail(f, ERR_NOT_FOUND, "dispute.capture", t->id);
-    d->malformed = !num_leaf_is_formed(tile, t, d->place.sequence, d->place.tile_row, d->place.tile_col);
-    if (d->malformed)
-        return OK;
     num_leaf_encode(own, t, d->place.sequence, d->place.tile_row, d->place.tile_col, mine->tensors[k]);
     for (uint32_t at = 0; at < NUM_TILE_ELEMENTS; at++) {
         uint32_t row = d->place.tile_row * NUM_TILE + at / NUM_TILE, col = d->place.tile_col * NUM_TILE + at % NUM_TILE;
@@ -84,6 +117,23 @@ err tr_dispute_tile(tr_dispute *d, bytes tile, const hash256 *leaves, const tr_c
         }
     }
     return fail(f, ERR_NOT_FOUND, "dispute.tile", d->place.leaf);
+}
+
+err tr_dispute_leaf(uint64_t *count, const chain_leaf *leaf, fault *f)
+{
+    /* Width of operands and helper tier have no part in the layout. */
+    num_shape s = { .vocab = leaf->job->vocabulary, .context = leaf->job->context, .width = leaf->job->width,
+                    .layers = leaf->job->layers, .heads = leaf->job->heads, .bits = leaf->job->operand_bits };
+    *count = num_trace_leaves(&s, leaf->to - leaf->from);
+    if (!leaf->text.data)
+        return OK;
+    num_trace_tensor t;
+    uint64_t seq_index;
+    uint32_t row, col;
+    if (num_trace_locate(&t, &seq_index, &row, &col, &s, leaf->to - leaf->from, leaf->leaf) != OK ||
+        !num_leaf_is_formed(leaf->text, &t, leaf->from + seq_index, row, col))
+        return fail(f, ERR_PROOF, "trace.leaf", leaf->leaf);
+    return OK;
 }
 
 pf_statement tr_dispute_statement(const chain_lease *lease, const chain_attestation *a)

@@ -3,7 +3,7 @@
  * From "their trace root differs from mine" to evidence about one element (spec/evidence.md). The accused uploaded its leaf hashes and
  * opens one tile; everything before the first different leaf is common ground, so the accuser's own trace supplies the inputs of the
  * first different element, under the accused's root. What the accused sends is checked against that root: it cannot change its
- * mind. If it sends nothing there is no evidence: the lease is not paid, and nobody is slashed.
+ * mind. If it sends nothing it is challenged on the ledger, where silence costs the bond.
  *
  * If the traces are equal and the gradients or the losses differ, nothing has to be asked: the accused uploaded its gradient, under the
  * gradient root that it signed, the loss is in the attestation, and the trace under its trace root is the accuser's own. What depends on
@@ -11,7 +11,7 @@
 #ifndef TRAIN_DISPUTE_H
 #define TRAIN_DISPUTE_H
 
-#include "chain/lease.h"
+#include "chain/chain.h"
 #include "proof/plan.h"
 #include "train/exec.h"
 #include "train/gradient_root.h"
@@ -36,12 +36,22 @@ typedef struct tr_dispute {
     bool     malformed;          /* it is not formed like a leaf at all, and there is no element; set by tr_dispute_tile, as the next ones */
     uint64_t element;            /* of the tensor, row-major */
     int64_t  mine, theirs;
+    bool     domain;             /* the element is known: it leaves its domain, and NORMAL was attested */
+    bool     range;              /* the element is known: RANGE was attested for it; its own tile is not opened */
+    bool     bare;               /* and no check can fail there: nothing is opened */
 } tr_dispute;
 
 /* `mine` is the accuser's whole trace, `leaves` what the accused sent (mine->leaf_count of them). ERR_PROOF: they do not hash to the root
  * that it signed; ERR_NOT_FOUND: the traces are equal. */
 err tr_dispute_leaves(tr_dispute *d, const tr_trace *mine, const hash256 *leaves, const chain_attestation *attestation,
                       fault *f) MUST_USE;
+
+/* NORMAL was attested, the accuser's run ended in RANGE(tensor, sequence, index), and nothing before it differs: names that element. */
+err tr_dispute_domain(tr_dispute *d, const tr_trace *mine, uint32_t tensor, uint64_t sequence, uint64_t index, fault *f) MUST_USE;
+
+/* RANGE was attested: names the element that it is about. The file needs the accused's leaves, but nothing has to be asked; it holds if the
+ * accused computed what the element is made of as the accuser did, else ERR_PROOF comes from it. */
+err tr_dispute_range(tr_dispute *d, const tr_trace *mine, const chain_attestation *attestation, fault *f) MUST_USE;
 
 /* `tile` is the leaf that the accused sent for d->place, `mine` the accuser's capture of d->place.sequence. ERR_SHAPE, ERR_PROOF: not the
  * leaf in its list; ERR_NOT_FOUND: nothing differs. */
@@ -82,6 +92,14 @@ err tr_dispute_sum_take(void *ctx, uint32_t tensor_id, uint64_t sequence, const 
 
 /* As tr_dispute_evidence, after that execution. */
 err tr_dispute_sum_evidence(buf *out, pf_verdict *verdict, const tr_sum_dispute *d, const tr_task *task, fault *f) MUST_USE;
+
+/* The greatest size of evidence about an element of the gradient, or of a sum over positions, of a lease of so many sequences; and the most
+ * sequences with which it fits its file, 0 if not even one does. The token embedding's gradient may have more inputs. */
+uint64_t tr_dispute_bytes_max(const num_shape *shape, uint64_t sequences);
+uint32_t tr_dispute_sequences_max(const num_shape *shape);
+
+/* The chain_leaf_fn: the shape is the job's. */
+err tr_dispute_leaf(uint64_t *count, const chain_leaf *leaf, fault *f) MUST_USE;
 
 /* The statement of a lease and its attestation, for pf_referee_check. */
 pf_statement tr_dispute_statement(const chain_lease *lease, const chain_attestation *attestation);

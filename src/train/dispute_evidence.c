@@ -222,6 +222,17 @@ err tr_dispute_model(num_model_header *header, uint8_t text[NUM_MODEL_HEADER_BYT
     return num_model_header_encode(text, NUM_MODEL_HEADER_BYTES_MAX, header, view);
 }
 
+/* A plan has the element's own tile; under a RANGE root it has no leaf. */
+static void drop_tile(pf_plan *plan, uint64_t leaf)
+{
+    uint32_t i = 0;
+    while (i < plan->trace_count && plan->trace[i].first != leaf)
+        i++;
+    CHECK(i < plan->trace_count && plan->trace[i].count == 1); /* nothing reads its own tensor */
+    memmove(&plan->trace[i], &plan->trace[i + 1], (plan->trace_count - i - 1) * sizeof plan->trace[0]);
+    plan->trace_count--;
+}
+
 typedef struct workspace {
     pf_plan          plan;
     pf_evidence      evidence;
@@ -255,7 +266,11 @@ static err build(buf *out, pf_verdict *verdict, workspace *w, packer *p, const t
                                  .sequence = d->place.sequence, .element = d->element };
     if (d->malformed)
         return build_leaf(out, verdict, w, p, f);
+    if (d->bare)
+        return tr_dispute_write(out, verdict, &w->evidence, f);
     TRY(plan_of(&w->plan, p, &w->header, task, &w->tokens, f));
+    if (d->range)
+        drop_tile(&w->plan, d->place.leaf);
     TRY(pack(p, &w->evidence, &w->plan, task, f));
     return tr_dispute_write(out, verdict, &w->evidence, f);
 }

@@ -253,6 +253,7 @@ static void a_cheat_in_any_weight_gives_evidence(void **state)
             if (e != OK)
                 fail_msg("tensor %u element %llu: %s: %s", tensor, (unsigned long long)at[i], err_describe(e)->name, f.what ? f.what : "");
             assert_int_equal(d.tensor, PF_GRADIENT + tensor);
+            assert_true(out.len <= tr_dispute_bytes_max(&k.shape, TO - FROM));
             assert_int_equal(d.element, at[i]);
             assert_int_equal(v.committed, c.theirs[t.offset + at[i]]);
             assert_int_equal(v.expected, c.mine[t.offset + at[i]]);
@@ -391,6 +392,20 @@ static void the_honest_have_nothing_to_fear(void **state)
     tr_trace_deinit(&theirs);
 }
 
+static void leases_are_as_long_as_evidence_allows(void **state)
+{
+    (void)state;
+    const struct {
+        uint32_t context, width, layers, most;
+    } cases[] = { { 16, 32, 2, 32 }, { 64, 128, 4, 7 }, { 256, 384, 6, 1 }, { 512, 128, 4, 0 }, { 4096, 64, 1, 0 } };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        num_shape s = { .vocab = 73, .context = cases[i].context, .width = cases[i].width, .layers = cases[i].layers, .heads = 4, .bits = 12 };
+        uint32_t most = tr_dispute_sequences_max(&s);
+        assert_int_equal(most, cases[i].most);
+        assert_true(most == 0 || tr_dispute_bytes_max(&s, most) <= LIMIT_EVIDENCE_BYTES);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(every_cheat_in_the_trace_gives_evidence),
@@ -399,6 +414,7 @@ int main(void)
                                         cmocka_unit_test(the_rarest_token_is_disputed),
                                         cmocka_unit_test(a_false_loss_gives_evidence),
                                         cmocka_unit_test(an_honest_gradient_cannot_be_convicted),
+                                        cmocka_unit_test(leases_are_as_long_as_evidence_allows),
                                         cmocka_unit_test(the_honest_have_nothing_to_fear) };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -33,7 +33,7 @@ static err fields(tr_journal_record *out, cbor_reader *r)
 {
     uint64_t kind;
     TRY(cbor_get_array_fixed(r, "journal", 6));
-    TRY(cbor_get_uint_max(r, "journal.kind", &kind, TR_JOURNAL_REJECTED));
+    TRY(cbor_get_uint_max(r, "journal.kind", &kind, TR_JOURNAL_OWN));
     out->kind = (tr_journal_kind)kind;
     TRY(cbor_get_uint(r, "journal.step", &out->step));
     TRY(cbor_get_uint(r, "journal.lease_id", &out->lease_id));

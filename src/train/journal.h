@@ -3,8 +3,8 @@
  * The coordinator's journal: what was answered and decided since the newest checkpoint. Records are framed by length and hash; a torn
  * tail, as a killed process leaves it, is cut off when the journal is opened. It is emptied when a checkpoint covers it.
  *
- * Losing it (power cut before a sync) costs work, never money: payments are on the ledger, and whatever is missing is computed again
- * to the same bits. */
+ * It is synced before what it holds is committed on the ledger. Losing the rest (power cut) costs work, never money: payments are on the
+ * ledger, and whatever is missing is computed again to the same bits. */
 #ifndef TRAIN_JOURNAL_H
 #define TRAIN_JOURNAL_H
 
@@ -14,6 +14,7 @@ typedef enum tr_journal_kind {
     TR_JOURNAL_ANSWER = 1,   /* a lease was answered: lease, attestation, gradient file */
     TR_JOURNAL_ACCEPTED = 2, /* checked as far as the sample asks, and in the sum */
     TR_JOURNAL_REJECTED = 3, /* wrong, or its worker was caught */
+    TR_JOURNAL_OWN = 4,      /* wrong, and its range stays reserved on the ledger: computed by the coordinator itself */
 } tr_journal_kind;
 
 typedef struct tr_journal_record {

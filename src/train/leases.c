@@ -90,9 +90,11 @@ err tr_book_lease(tr_book *b, const tr_lease_entry **out, const tr_terms *terms,
 }
 
 err tr_book_restore(tr_book *b, const tr_lease_entry **out, uint64_t from, uint64_t to, uint64_t id, uint32_t worker, uint64_t price,
-                    uint64_t expiry_height, const hash256 *attestation, bool accepted, fault *f)
+                    uint64_t expiry_height, const hash256 *attestation, tr_slot_status status, fault *f)
 {
     size_t at = 0;
+    if (status == TR_SLOT_OWN)
+        price = 0;
     while (at < b->slot_count && (b->slots[at].from != from || b->slots[at].to != to))
         at++;
     if (at == b->slot_count)
@@ -106,11 +108,14 @@ err tr_book_restore(tr_book *b, const tr_lease_entry **out, uint64_t from, uint6
         b->outstanding += price - slot->exposure;
         slot->exposure = price;
     }
-    slot->status = accepted ? TR_SLOT_ACCEPTED : TR_SLOT_SUBMITTED;
+    slot->status = status;
     slot->entry = b->entry_count++;
     slot->attempts++;
     b->entries[slot->entry] = (tr_lease_entry){ .id = id, .slot = at, .worker = worker, .price = price, .expiry_height = expiry_height,
-                                                .status = accepted ? TR_LEASE_ACCEPTED : TR_LEASE_SUBMITTED, .attestation = *attestation };
+                                                .status = status == TR_SLOT_OWN        ? TR_LEASE_REJECTED
+                                                          : status == TR_SLOT_ACCEPTED ? TR_LEASE_ACCEPTED
+                                                                                       : TR_LEASE_SUBMITTED,
+                                                .attestation = *attestation };
     *out = &b->entries[slot->entry];
     return OK;
 }
@@ -163,15 +168,41 @@ static err in_status(tr_lease_entry **out, const tr_book *b, uint64_t id, tr_lea
     return (*out)->status == status ? OK : fail(f, ERR_STATE, "lease.id", id);
 }
 
+static void supersede_others(tr_book *b, size_t slot)
+{
+    for (size_t i = 0; i < b->entry_count; i++)
+        if (b->entries[i].slot == slot && (b->entries[i].status == TR_LEASE_LIVE || b->entries[i].status == TR_LEASE_REVOKED))
+            b->entries[i].status = TR_LEASE_SUPERSEDED;
+}
+
 err tr_book_accept(tr_book *b, uint64_t id, fault *f)
 {
     tr_lease_entry *e;
     TRY(in_status(&e, b, id, TR_LEASE_SUBMITTED, f));
     e->status = TR_LEASE_ACCEPTED;
     b->slots[e->slot].status = TR_SLOT_ACCEPTED;
-    for (size_t i = 0; i < b->entry_count; i++)
-        if (b->entries[i].slot == e->slot && (b->entries[i].status == TR_LEASE_LIVE || b->entries[i].status == TR_LEASE_REVOKED))
-            b->entries[i].status = TR_LEASE_SUPERSEDED;
+    supersede_others(b, e->slot);
+    return OK;
+}
+
+err tr_book_reopen(tr_book *b, uint64_t id, fault *f)
+{
+    tr_lease_entry *e;
+    TRY(in_status(&e, b, id, TR_LEASE_ACCEPTED, f));
+    e->status = TR_LEASE_SUBMITTED;
+    b->slots[e->slot].status = TR_SLOT_SUBMITTED;
+    return OK;
+}
+
+err tr_book_own(tr_book *b, uint64_t id, fault *f)
+{
+    TRY(tr_book_reject(b, id, f));
+    tr_slot *slot = &b->slots[find(b, id)->slot];
+    slot->status = TR_SLOT_OWN;
+    slot->entry = (size_t)(find(b, id) - b->entries);
+    b->outstanding -= slot->exposure;
+    slot->exposure = 0;
+    supersede_others(b, (size_t)(slot - b->slots));
     return OK;
 }
 

@@ -16,7 +16,14 @@
 #include "base/bytes.h"
 #include "base/limits.h"
 
-typedef enum tr_slot_status { TR_SLOT_FREE, TR_SLOT_LEASED, TR_SLOT_SUBMITTED, TR_SLOT_ACCEPTED, TR_SLOT_PAID } tr_slot_status;
+typedef enum tr_slot_status {
+    TR_SLOT_FREE,
+    TR_SLOT_LEASED,
+    TR_SLOT_SUBMITTED,
+    TR_SLOT_ACCEPTED,
+    TR_SLOT_PAID,
+    TR_SLOT_OWN, /* its last answer was wrong, but the range stays reserved on the ledger: the coordinator computes it, nobody is paid */
+} tr_slot_status;
 
 typedef struct tr_slot {
     uint64_t       from, to;  /* sequences [from, to) */
@@ -92,10 +99,16 @@ err tr_book_accept(tr_book *b, uint64_t id, fault *f) MUST_USE;
 err tr_book_reject(tr_book *b, uint64_t id, fault *f) MUST_USE;
 err tr_book_paid(tr_book *b, uint64_t id, fault *f) MUST_USE;
 
-/* After a restart: a lease of before, answered with `attestation`, in the state it had (submitted or accepted). Its slot [from, to) must be
- * free: ERR_NOT_FOUND, ERR_DUPLICATE, ERR_FUNDS. */
+/* As reject, but the slot becomes the coordinator's own. */
+err tr_book_own(tr_book *b, uint64_t id, fault *f) MUST_USE;
+
+/* An accepted lease is to be checked after all: submitted again. */
+err tr_book_reopen(tr_book *b, uint64_t id, fault *f) MUST_USE;
+
+/* After a restart: a lease of before, answered with `attestation`; `status` is that of its slot, submitted, accepted or own. The slot
+ * [from, to) must be free: ERR_NOT_FOUND, ERR_DUPLICATE, ERR_FUNDS. */
 err tr_book_restore(tr_book *b, const tr_lease_entry **out, uint64_t from, uint64_t to, uint64_t id, uint32_t worker, uint64_t price,
-                    uint64_t expiry_height, const hash256 *attestation, bool accepted, fault *f) MUST_USE;
+                    uint64_t expiry_height, const hash256 *attestation, tr_slot_status status, fault *f) MUST_USE;
 
 /* Revokes what is late, expires what is too old. Returns the number of slots that became free. */
 size_t tr_book_expire(tr_book *b, uint64_t now_ms, uint64_t height);

@@ -77,6 +77,41 @@ static void late_lost_and_superseded(void **state)
     tr_book_deinit(&b);
 }
 
+/* A wrong answer whose range nobody else may have; and an accepted one that is looked at again. */
+static void own_and_reopened(void **state)
+{
+    (void)state;
+    tr_book b;
+    fault f;
+    hash256 h = { { 4 } };
+    const tr_lease_entry *a, *c;
+    assert_int_equal(tr_book_init(&b, 0, 16, 8, 1, 200, &f), OK);
+    assert_int_equal(tr_book_lease(&b, &a, &plain, &f), OK);
+    assert_int_equal(tr_book_own(&b, a->id, &f), ERR_STATE); /* not answered */
+    assert_int_equal(tr_book_reopen(&b, a->id, &f), ERR_STATE);
+    assert_int_equal(tr_book_submit(&b, a->id, &h, 50, &f), OK);
+    assert_int_equal(tr_book_reopen(&b, a->id, &f), ERR_STATE); /* not accepted */
+    assert_int_equal(tr_book_accept(&b, a->id, &f), OK);
+    assert_int_equal(tr_book_reopen(&b, a->id, &f), OK);
+    assert_int_equal(tr_book_paid(&b, a->id, &f), ERR_STATE);
+    assert_int_equal(tr_book_count(&b, TR_SLOT_SUBMITTED), 1);
+    assert_int_equal(b.outstanding, 80);
+    assert_int_equal(tr_book_own(&b, a->id, &f), OK);
+    assert_int_equal(b.outstanding, 0);
+    assert_int_equal(a->status, TR_LEASE_REJECTED);
+    assert_int_equal(b.slots[0].entry, 0);
+    assert_int_equal(tr_book_reject(&b, a->id, &f), ERR_STATE);
+    assert_int_equal(tr_book_lease(&b, &c, &plain, &f), OK);
+    assert_int_equal(c->slot, 1); /* the first is not free */
+    assert_int_equal(tr_book_count(&b, TR_SLOT_OWN), 1);
+    tr_book_deinit(&b);
+    assert_int_equal(tr_book_init(&b, 0, 16, 8, 10, 0, &f), OK);
+    assert_int_equal(tr_book_restore(&b, &a, 0, 8, 3, 1, 80, 50, &h, TR_SLOT_OWN, &f), OK); /* costs nothing */
+    assert_int_equal(a->status, TR_LEASE_REJECTED);
+    assert_int_equal(tr_book_count(&b, TR_SLOT_OWN), 1);
+    tr_book_deinit(&b);
+}
+
 static void restored_leases(void **state)
 {
     (void)state;
@@ -85,13 +120,13 @@ static void restored_leases(void **state)
     const tr_lease_entry *e;
     hash256 h = { { 4 } };
     assert_int_equal(tr_book_init(&b, 0, 24, 8, 1000, 230, &f), OK);
-    assert_int_equal(tr_book_restore(&b, &e, 8, 16, 3, 1, 80, 50, &h, true, &f), OK);
-    assert_int_equal(tr_book_restore(&b, &e, 8, 16, 4, 1, 80, 50, &h, false, &f), ERR_DUPLICATE);
-    assert_int_equal(tr_book_restore(&b, &e, 0, 9, 4, 1, 80, 50, &h, false, &f), ERR_NOT_FOUND);
-    assert_int_equal(tr_book_restore(&b, &e, 0, 8, 3, 1, 80, 50, &h, false, &f), ERR_DUPLICATE);
-    assert_int_equal(tr_book_restore(&b, &e, 0, 8, 1000, 1, 80, 50, &h, false, &f), ERR_DUPLICATE); /* an id of the future */
-    assert_int_equal(tr_book_restore(&b, &e, 0, 8, 4, 1, 151, 50, &h, false, &f), ERR_FUNDS);
-    assert_int_equal(tr_book_restore(&b, &e, 0, 8, 4, 1, 80, 50, &h, false, &f), OK);
+    assert_int_equal(tr_book_restore(&b, &e, 8, 16, 3, 1, 80, 50, &h, TR_SLOT_ACCEPTED, &f), OK);
+    assert_int_equal(tr_book_restore(&b, &e, 8, 16, 4, 1, 80, 50, &h, TR_SLOT_SUBMITTED, &f), ERR_DUPLICATE);
+    assert_int_equal(tr_book_restore(&b, &e, 0, 9, 4, 1, 80, 50, &h, TR_SLOT_SUBMITTED, &f), ERR_NOT_FOUND);
+    assert_int_equal(tr_book_restore(&b, &e, 0, 8, 3, 1, 80, 50, &h, TR_SLOT_SUBMITTED, &f), ERR_DUPLICATE);
+    assert_int_equal(tr_book_restore(&b, &e, 0, 8, 1000, 1, 80, 50, &h, TR_SLOT_SUBMITTED, &f), ERR_DUPLICATE); /* an id of the future */
+    assert_int_equal(tr_book_restore(&b, &e, 0, 8, 4, 1, 151, 50, &h, TR_SLOT_SUBMITTED, &f), ERR_FUNDS);
+    assert_int_equal(tr_book_restore(&b, &e, 0, 8, 4, 1, 80, 50, &h, TR_SLOT_SUBMITTED, &f), OK);
     assert_int_equal(b.outstanding, 160);
     assert_int_equal(tr_book_submit(&b, 4, &h, 1, &f), ERR_DUPLICATE);
     assert_int_equal(tr_book_lease(&b, &e, &plain, &f), ERR_FUNDS);
@@ -148,7 +183,7 @@ static void check_invariants(const tr_book *b, uint64_t escrow, uint64_t paid)
             live += s == TR_LEASE_LIVE;
         }
         assert_true(answered <= 1 && live <= 1 && answered + live <= 1);
-        assert_int_equal(answered == 1, b->slots[i].status >= TR_SLOT_SUBMITTED);
+        assert_int_equal(answered == 1, b->slots[i].status >= TR_SLOT_SUBMITTED && b->slots[i].status != TR_SLOT_OWN);
         assert_int_equal(live == 1, b->slots[i].status == TR_SLOT_LEASED);
     }
     assert_int_equal(exposure, b->outstanding);
@@ -161,13 +196,13 @@ static void one_history(uint64_t seed)
     fault f;
     uint64_t s = seed, now = 0, height = 1, paid = 0, escrow = 4000 + mix(&s) % 2000;
     assert_int_equal(tr_book_init(&b, 1000, 1000 + 30 + mix(&s) % 60, 1 + mix(&s) % 8, 17, escrow, &f), OK);
-    for (size_t event = 0; event < 4000 && tr_book_count(&b, TR_SLOT_PAID) < b.slot_count; event++) {
+    for (size_t event = 0; event < 4000 && tr_book_count(&b, TR_SLOT_PAID) + tr_book_count(&b, TR_SLOT_OWN) < b.slot_count; event++) {
         const tr_lease_entry *e;
         uint64_t id = 17 + mix(&s) % (b.entry_count + 1);
         hash256 h = { { (uint8_t)mix(&s) } };
         tr_lease_status before = tr_book_find(&b, id) ? tr_book_find(&b, id)->status : TR_LEASE_EXPIRED;
         err r;
-        switch (mix(&s) % 9) {
+        switch (mix(&s) % 11) {
         case 0: case 1: {
             tr_terms t = { (uint32_t)(mix(&s) % 4), 8, 90 + mix(&s) % 20, 10, now + 20 + mix(&s) % 100, height + 3 + mix(&s) % 20 };
             r = tr_book_lease(&b, &e, &t, &f);
@@ -197,6 +232,14 @@ static void one_history(uint64_t seed)
             height += mix(&s) % 2;
             tr_book_expire(&b, now, height);
             break;
+        case 8:
+            r = mix(&s) % 8 ? ERR_STATE : tr_book_own(&b, id, &f);
+            assert_true(r != OK || before == TR_LEASE_SUBMITTED || before == TR_LEASE_ACCEPTED);
+            break;
+        case 9:
+            r = mix(&s) % 3 ? ERR_STATE : tr_book_reopen(&b, id, &f);
+            assert_true(r != OK || before == TR_LEASE_ACCEPTED);
+            break;
         default:
             if (mix(&s) % 8 == 0)
                 tr_book_worker_lost(&b, (uint32_t)(mix(&s) % 4));
@@ -217,7 +260,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_lease_through_its_life), cmocka_unit_test(late_lost_and_superseded),
-        cmocka_unit_test(refusals), cmocka_unit_test(restored_leases), cmocka_unit_test(invariants_hold_in_any_history),
+        cmocka_unit_test(refusals), cmocka_unit_test(own_and_reopened), cmocka_unit_test(restored_leases), cmocka_unit_test(invariants_hold_in_any_history),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

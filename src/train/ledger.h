@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the coordinator needs of a ledger. The application connects it to a node over RPC, or to an embedded engine; tests have one in
+ * What the coordinator needs of a ledger, and a worker that watches over its leases (job, opened and randomness are not asked by it). The application connects it to a node over RPC, or to an embedded engine; tests have one in
  * memory. Calls may block; they come from the coordinator's own thread, except `height`. */
 #ifndef TRAIN_LEDGER_H
 #define TRAIN_LEDGER_H
 
+#include "base/buf.h"
 #include "chain/state.h"
 #include "chain/tx.h"
 
@@ -23,6 +24,11 @@ typedef struct tr_ledger {
      * retryable in errors.def means that the outcome is unknown or that nothing happened: the coordinator looks at the rows and
      * asks again. */
     err (*submit)(void *ctx, const chain_tx *tx, uint64_t *height, fault *f);
+
+    /* The leaf with this hash that a worker opened in block `height` (the row's open_height): appended. ERR_NOT_FOUND. */
+    err (*opened)(void *ctx, const hash256 *job, uint64_t lease_id, uint64_t height, const hash256 *hash, buf *leaf, fault *f);
+    uint64_t open_window; /* blocks that a worker has for that: the network's trace.open_window */
+    uint64_t claim_delay; /* blocks after a commitment in which it may be challenged: job.claim_delay */
 
     /* Randomness of the first block after `height`: waits for it. */
     err (*randomness)(void *ctx, uint64_t height, hash256 *out, fault *f);

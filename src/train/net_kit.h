@@ -42,7 +42,17 @@ typedef struct net {
     unsigned        fail_every; /* every n-th submission is carried out, but its answer is lost */
     unsigned        submissions;
     unsigned        slashes;
+    unsigned        challenges;
+    uint8_t         opened[64][NUM_LEAF_BYTES_MAX]; /* leaves that workers opened */
+    size_t          opened_len[64], opened_count;
 } net;
+
+/* A worker's own hand on it. */
+typedef struct net_hand {
+    net     *net;
+    unsigned who;
+    tr_ledger face;
+} net_hand;
 
 static inline err referee(bytes evidence, const chain_dispute *d, fault *f)
 {
@@ -80,25 +90,69 @@ static inline err net_lease(void *ctx, const hash256 *job, uint64_t id, chain_ro
     const chain_row_lease *row = chain_lease_row(n->kit.c, job, id);
     if (row)
         *out = *row;
+    if (row && row->challenge_height)
+        kit_advance(&n->kit, 1); /* time passes for who waits */
     pthread_mutex_unlock(&n->mu);
     return row ? OK : ERR_NOT_FOUND;
 }
 
-static inline err net_submit(void *ctx, const chain_tx *tx, uint64_t *height, fault *f)
+static inline err net_submit_as(net *n, unsigned who, const chain_tx *tx, uint64_t *height, fault *f)
 {
-    net *n = ctx;
     pthread_mutex_lock(&n->mu);
-    chain_tx t = kit_tx(&n->kit, KIT_COORDINATOR, tx->type, 0);
+    chain_tx t = kit_tx(&n->kit, who, tx->type, 0);
     t.payload = tx->payload;
     t.fee_max = 100000000;
-    err e = kit_run(&n->kit, &t, KIT_COORDINATOR);
+    err e = kit_run(&n->kit, &t, who);
     *height = chain_head(n->kit.c)->height;
     n->slashes += e == OK && tx->type == CHAIN_TX_SLASH;
+    n->challenges += e == OK && tx->type == CHAIN_TX_TRACE_CHALLENGE;
+    if (e == OK && tx->type == CHAIN_TX_TRACE_OPEN) {
+        bytes leaf = tx->payload.trace_open.tile;
+        assert_true(n->opened_count < 64);
+        n->opened_len[n->opened_count] = leaf.len;
+        memcpy(n->opened[n->opened_count++], leaf.data, leaf.len);
+    }
     bool lost = n->fail_every && ++n->submissions % n->fail_every == 0;
     pthread_mutex_unlock(&n->mu);
     if (lost)
         return (fail)(f, ERR_TIMEOUT, "the answer was lost", 0);
     return e == OK ? OK : (fail)(f, e, n->kit.result.txs[0].what ? n->kit.result.txs[0].what : "transaction", 0);
+}
+
+static inline err net_submit(void *ctx, const chain_tx *tx, uint64_t *height, fault *f)
+{
+    return net_submit_as(ctx, KIT_COORDINATOR, tx, height, f);
+}
+
+static inline err net_opened(void *ctx, const hash256 *job, uint64_t id, uint64_t height, const hash256 *hash, buf *leaf, fault *f)
+{
+    net *n = ctx;
+    (void)job, (void)id, (void)height;
+    pthread_mutex_lock(&n->mu);
+    err e = (fail)(f, ERR_NOT_FOUND, "opening", 0);
+    for (size_t i = 0; i < n->opened_count && e != OK; i++) {
+        hash256 h = cr_merkle_leaf(&cr_merkle_blake3, bytes_of(n->opened[i], n->opened_len[i]));
+        if (hash256_equal(&h, hash))
+            e = buf_put(leaf, n->opened[i], n->opened_len[i]);
+    }
+    pthread_mutex_unlock(&n->mu);
+    return e;
+}
+
+static inline err hand_height(void *ctx, uint64_t *out)
+{
+    return net_height(((net_hand *)ctx)->net, out);
+}
+
+static inline err hand_lease(void *ctx, const hash256 *job, uint64_t id, chain_row_lease *out)
+{
+    return net_lease(((net_hand *)ctx)->net, job, id, out);
+}
+
+static inline err hand_submit(void *ctx, const chain_tx *tx, uint64_t *height, fault *f)
+{
+    net_hand *h = ctx;
+    return net_submit_as(h->net, h->who, tx, height, f);
 }
 
 static inline err net_randomness(void *ctx, uint64_t height, hash256 *out, fault *f)
@@ -116,16 +170,27 @@ static inline err net_randomness(void *ctx, uint64_t height, hash256 *out, fault
 
 static inline tr_ledger net_face(net *n)
 {
-    return (tr_ledger){ n, net_height, net_job, net_lease, net_submit, net_randomness };
+    return (tr_ledger){ .ctx = n, .height = net_height, .job = net_job, .lease = net_lease, .submit = net_submit, .opened = net_opened,
+                        .randomness = net_randomness, .open_window = chain_param_value(n->kit.c, CHAIN_PARAM_OPEN_WINDOW),
+                        .claim_delay = chain_param_value(n->kit.c, CHAIN_PARAM_CLAIM_DELAY) };
+}
+
+/* Long enough for whoever checks, in blocks that come as fast as they are asked for. */
+static inline void long_claims(chain_genesis *g)
+{
+    g->params.v[CHAIN_PARAM_CLAIM_DELAY] = 2000;
+    g->params.v[CHAIN_PARAM_OPEN_WINDOW] = 100;
+    g->params.v[CHAIN_PARAM_CLAIM_WINDOW] = 2200;
 }
 
 static inline void net_start(net *n, uint32_t sample_ppm)
 {
     memset(n, 0, sizeof *n);
     pthread_mutex_init(&n->mu, NULL);
-    kit_start(&n->kit, NULL);
+    kit_start(&n->kit, long_claims);
     chain_free(n->kit.c);
     n->kit.config.referee = referee;
+    n->kit.config.trace_leaf = tr_dispute_leaf;
     assert_int_equal(chain_new(&n->kit.c, &n->kit.config, bytes_of(n->kit.genesis, n->kit.genesis_len), NULL), OK);
     chain_tx tx = kit_tx(&n->kit, 0, CHAIN_TX_JOB_POST, 0);
     tx.payload.job_post = (chain_tx_job_post){
@@ -158,6 +223,9 @@ typedef struct seen {
     tr_coordinator *coordinator;
     atomic_uint judged_count; /* leases that were accepted, or re-executed and found wrong */
     uint64_t    judged[1024];
+    atomic_uint drawn_count; /* leases that the sample drew */
+    uint64_t    drawn[1024];
+    atomic_uint own;         /* ranges that the coordinator computed itself */
     atomic_uint spoiled_count; /* leases that the cheat says it spoiled, perhaps more than once */
     uint64_t    spoiled[1024];
 } seen;
@@ -168,6 +236,10 @@ static inline void on_event(void *ctx, const tr_event *e)
     unsigned n = atomic_fetch_add(&s->events[e->kind], 1) + 1;
     if (e->kind == TR_EVENT_CHECKED && e->code == ERR_CHEAT)
         atomic_fetch_add(&s->caught, 1);
+    if (e->kind == TR_EVENT_SAMPLED)
+        s->drawn[atomic_fetch_add(&s->drawn_count, 1) % 1024] = e->lease_id;
+    if (e->kind == TR_EVENT_REJECTED)
+        atomic_fetch_add(&s->own, (unsigned)e->at);
     if (e->kind == TR_EVENT_ACCEPTED || (e->kind == TR_EVENT_CHECKED && e->code == ERR_CHEAT))
         s->judged[atomic_fetch_add(&s->judged_count, 1) % 1024] = e->lease_id;
     if (e->kind == TR_EVENT_PAID && e->code == OK)
@@ -183,12 +255,22 @@ static inline void on_worker_event(void *ctx, const tr_worker_event *e)
         s->spoiled[atomic_fetch_add(&s->spoiled_count, 1) % 1024] = e->lease_id;
 }
 
+/* What the last worker does beside its cheat, on its way to the coordinator. */
+typedef enum lie {
+    LIE_NOTHING,
+    LIE_RANGE,    /* says RANGE of an element that is inside its domain */
+    LIE_NO_CHECK, /* says RANGE of an element that no check looks at */
+    LIE_NO_TILE,  /* does not send the tile that it is asked for */
+} lie;
+
 typedef struct setup {
     net            *net;
     const char     *dir;
     uint32_t        sample_ppm, per_lease, split, checkpoint_steps;
     unsigned        workers;
     tr_cheat        cheat;      /* of the last worker */
+    lie             lie;
+    bool            watches;    /* workers have a ledger and answer challenges there */
     bool            silent;     /* it takes leases and never answers */
     const int32_t  *master;     /* start weights, or NULL */
     unsigned        lose_every; /* answers to workers that get lost; 0: none */
@@ -202,16 +284,57 @@ typedef struct line {
     pthread_rwlock_t lock;
     tr_coordinator  *coordinator;
     bool             deaf;      /* answers of this worker get lost on the way */
+    lie              lie;
+    unsigned         who;
+    uint64_t         from;      /* of the lease it has */
     unsigned         calls, lose_every;
 } line;
+
+static inline void note_lease(line *l, bytes reply)
+{
+    tr_work work;
+    chain_lease lease;
+    chain_signed s;
+    if (tr_work_decode(&work, reply, NULL) == OK && work.kind == TR_WORK_LEASE && chain_lease_decode(&lease, &s, work.lease, NULL) == OK)
+        l->from = lease.from;
+}
+
+/* The attestation as it should not have been, and the request signed anew. */
+static inline void tell_lie(const line *l, tr_request *r, uint8_t room[2048], char auth[TR_AUTH_BYTES])
+{
+    chain_attestation a;
+    chain_signed s;
+    tr_auth old;
+    cr_secret_key key = kit_key(l->who);
+    assert_int_equal(chain_attestation_decode(&a, &s, r->body, NULL), OK);
+    assert_int_equal(tr_auth_parse(&old, r->auth, NULL), OK);
+    a.result = CHAIN_RESULT_RANGE;
+    a.range_tensor = NUM_TENSOR_ID(1, l->lie == LIE_RANGE ? NUM_QQ : NUM_EE);
+    a.range_sequence = l->from;
+    a.range_index = 5;
+    a.loss = 0;
+    memset(&a.gradient, 0, sizeof a.gradient);
+    assert_int_equal(chain_attestation_sign(&r->body, room, 2048, &a, &key, NULL, NULL), OK);
+    tr_auth_sign(auth, &key, old.session, old.nonce, r);
+    r->auth = auth;
+}
 
 static inline err line_call(void *ctx, const tr_request *r, uint32_t wait_ms, uint64_t reply_max, buf *reply, fault *f)
 {
     line *l = ctx;
     (void)wait_ms;
     (void)reply_max;
+    uint8_t room[2048];
+    char auth[TR_AUTH_BYTES];
+    tr_request sent = *r;
+    if (l->lie == LIE_NO_TILE && strncmp(r->path, TR_PATH_PREFIX "tile", strlen(TR_PATH_PREFIX "tile")) == 0)
+        return tr_count_encode(reply, 0); /* the worker believes that it was taken */
+    if ((l->lie == LIE_RANGE || l->lie == LIE_NO_CHECK) && strcmp(r->path, TR_PATH_PREFIX "attestation") == 0)
+        tell_lie(l, &sent, room, auth);
     pthread_rwlock_rdlock(&l->lock);
-    err e = l->coordinator ? tr_coordinator_serve(l->coordinator, r, reply, f) : (fail)(f, ERR_UNREACHABLE, "line", 0);
+    err e = l->coordinator ? tr_coordinator_serve(l->coordinator, &sent, reply, f) : (fail)(f, ERR_UNREACHABLE, "line", 0);
+    if (e == OK && strcmp(r->path, TR_PATH_PREFIX "work") == 0)
+        note_lease(l, buf_bytes(reply));
     if (e == OK && l->deaf && strcmp(r->method, "PUT") == 0)
         e = (fail)(f, ERR_PERMISSION, "line: cut", 0);
     if (e == OK && l->lose_every && ++l->calls % l->lose_every == 0) {
@@ -228,6 +351,7 @@ typedef struct crew {
     tr_worker *worker[WORKERS_MAX];
     pthread_t  thread[WORKERS_MAX];
     err        result[WORKERS_MAX];
+    net_hand   hand[WORKERS_MAX];
     unsigned   count;
 } crew;
 
@@ -255,10 +379,20 @@ static inline void crew_start(crew *c, const setup_t *s, seen *seen_events)
         c->cache[i] = dir_kit_make();
         bool last = i + 1 == c->count;
         c->line[i].deaf = last && s->silent;
+        c->line[i].lie = last ? s->lie : LIE_NOTHING;
+        c->line[i].who = FIRST_WORKER + i;
         c->line[i].lose_every = s->lose_every ? s->lose_every + i : 0;
         tr_worker_config k = { .transport = { &c->line[i], line_call }, .key = kit_key(FIRST_WORKER + i), .job = s->net->job,
                                .coordinator = kit_public(KIT_COORDINATOR), .cache = c->cache[i].path, .threads = 1, .split = i,
                                .wait_ms = 200, .on_event = on_worker_event, .event_ctx = seen_events };
+        net_hand *hand = &c->hand[i];
+        *hand = (net_hand){ .net = s->net, .who = FIRST_WORKER + i, .face = net_face(s->net) };
+        hand->face.ctx = hand;
+        hand->face.height = hand_height;
+        hand->face.lease = hand_lease;
+        hand->face.submit = hand_submit;
+        if (s->watches)
+            k.ledger = &hand->face;
         if (last)
             k.cheat = s->cheat;
         assert_int_equal(chain_name_set(&k.chain_id, bytes_of_str("kit-dev")), OK);
@@ -295,7 +429,7 @@ static inline tr_coordinator *coordinator_start(const setup_t *s, seen *seen_eve
         .dir = s->dir, .data = &data, .ledger = net_face(s->net), .key = kit_key(KIT_COORDINATOR), .job = s->net->job, .shape = shape,
         .determinism_seed = 7, .schedule = { 800000, 2, STEPS }, .batch_size = BATCH, .steps = STEPS, .price_sequences = 4,
         .level_min = CHAIN_LEVEL_REFEREED, .sample_ppm = s->sample_ppm, .expiry_height = 5000, .sequences_per_lease = s->per_lease,
-        .lease_blocks = 1000, .lease_ms = s->silent ? 700 : 20000, .challenge_ms = 10000, .patience_ms = s->patience_ms,
+        .lease_blocks = 1000, .lease_ms = s->silent ? 700 : 20000, .challenge_ms = s->lie == LIE_NO_TILE ? 300 : 10000, .patience_ms = s->patience_ms,
         .checkpoint_steps = s->checkpoint_steps, .master = s->master, .threads = 1, .split = s->split, .on_event = on_event, .event_ctx = seen_events,
     };
     tr_coordinator *c;

@@ -339,6 +339,9 @@ static void bad_configurations_are_named(void **state)
     k = good, k.sample_ppm = TR_SAMPLE_PPM_MAX + 1;
     assert_int_equal(tr_coordinator_new(&a, &k, &f), ERR_CONFIG);
     assert_string_equal(f.what, "config.sample_ppm");
+    k = good, k.sample_ppm = 1, k.shape.context = 512;
+    assert_int_equal(tr_coordinator_new(&a, &k, &f), ERR_CONFIG);
+    assert_string_equal(f.what, "config.shape.context: no evidence about a sequence would fit");
     k = good, k.sequences_per_lease = 0;
     assert_int_equal(tr_coordinator_new(&a, &k, &f), ERR_CONFIG);
     k = good, k.level_min = CHAIN_LEVEL_FULL;

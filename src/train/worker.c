@@ -25,9 +25,9 @@ uint64_t tr_wk_now_ms(void)
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-static void pause_ms(unsigned ms)
+void tr_wk_pause(void)
 {
-    struct timespec t = { ms / 1000, (long)(ms % 1000) * 1000000 };
+    struct timespec t = { 0, PAUSE_MS * 1000000L };
     nanosleep(&t, NULL);
 }
 
@@ -70,7 +70,8 @@ err tr_wk_insist(tr_worker *w, const char *method, const char *path, bytes body,
             return fail(f, ERR_INTERRUPTED, "worker", 0);
         if (w->cfg.patience_ms && tr_wk_now_ms() - start > w->cfg.patience_ms)
             return e;
-        pause_ms(PAUSE_MS);
+        TRY(tr_wk_watch(w, f)); /* who does not answer may challenge all the same */
+        tr_wk_pause();
     }
 }
 
@@ -184,6 +185,7 @@ err tr_wk_session(tr_worker *w, fault *f)
     if (!w->gradient)
         return fail(f, ERR_MEMORY, "worker", w->elements);
     w->ready = true;
+    TRY(tr_wk_restore(w, f));
     tr_wk_event(w, &(tr_worker_event){ .kind = TR_WORKER_READY });
     return OK;
 }
@@ -240,6 +242,7 @@ static err one_round(tr_worker *w, bool *done, fault *f)
 {
     uint32_t wait_ms = w->cfg.wait_ms ? w->cfg.wait_ms : WAIT_MS;
     buf reply, body;
+    TRY(tr_wk_watch(w, f));
     tr_work work;
     buf_init(&reply, 4096);
     buf_init(&body, 16);
@@ -261,11 +264,11 @@ static err one_round(tr_worker *w, bool *done, fault *f)
 static err weather(tr_worker *w, err e, const fault *why, uint64_t *last_good, fault *f)
 {
     tr_wk_event(w, &(tr_worker_event){ .kind = TR_WORKER_TROUBLE, .code = e, .what = why->what });
-    if (e == ERR_PERMISSION || e == ERR_CHEAT || e == ERR_MEMORY || e == ERR_DISK_FULL || e == ERR_IO || e == ERR_INTERRUPTED)
+    if (e == ERR_PERMISSION || e == ERR_CHEAT || e == ERR_EXPIRED || e == ERR_MEMORY || e == ERR_DISK_FULL || e == ERR_IO || e == ERR_INTERRUPTED)
         return fail(f, e, why->what, why->at);
     if (w->cfg.patience_ms && tr_wk_now_ms() - *last_good > w->cfg.patience_ms)
         return fail(f, e, why->what, why->at);
-    pause_ms(PAUSE_MS);
+    tr_wk_pause();
     /* The coordinator may be a new process: it has another session then. */
     if (e == ERR_STALE || e == ERR_SIGNATURE || tr_wk_transient(e))
         return tr_wk_session(w, f);
@@ -287,5 +290,5 @@ err tr_worker_run(tr_worker *w, fault *f)
         else
             TRY(weather(w, e, &why, &last_good, f));
     }
-    return OK;
+    return tr_wk_linger(w, f);
 }

@@ -7,6 +7,7 @@
 #define TRAIN_WORKER_H
 
 #include "chain/lease.h"
+#include "train/ledger.h"
 #include "train/spoil.h"
 #include "train/wire.h"
 
@@ -17,7 +18,7 @@ typedef enum tr_worker_event_kind {
     TR_WORKER_LEASE,     /* computing */
     TR_WORKER_ANSWERED,  /* attested; `code` is the coordinator's verdict on the answer's form */
     TR_WORKER_SPOILED,   /* a cheater spoils this lease */
-    TR_WORKER_CHALLENGED,/* opened a part of its trace */
+    TR_WORKER_CHALLENGED,/* opened a part of its trace; `what` says where */
     TR_WORKER_TROUBLE,   /* `code`: not reachable, or a refusal; the worker goes on */
 } tr_worker_event_kind;
 
@@ -35,7 +36,9 @@ typedef struct tr_worker_config {
     hash256       job;         /* what the worker bid for; the session must be of this job ... */
     cr_public_key coordinator; /* ... and of its coordinator, as the ledger says */
     chain_name    chain_id;
-    const char   *cache;       /* directory for data and models by content id; made if absent */
+    const char   *cache;       /* directory for data and models by content id, and for leases that may be challenged; made if absent */
+    const tr_ledger *ledger;   /* answers challenges there, signed by the worker's key; borrowed. NULL: whoever challenges it on the ledger
+                                  takes its bond */
     unsigned      threads;
     uint32_t      split;       /* sequences of one call of the executor; 0: the whole lease */
     uint32_t      wait_ms;     /* of one request for work; 0: 10000 */
@@ -49,7 +52,7 @@ err  tr_worker_new(tr_worker **out, const tr_worker_config *config, fault *f) MU
 void tr_worker_free(tr_worker *w);
 
 /* Works until the job is done (OK), stop is called (ERR_INTERRUPTED), or it cannot go on: ERR_PERMISSION (not admitted), ERR_CHEAT (caught),
- * ERR_STALE (another job or coordinator), ERR_UNREACHABLE after patience_ms, ERR_DISK_FULL, ERR_MEMORY. */
+ * ERR_STALE (another job or coordinator), ERR_EXPIRED (the coordinator took an answer and never committed it), ERR_UNREACHABLE after patience_ms, ERR_DISK_FULL, ERR_MEMORY. */
 err  tr_worker_run(tr_worker *w, fault *f) MUST_USE;
 void tr_worker_stop(tr_worker *w); /* from any thread */
 

@@ -10,7 +10,7 @@
 
 #include <stdatomic.h>
 
-/* Leases whose trace may still be asked for. The trace itself is computed again then: only the lease is kept. */
+/* Answered leases whose trace may still be asked for. The trace itself is computed again then: lease and model are kept. */
 typedef struct past_lease {
     uint8_t     *signed_lease; /* owned; NULL: free place */
     size_t       len;
@@ -18,7 +18,7 @@ typedef struct past_lease {
     chain_signed s;
 } past_lease;
 
-enum { WORKER_PAST = 64 };
+enum { WORKER_PAST = 256 };
 
 struct tr_worker {
     tr_worker_config cfg;
@@ -36,11 +36,15 @@ struct tr_worker {
     int64_t         *gradient;
     past_lease       past[WORKER_PAST];
     size_t           past_next;
+    uint64_t         watched_ms; /* when the ledger was looked at last */
+    size_t           exposed;    /* leases that may be challenged, as it said then */
+    bool             watching;
 };
 
 void     tr_wk_event(const tr_worker *w, const tr_worker_event *event);
 uint64_t tr_wk_now_ms(void);
 bool     tr_wk_transient(err e);
+void     tr_wk_pause(void); /* before the next try */
 void     tr_wk_forget(past_lease *p);
 
 err tr_wk_call(tr_worker *w, const char *method, const char *path, bytes body, uint32_t wait_ms, uint64_t reply_max, buf *reply,
@@ -49,7 +53,29 @@ err tr_wk_insist(tr_worker *w, const char *method, const char *path, bytes body,
 err tr_wk_download(tr_worker *w, const char *kind, const hash256 *id, uint64_t size_max, buf *out, fault *f) MUST_USE;
 err tr_wk_session(tr_worker *w, fault *f) MUST_USE;
 
+/* worker_custody.c: what has to be kept until the ledger has settled it. */
+past_lease *tr_wk_keep(tr_worker *w, past_lease *p); /* takes *p over */
+void tr_wk_let_go(tr_worker *w, past_lease *p);
+err  tr_wk_restore(tr_worker *w, fault *f) MUST_USE; /* what an earlier process kept */
+err  tr_wk_watch(tr_worker *w, fault *f) MUST_USE;   /* answers challenges on the ledger; now and then */
+err  tr_wk_linger(tr_worker *w, fault *f) MUST_USE;  /* until no lease can be challenged any more */
+bool tr_wk_find_model(tr_worker *w, const hash256 *id, buf *out); /* its file, kept or not: false */
+void tr_wk_keep_model(tr_worker *w, const hash256 *id, bytes file);
+void tr_wk_drop_model(tr_worker *w, const hash256 *id);
+
 /* worker_lease.c */
+typedef struct outcome {
+    int64_t   loss;
+    bt_result result;
+    hash256   root;
+    hash256  *leaves; /* owned; leaf_count of them */
+    uint64_t  leaf_count;
+} outcome;
+
+/* Signed by the coordinator, for this worker, of this job, and possible. */
+err tr_wk_read_lease(tr_worker *w, past_lease *p, bytes in, fault *f) MUST_USE;
+/* The lease's trace, its leaves, and leaf `leaf` of it. */
+err tr_wk_open(tr_worker *w, const past_lease *p, uint64_t leaf, tr_tile *tile, outcome *o, fault *f) MUST_USE;
 err tr_wk_lease(tr_worker *w, bytes signed_lease, fault *f) MUST_USE;
 err tr_wk_open_tile(tr_worker *w, uint64_t lease_id, uint64_t leaf, fault *f) MUST_USE;
 

@@ -7,14 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-void tr_wk_forget(past_lease *p)
-{
-    free(p->signed_lease);
-    memset(p, 0, sizeof *p);
-}
-
-/* Signed by the coordinator, for this worker, of this job, and possible. */
-static err read_lease(tr_worker *w, past_lease *p, bytes in, fault *f)
+err tr_wk_read_lease(tr_worker *w, past_lease *p, bytes in, fault *f)
 {
     memset(p, 0, sizeof *p);
     p->signed_lease = malloc(in.len ? in.len : 1);
@@ -50,33 +43,25 @@ static err get_model(tr_worker *w, const hash256 *id, fault *f)
     buf file;
     bt_model fresh = { 0 };
     buf_init(&file, (size_t)w->elements * 2 + 4096);
-    err e = tr_wk_download(w, "model", id, file.max, &file, f);
+    bool kept = tr_wk_find_model(w, id, &file);
+    err e = kept ? OK : tr_wk_download(w, "model", id, file.max, &file, f);
     if (e == OK)
         e = bt_model_decode(&fresh, buf_bytes(&file), f);
     if (e == OK && (!hash256_equal(&fresh.id, id) || memcmp(&fresh.shape, &w->session.shape, sizeof fresh.shape) != 0)) {
         bt_model_deinit(&fresh);
         e = fail(f, ERR_HASH, "model", 0);
     }
+    if (e == OK && !kept)
+        tr_wk_keep_model(w, id, buf_bytes(&file));
     buf_deinit(&file);
     if (e != OK)
         return e;
+    hash256 before = w->has_model ? w->model.id : *id;
     bt_model_deinit(&w->model);
     w->model = fresh;
     w->has_model = true;
+    tr_wk_drop_model(w, &before);
     return OK;
-}
-
-typedef struct outcome {
-    int64_t   loss;
-    bt_result result;
-    hash256   root;
-    hash256  *leaves; /* owned; leaf_count of them */
-    uint64_t  leaf_count;
-} outcome;
-
-static void reset_trace(void *ctx)
-{
-    tr_trace_reset(ctx);
 }
 
 /* Runs the lease under the eyes of `see`, spoiled if this worker cheats. */
@@ -97,17 +82,41 @@ static err run(tr_worker *w, const past_lease *p, tr_observer see, int64_t *loss
     return OK;
 }
 
-static err compute(tr_worker *w, const past_lease *p, outcome *out, fault *f)
+/* Who watches a run: the trace, and one tile of it if it is wanted. */
+typedef struct watch {
+    tr_trace *trace;
+    tr_tile  *tile; /* may be NULL */
+} watch;
+
+static err watch_take(void *ctx, uint32_t tensor_id, uint64_t sequence, const void *data, uint32_t rows, uint32_t cols,
+                      uint32_t elem_bytes)
+{
+    watch *w = ctx;
+    if (w->tile)
+        TRY(tr_tile_take(w->tile, tensor_id, sequence, data, rows, cols, elem_bytes));
+    return tr_trace_take(w->trace, tensor_id, sequence, data, rows, cols, elem_bytes);
+}
+
+static void watch_reset(void *ctx)
+{
+    watch *w = ctx;
+    if (w->tile)
+        w->tile->found = false;
+    tr_trace_reset(w->trace);
+}
+
+static err compute(tr_worker *w, const past_lease *p, tr_tile *tile, outcome *out, fault *f)
 {
     uint64_t count = p->lease.to - p->lease.from, *numbers = malloc((size_t)count * sizeof *numbers);
     tr_trace trace = { 0 };
+    watch both = { &trace, tile };
     if (!numbers)
         return fail(f, ERR_MEMORY, "lease", count);
     for (uint64_t i = 0; i < count; i++)
         numbers[i] = p->lease.from + i;
     err e = tr_trace_init(&trace, &w->session.shape, (uint32_t)count, numbers, NULL, f);
     if (e == OK)
-        e = run(w, p, (tr_observer){ tr_trace_take, &trace, reset_trace }, &out->loss, &out->result, f);
+        e = run(w, p, (tr_observer){ watch_take, &both, watch_reset }, &out->loss, &out->result, f);
     if (e == OK && out->result.range)
         out->root = tr_trace_root_partial(&trace);
     else if (e == OK)
@@ -176,21 +185,12 @@ static err attest(tr_worker *w, const past_lease *p, const outcome *o, const has
     return e;
 }
 
-/* Keeps the lease among the last ones. */
-static void keep(tr_worker *w, past_lease *p)
-{
-    past_lease *place = &w->past[w->past_next++ % WORKER_PAST];
-    tr_wk_forget(place);
-    *place = *p;
-    p->signed_lease = NULL;
-}
-
 err tr_wk_lease(tr_worker *w, bytes signed_lease, fault *f)
 {
     past_lease p;
     outcome o = { 0 };
     hash256 gradient = { { 0 } };
-    err e = read_lease(w, &p, signed_lease, f);
+    err e = tr_wk_read_lease(w, &p, signed_lease, f);
     if (e == OK)
         e = get_model(w, &p.lease.model, f);
     if (e != OK) {
@@ -199,18 +199,18 @@ err tr_wk_lease(tr_worker *w, bytes signed_lease, fault *f)
     }
     tr_wk_event(w, &(tr_worker_event){ .kind = TR_WORKER_LEASE, .step = p.lease.step, .lease_id = p.lease.lease_id });
     uint64_t start = tr_wk_now_ms();
-    e = compute(w, &p, &o, f);
+    e = compute(w, &p, NULL, &o, f);
     uint64_t ms = tr_wk_now_ms() - start, id = p.lease.lease_id, step = p.lease.step;
     if (e == OK && !o.result.range)
         e = upload_gradient(w, &p, &gradient, f);
     if (e == OK)
         e = upload(w, "leaves", id, bytes_of(o.leaves, (size_t)o.leaf_count * sizeof *o.leaves), f);
+    past_lease *kept = tr_wk_keep(w, &p); /* before the answer: it may be challenged from then on */
     if (e == OK)
-        e = attest(w, &p, &o, &gradient, ms, f);
+        e = attest(w, kept, &o, &gradient, ms, f);
     tr_wk_event(w, &(tr_worker_event){ .kind = TR_WORKER_ANSWERED, .step = step, .lease_id = id, .code = e, .ms = ms });
-    if (e == OK)
-        keep(w, &p);
-    tr_wk_forget(&p);
+    if (e != OK && e != ERR_INTERRUPTED && !tr_wk_transient(e))
+        tr_wk_let_go(w, kept); /* refused */
     free(o.leaves);
     /* Too late, or another was first: no reason to stop. */
     return e == ERR_STALE || e == ERR_EXPIRED || e == ERR_DUPLICATE ? OK : e;
@@ -226,22 +226,28 @@ static const past_lease *find_past(const tr_worker *w, uint64_t lease_id)
     return NULL;
 }
 
-err tr_wk_open_tile(tr_worker *w, uint64_t lease_id, uint64_t leaf, fault *f)
+err tr_wk_open(tr_worker *w, const past_lease *p, uint64_t leaf, tr_tile *tile, outcome *o, fault *f)
 {
-    const past_lease *p = find_past(w, lease_id);
-    int64_t loss;
-    bt_result result;
-    if (!p)
-        return fail(f, ERR_NOT_FOUND, "challenge.lease", lease_id);
-    tr_tile tile = { .shape = w->session.shape, .place = { .leaf = leaf } };
-    tr_place *at = &tile.place;
+    *tile = (tr_tile){ .shape = w->session.shape, .place = { .leaf = leaf } };
+    tr_place *at = &tile->place;
     TRY(num_trace_locate(&at->tensor, &at->seq_index, &at->tile_row, &at->tile_col, &w->session.shape, p->lease.to - p->lease.from, leaf));
     at->sequence = p->lease.from + at->seq_index;
     TRY(get_model(w, &p->lease.model, f));
-    TRY(run(w, p, (tr_observer){ tr_tile_take, &tile, NULL }, &loss, &result, f));
-    if (!tile.found)
-        return fail(f, ERR_NOT_FOUND, "challenge.leaf", leaf);
-    TRY(upload(w, "tile", lease_id, bytes_of(tile.leaf, num_leaf_bytes(at->tensor.elem_bytes)), f));
-    tr_wk_event(w, &(tr_worker_event){ .kind = TR_WORKER_CHALLENGED, .step = p->lease.step, .lease_id = lease_id });
+    TRY(compute(w, p, tile, o, f));
+    return tile->found ? OK : fail(f, ERR_NOT_FOUND, "challenge.leaf", leaf);
+}
+
+err tr_wk_open_tile(tr_worker *w, uint64_t lease_id, uint64_t leaf, fault *f)
+{
+    const past_lease *p = find_past(w, lease_id);
+    tr_tile tile;
+    outcome o = { 0 };
+    if (!p)
+        return fail(f, ERR_NOT_FOUND, "challenge.lease", lease_id);
+    err e = tr_wk_open(w, p, leaf, &tile, &o, f);
+    free(o.leaves);
+    TRY(e);
+    TRY(upload(w, "tile", lease_id, bytes_of(tile.leaf, num_leaf_bytes(tile.place.tensor.elem_bytes)), f));
+    tr_wk_event(w, &(tr_worker_event){ .kind = TR_WORKER_CHALLENGED, .step = p->lease.step, .lease_id = lease_id, .what = "to the coordinator" });
     return OK;
 }

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Leases: what paying for them and disputing them have in common. */
+#ifndef CHAIN_RECEIPT_INT_H
+#define CHAIN_RECEIPT_INT_H
+
+#include "chain/chain_int.h"
+
+/* A lease and its attestation, decoded, with signatures and mutual fit checked. */
+typedef struct receipt {
+    chain_lease       lease;
+    chain_attestation attestation;
+    chain_signed      lease_signed, attestation_signed;
+    cr_address        worker;
+} receipt;
+
+err chain_receipt_open(const exec *x, receipt *r, const hash256 *job_id, const chain_row_job *job, bytes lease, bytes attestation,
+                       fault *f) MUST_USE;
+
+chain_row_lease       *chain_lease_create(const exec *x, const receipt *r);
+const chain_row_lease *chain_lease_find(const exec *x, const receipt *r); /* NULL: not on the chain */
+chain_row_worker      *chain_worker_edit(const exec *x, const cr_address *worker);
+
+/* What happens to the sequences of a lease. */
+typedef enum taking {
+    TAKE_RESERVE, /* committed: for nobody else */
+    TAKE_PAY,     /* paid without a commitment */
+    TAKE_SETTLE,  /* paid after it */
+    TAKE_RELEASE, /* spoiled: for another worker */
+} taking;
+
+/* ERR_OVERLAP: a sequence is another lease's. */
+err chain_lease_take(const exec *x, const chain_lease *l, taking how, fault *f) MUST_USE;
+
+#endif

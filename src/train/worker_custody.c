@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Custody: who may be challenged on the ledger must be able to open any tile of what it committed to, until that is settled. Kept are the
+ * lease and its model, in memory and, for a worker with a ledger, in the cache: everything else is computed again. */
+#include "base/port/file.h"
+#include "train/worker_int.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { WATCH_MS = 1000 };
+
+void tr_wk_forget(past_lease *p)
+{
+    free(p->signed_lease);
+    memset(p, 0, sizeof *p);
+}
+
+/* --- files ---------------------------------------------------------------------------------------------------------------- */
+
+static err name_of(char out[TR_PATH_MAX], const tr_worker *w, const char *kind, const hash256 *id, fault *f)
+{
+    char name[80];
+    char hex[65];
+    base_hex_encode(hex, id->b, 32);
+    snprintf(name, sizeof name, "%s-%s", kind, hex);
+    return tr_store_name(out, w->cache, name, f);
+}
+
+static void remove_file(const tr_worker *w, const char *kind, const hash256 *id)
+{
+    char path[TR_PATH_MAX];
+    if (name_of(path, w, kind, id, NULL) == OK)
+        unlink(path);
+}
+
+/* A failure costs custody over a restart and nothing else. */
+static void write_file(const tr_worker *w, const char *kind, const hash256 *id, bytes content)
+{
+    char path[TR_PATH_MAX];
+    fault f = { 0 };
+    err e = name_of(path, w, kind, id, &f);
+    if (e == OK)
+        e = base_file_write_atomic(path, content, 0600, BASE_FILE_REPLACE, &f);
+    if (e != OK)
+        tr_wk_event(w, &(tr_worker_event){ .kind = TR_WORKER_TROUBLE, .code = e, .what = f.what });
+}
+
+bool tr_wk_find_model(tr_worker *w, const hash256 *id, buf *out)
+{
+    char path[TR_PATH_MAX];
+    return name_of(path, w, "model", id, NULL) == OK && base_file_read(out, path, NULL) == OK;
+}
+
+void tr_wk_keep_model(tr_worker *w, const hash256 *id, bytes file)
+{
+    if (w->cfg.ledger)
+        write_file(w, "model", id, file);
+}
+
+/* --- leases --------------------------------------------------------------------------------------------------------------- */
+
+/* Unless a kept lease is of it, or it is the current one. */
+void tr_wk_drop_model(tr_worker *w, const hash256 *model)
+{
+    bool used = w->has_model && hash256_equal(model, &w->model.id);
+    for (size_t i = 0; i < WORKER_PAST && !used; i++)
+        used = w->past[i].signed_lease && hash256_equal(&w->past[i].lease.model, model);
+    if (!used)
+        remove_file(w, "model", model);
+}
+
+void tr_wk_let_go(tr_worker *w, past_lease *p)
+{
+    if (!p->signed_lease)
+        return;
+    hash256 model = p->lease.model;
+    remove_file(w, "lease", &p->s.hash);
+    tr_wk_forget(p);
+    tr_wk_drop_model(w, &model);
+}
+
+past_lease *tr_wk_keep(tr_worker *w, past_lease *p)
+{
+    past_lease *place = NULL;
+    for (size_t i = 0; i < WORKER_PAST && !place; i++)
+        if (!w->past[i].signed_lease)
+            place = &w->past[i];
+    if (!place)
+        place = &w->past[w->past_next++ % WORKER_PAST];
+    tr_wk_let_go(w, place);
+    *place = *p;
+    p->signed_lease = NULL;
+    if (w->cfg.ledger)
+        write_file(w, "lease", &place->s.hash, bytes_of(place->signed_lease, place->len));
+    return place;
+}
+
+static void read_kept(tr_worker *w, const char *name)
+{
+    char path[TR_PATH_MAX];
+    buf text;
+    past_lease p = { .signed_lease = NULL };
+    buf_init(&text, LIMIT_LEASE_BYTES);
+    if (tr_store_name(path, w->cache, name, NULL) == OK && base_file_read(&text, path, NULL) == OK &&
+        tr_wk_read_lease(w, &p, buf_bytes(&text), NULL) == OK)
+        (void)tr_wk_keep(w, &p);
+    tr_wk_forget(&p);
+    buf_deinit(&text);
+}
+
+static void drop_named_model(tr_worker *w, const char *name)
+{
+    hash256 id;
+    if (base_hex_decode(id.b, 32, name) == OK)
+        tr_wk_drop_model(w, &id);
+}
+
+err tr_wk_restore(tr_worker *w, fault *f)
+{
+    if (!w->cfg.ledger)
+        return OK;
+    DIR *d = opendir(w->cache);
+    if (!d)
+        return fail(f, ERR_IO, "worker.cache", 0);
+    for (struct dirent *e; (e = readdir(d)) != NULL;)
+        if (strncmp(e->d_name, "lease-", 6) == 0)
+            read_kept(w, e->d_name);
+    rewinddir(d);
+    for (struct dirent *e; (e = readdir(d)) != NULL;)
+        if (strncmp(e->d_name, "model-", 6) == 0)
+            drop_named_model(w, e->d_name + 6);
+    closedir(d);
+    return OK;
+}
+
+/* --- challenges on the ledger ------------------------------------------------------------------------------------------------- */
+
+static err submit_opening(tr_worker *w, const past_lease *p, const tr_tile *tile, const outcome *o, fault *f)
+{
+    hash256 path[CR_MERKLE_DEPTH_MAX];
+    uint64_t height;
+    size_t n = cr_merkle_path(&cr_merkle_blake3, path, o->leaves, (size_t)o->leaf_count, (size_t)tile->place.leaf);
+    chain_tx tx;
+    memset(&tx, 0, sizeof tx);
+    tx.type = CHAIN_TX_TRACE_OPEN;
+    tx.payload.trace_open = (chain_tx_trace_open){ .job = p->lease.job, .lease_id = p->lease.lease_id,
+                                                   .tile = bytes_of(tile->leaf, num_leaf_bytes(tile->place.tensor.elem_bytes)),
+                                                   .path = bytes_of(path, n * sizeof *path) };
+    return w->cfg.ledger->submit(w->cfg.ledger->ctx, &tx, &height, f);
+}
+
+/* Tried again while the row says that it is open. */
+static void answer(tr_worker *w, const past_lease *p, uint64_t leaf)
+{
+    tr_tile tile;
+    outcome o = { 0 };
+    fault f;
+    err e = tr_wk_open(w, p, leaf, &tile, &o, &f);
+    if (e == OK)
+        e = submit_opening(w, p, &tile, &o, &f);
+    free(o.leaves);
+    tr_wk_event(w, &(tr_worker_event){ .kind = TR_WORKER_CHALLENGED, .step = p->lease.step, .lease_id = p->lease.lease_id, .code = e,
+                                       .what = "on the ledger" });
+}
+
+/* One lease against its row. */
+static err watch_lease(tr_worker *w, past_lease *p, uint64_t height, fault *f)
+{
+    chain_row_lease row;
+    err e = w->cfg.ledger->lease(w->cfg.ledger->ctx, &p->lease.job, p->lease.lease_id, &row);
+    if (e == ERR_NOT_FOUND && height > p->lease.expiry_height)
+        return fail(f, ERR_EXPIRED, "worker: an answer was never committed", p->lease.lease_id);
+    if (e != OK)
+        return OK; /* not there yet, or not reachable: next time */
+    if (row.status != CHAIN_LEASE_COMMITTED || (!row.challenge_height && height > row.commit_height + w->cfg.ledger->claim_delay)) {
+        tr_wk_let_go(w, p); /* settled, or too old to be challenged */
+        return OK;
+    }
+    w->exposed++;
+    if (row.challenge_height)
+        answer(w, p, row.challenge_leaf);
+    return OK;
+}
+
+err tr_wk_watch(tr_worker *w, fault *f)
+{
+    uint64_t now = tr_wk_now_ms(), height;
+    err e = OK;
+    if (!w->cfg.ledger || w->watching || now - w->watched_ms < WATCH_MS || w->cfg.ledger->height(w->cfg.ledger->ctx, &height) != OK)
+        return OK;
+    w->watching = true; /* opening may have to wait for a model, and whoever waits comes by here */
+    w->watched_ms = now;
+    w->exposed = 0;
+    for (size_t i = 0; i < WORKER_PAST && e == OK; i++)
+        if (w->past[i].signed_lease)
+            e = watch_lease(w, &w->past[i], height, f);
+    w->watching = false;
+    return e;
+}
+
+err tr_wk_linger(tr_worker *w, fault *f)
+{
+    if (!w->cfg.ledger)
+        return OK;
+    for (;;) {
+        uint64_t before = w->watched_ms;
+        TRY(tr_wk_watch(w, f));
+        if (w->watched_ms != before && w->exposed == 0)
+            return OK;
+        if (atomic_load(&w->stopping))
+            return fail(f, ERR_INTERRUPTED, "worker", 0);
+        tr_wk_pause();
+    }
+}
