@@ -56,6 +56,7 @@ err num_const_of(num_const *out, const num_shape *s, fault *f)
         .d_t = s->bits > 12 ? (1 << 18) - 1 : (1 << 15) - 1,
         .d_b = wide ? (1 << 20) - 1 : (1 << 17) - 1,
         .d_g = wide ? (1 << 24) - 1 : (1 << 23) - 1,
+        .d_s = ((int64_t)1 << (wide ? 46 : 42)) - 1,
         .f_res = wide ? 12 : 10,
         .f_r = wide ? 16 : 12,
         .f_R = wide ? 16 : 12,

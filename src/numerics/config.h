@@ -26,6 +26,7 @@ typedef struct num_const {
     int64_t  d_t;    /* domain of tables and of operands before saturation */
     int64_t  d_b;    /* domain of one contribution to the residual stream */
     int64_t  d_g;    /* domain of one contribution to the gradient stream */
+    int64_t  d_s;    /* domain of a norm's sum of squares */
     int      f_res, f_r, f_R, b_C, x_2, f_z, f_l, f_h_max, f_gd, n_l, f_dl;
     int64_t  q_l;    /* exp(0) in the loss table */
     int64_t  c_score, c_grad, c_logit; /* C, C', C2 */

@@ -1,15 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "numerics/ledger.h"
 
-/* The widest block of 8, 4, 2 or 1 squares whose sum stays below p/2. */
-static u128 squares_block(u128 stream)
-{
-    u128 c = 8;
-    while (c > 1 && c * stream * stream >= (NUM_FIELD_P + 1) / 2)
-        c /= 2;
-    return c * stream * stream;
-}
-
 static void rows_of(num_ledger_row rows[NUM_LEDGER_ROWS], const num_shape *s, const num_const *c)
 {
     const u128 one = 1, d = s->width, T = s->context, L = s->layers, V = s->vocab, F = c->hidden, hd = c->head_dim;
@@ -20,7 +11,7 @@ static void rows_of(num_ledger_row rows[NUM_LEDGER_ROWS], const num_shape *s, co
     const u128 norm_one = one << (c->f_r + c->f_res);
     const num_ledger_row all[NUM_LEDGER_ROWS] = {
         { "stream", stream, false },
-        { "squares", squares_block(stream), false },
+        { "squares", (u128)c->d_s, false },
         { "squares of a row", d * stream * stream, true },
         { "norm", ((u128)isqrt_u128(d - 1) + 2) * norm_one, false },
         { "q k v h b1", d * A, false },

@@ -189,7 +189,7 @@ static pf_element norm_scale(pf_eval *v)
         int64_t x = get(v, from, v->row, j);
         squares += (u128)(uint64_t)(x * x);
     }
-    return plain(num_norm_r(squares, d, v->k.f_r, v->k.f_res));
+    return (pf_element){ .range = squares > (uint64_t)v->k.d_s, .value = num_norm_r(squares, d, v->k.f_r, v->k.f_res) };
 }
 
 static int norm_fraction(const pf_eval *v, uint32_t slot)
@@ -418,7 +418,7 @@ static pf_element attention_gradient(pf_eval *v)
 bool pf_slot_has_domain(uint32_t slot)
 {
     switch (slot) {
-    case NUM_X: case NUM_XMID: case NUM_R1: case NUM_R2: case NUM_EE: case NUM_EL: case NUM_ZSUM: case NUM_RSUM: case NUM_ZL:
+    case NUM_X: case NUM_XMID: case NUM_EE: case NUM_EL: case NUM_ZSUM: case NUM_RSUM: case NUM_ZL:
     case NUM_RL: case NUM_LOSS: case NUM_GG: case NUM_CC: case NUM_GX:
         return false;
     default:

@@ -109,7 +109,8 @@ bt_value bt_rmsnorm(bt_graph *g, bt_value stream, bt_slot y_slot, uint32_t r_id,
     bt_pieces pieces = graph_pieces(g, rows, g->spec.context);
     bt_tensor r = graph_tensor(g, BT_I64, rows, 1, g->c.f_r), y = graph_tensor(g, BT_I16, rows, d, 0);
     bt_rounding round = { .slot = y_slot, .rule = RULE_OPERAND, .acc_fraction = g->c.f_res + g->c.f_r, .saturate = true, .domain = g->c.d_t };
-    bt_norm_args a = { .c = &g->c, .x = *x, .y = y, .r = r, .round = &round.round, .measure = calibrating(g) };
+    uint64_t bad_r = BT_ROUND_NONE;
+    bt_norm_args a = { .c = &g->c, .x = *x, .y = y, .r = r, .bad_r = &bad_r, .round = &round.round, .measure = calibrating(g) };
     bt_args args = { .norm = &a, .rows = rows, .cols = d, .n_bytes = rows * d * 6 };
     if (a.measure && graph_launch(g, BT_OP_NORM, args, y_slot.id))
         rounding_choose(g, &round);
@@ -117,8 +118,11 @@ bt_value bt_rmsnorm(bt_graph *g, bt_value stream, bt_slot y_slot, uint32_t r_id,
     if (graph_ok(g))
         rounding_prepare(g, &round, pieces, d);
     y.fraction = *y_slot.fraction;
-    if (graph_launch(g, BT_OP_NORM, args, y_slot.id))
+    if (graph_launch(g, BT_OP_NORM, args, y_slot.id)) {
+        if (bad_r != BT_ROUND_NONE)
+            graph_range(g, r_id, bad_r, pieces, 1);
         rounding_check(g, &round, pieces, d);
+    }
     trace_emit(g, r_id, &r, g->spec.context, 1);
     trace_emit(g, y_slot.id, &y, g->spec.context, d);
     bt_value out = graph_value(g, BT_OPERAND, &y);

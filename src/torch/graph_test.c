@@ -834,6 +834,21 @@ static void test_misuse(void **state)
     assert_int_equal(misuse(BT_TRAIN, gradient_of_no_input), OK);
 }
 
+/* A stream that doubles until its squares leave their domain. */
+static void squares_too_large(machine *m)
+{
+    bt_value x = m->value[2];
+    for (int i = 0; i < 16; i++)
+        x = bt_add(m->graph, x, x, false, 0);
+    (void)bt_rmsnorm(m->graph, x, slot(m, 4, 0), 77, slot(m, 4, 1), 0, 0);
+}
+
+static void test_squares_have_a_domain(void **state)
+{
+    (void)state;
+    assert_int_equal(misuse(BT_TRAIN, squares_too_large), ERR_STEP_RANGE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -843,6 +858,7 @@ int main(void)
         cmocka_unit_test(test_random),
         cmocka_unit_test(test_shape_errors),
         cmocka_unit_test(test_misuse),
+        cmocka_unit_test(test_squares_have_a_domain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,13 +17,12 @@ def ledger(V, T, d, L, H, w, helper):
     hd, F, Q = d // H, 4 * d, 2 ** (w - 1) - 1
     A, D_t = Q * Q, (2**18 if w > 12 else 2**15) - 1
     X = (2 * L + 2) * (k["D_b"] + 1)
-    fitting = [c for c in (8, 4, 2, 1) if c * X * X < P / 2]
     root = math.isqrt(d) + (math.isqrt(d) ** 2 < d)
     R = (2 ** (k["f_R"] + w - 1) + Q // 2) // Q
     slope = -(-(2 ** k["f_gd"]) * 113 // 100)
     return {
         "stream": X,
-        "squares": max(fitting, default=1) * X * X,
+        "squares": 2 ** (46 if helper else 42) - 1,
         "squares of a row": d * X * X,
         "norm": root * 2 ** (k["f_r"] + k["f_res"]) + 2 ** (k["f_res"] + k["f_r"]),
         "q k v h b1": d * A,

@@ -4,6 +4,7 @@
  * forged and damaged. */
 #include "crypto/merkle.h"
 #include "numerics/dither.h"
+#include "numerics/round.h"
 #include "numerics/trace.h"
 #include "proof/plan.h"
 #include "torch/gpt.h"
@@ -203,6 +204,28 @@ static void look_at(world *w, uint32_t seq_index)
 }
 
 static const num_shape small = { 40, 20, 48, 2, 3, 12, NUM_NARROW };
+
+static err level_stream(void *ctx, uint32_t id, uint64_t sequence, uint32_t row, uint32_t col, int64_t *out, fault *f)
+{
+    (void)id, (void)sequence, (void)row, (void)col, (void)f;
+    *out = *(const int64_t *)ctx;
+    return OK;
+}
+
+static void squares_have_a_domain(void **state)
+{
+    (void)state;
+    world *w = world_new(small);
+    const int64_t inside = (int64_t)isqrt_u128(((u128)1 << 42) / small.width), outside = inside + 1;
+    pf_element x = { 0 };
+    look_at(w, 0);
+    for (int i = 0; i < 2; i++) {
+        pf_source source = { (void *)(uintptr_t)(i ? &outside : &inside), level_stream, from_model, from_batch };
+        assert_int_equal(pf_relation_eval(&x, &w->context, &source, NUM_TENSOR_ID(1, NUM_R2), 3, NULL), OK);
+        assert_int_equal(x.range, i == 1);
+    }
+    world_free(w);
+}
 
 /* Two implementations of every equation of sections 4 and 5. */
 static void every_element_is_what_its_relation_says(void **state)
@@ -803,7 +826,7 @@ static void damage_never_convicts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_element_is_what_its_relation_says),
+        cmocka_unit_test(every_element_is_what_its_relation_says), cmocka_unit_test(squares_have_a_domain),
         cmocka_unit_test(one_wrong_element_of_every_tensor_is_proved_and_a_right_one_is_not),
         cmocka_unit_test(one_wrong_element_of_every_gradient_is_proved),
         cmocka_unit_test(evidence_fits_at_width_128),

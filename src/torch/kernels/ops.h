@@ -45,6 +45,7 @@ typedef struct bt_norm_args { /* NORM */
     bt_tensor        x;       /* N x d int32 */
     bt_tensor        y;       /* out: N x d int16 */
     bt_tensor        r;       /* out: N int64; the row multiplier of the rounding */
+    uint64_t        *bad_r;   /* lowered to the first row whose sum of squares is above d_s */
     bt_round        *round;
     bool             measure;
 } bt_norm_args;

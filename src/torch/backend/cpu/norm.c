@@ -9,10 +9,10 @@ typedef struct norm_job {
     cpu_device             *dev;
     const bt_norm_args     *a;
     const bt_norm_grad_args *g;
-    _Atomic uint64_t        bad_m;
+    _Atomic uint64_t        bad_row; /* the first with r, or m, outside its domain */
 } norm_job;
 
-static void norm_row(const norm_job *job, size_t i, int64_t *row)
+static void norm_row(norm_job *job, size_t i, int64_t *row)
 {
     const bt_norm_args *a = job->a;
     size_t d = (size_t)a->x.shape[1];
@@ -23,6 +23,8 @@ static void norm_row(const norm_job *job, size_t i, int64_t *row)
         row[j] = v;
         squares += (uint64_t)(v * v);
     }
+    if (squares > (uint64_t)a->c->d_s)
+        cpu_keep_min(&job->bad_row, i);
     ((int64_t *)bt_tensor_data(&a->r))[i] = num_norm_r(squares, (uint32_t)d, a->c->f_r, a->c->f_res);
     (a->measure ? bt_round_max : bt_round_tile)(a->round, row, d, i, 1, 0, d);
 }
@@ -45,8 +47,9 @@ err cpu_norm(cpu_device *dev, const bt_norm_args *a)
     a->round->out16 = a->measure ? NULL : bt_tensor_data(&a->y);
     a->round->out32 = NULL;
     a->round->out_ld = d;
-    norm_job job = { .dev = dev, .a = a };
+    norm_job job = { .dev = dev, .a = a, .bad_row = BT_ROUND_NONE };
     base_pool_for(dev->pool, cpu_row_blocks(a->x.shape[0]), norm_block, &job);
+    *a->bad_r = job.bad_row;
     return OK;
 }
 
@@ -67,7 +70,7 @@ static void norm_grad_row(norm_job *job, size_t i, int64_t *row)
     if (a->m.storage)
         ((int64_t *)bt_tensor_data(&a->m))[i] = m;
     if (m > (int64_t)1 << M_BITS_MAX || m < -((int64_t)1 << M_BITS_MAX)) {
-        cpu_keep_min(&job->bad_m, i);
+        cpu_keep_min(&job->bad_row, i);
         m = 0;
     }
     for (size_t j = 0; j < d; j++)
@@ -105,8 +108,8 @@ err cpu_norm_grad(cpu_device *dev, const bt_norm_grad_args *a)
 {
     size_t d = (size_t)a->dn.shape[1];
     TRY(cpu_need_rows(dev, d + (d + 1) / 2));
-    norm_job job = { .dev = dev, .g = a, .bad_m = BT_ROUND_NONE };
+    norm_job job = { .dev = dev, .g = a, .bad_row = BT_ROUND_NONE };
     base_pool_for(dev->pool, cpu_row_blocks(a->dn.shape[0]), norm_grad_block, &job);
-    *a->bad_m = job.bad_m;
+    *a->bad_m = job.bad_row;
     return OK;
 }
