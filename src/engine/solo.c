@@ -79,7 +79,6 @@ static err init_memory(eng_solo *s)
     TRY(result_ring_init(&s->results));
     TRY(mempool_new(&s->pool, &limits, seed));
     check_event_sizes();
-    s->events.next = 1;
     s->events.entries = calloc(LIMIT_EVENT_RING, sizeof *s->events.entries);
     s->ready = calloc(LIMIT_BLOCK_TXS, sizeof *s->ready);
     s->candidates = calloc(LIMIT_BLOCK_TXS, sizeof *s->candidates);

@@ -125,10 +125,10 @@ err eng_solo_block(eng_solo *s, buf *out, uint64_t height, fault *f) MUST_USE;
 /* Waits for a block above `height`; *now is the newest height. ERR_TIMEOUT, ERR_INTERRUPTED. */
 err eng_solo_wait_block(eng_solo *s, uint64_t *now, uint64_t height, uint64_t timeout_ms) MUST_USE;
 
-enum { ENG_EVENT_BYTES = 192 };
+enum { ENG_EVENT_BYTES = 192, ENG_EVENT_BITS = 24 /* of a sequence number, for the place in the block */ };
 
 typedef struct eng_event {
-    uint64_t         seq;    /* counts from 1 in this process: a stream that reconnects after a restart starts anew */
+    uint64_t         seq;    /* height << ENG_EVENT_BITS | place in its block: the same in every process, with gaps */
     uint64_t         height;
     chain_event_type type;
     uint32_t         tx_index; /* CHAIN_EVENT_NO_TX: of the block itself */
@@ -137,16 +137,17 @@ typedef struct eng_event {
     uint8_t          data[ENG_EVENT_BYTES]; /* the record of chain_event_record(type), encoded */
 } eng_event;
 
-/* Up to `max` events with seq >= `from` (0: the oldest kept). *next is the sequence number to go on with; *missed how many were
- * forgotten before the first one. */
-void eng_solo_events(eng_solo *s, eng_event *out, size_t *count, uint64_t *next, uint64_t *missed, uint64_t from, size_t max);
+/* Up to `max` events with seq >= `from` (0: the oldest kept). *next is the sequence number to go on with, also after a restart;
+ * *lost: events from `from` on may have been forgotten before the first one (not for 0). Kept are the newest LIMIT_EVENT_RING of blocks
+ * made or recovered by this process. */
+void eng_solo_events(eng_solo *s, eng_event *out, size_t *count, uint64_t *next, bool *lost, uint64_t from, size_t max);
 
 typedef struct eng_solo_status {
     uint64_t height;
     hash256  head_hash, state_root;
     size_t   waiting_txs, waiting_bytes;
     uint64_t checkpoint_height;
-    uint64_t events_next;
+    uint64_t events_next;      /* sequence number below which are the events of all blocks until now, above it those to come */
     err      block_error;      /* why the last try to make a block failed; OK after a good one */
     err      checkpoint_error;
     bool     halted;           /* no block can be made until the engine is opened again */

@@ -19,8 +19,9 @@ typedef struct result_ring {
 } result_ring;
 
 typedef struct event_ring {
-    eng_event *entries; /* LIMIT_EVENT_RING */
-    uint64_t   next;    /* sequence number of the next event */
+    eng_event *entries;    /* LIMIT_EVENT_RING; the i-th ever is at i % LIMIT_EVENT_RING */
+    uint64_t   count;      /* ever noted */
+    uint64_t   whole_from; /* sequence number from which on nothing is missing */
 } event_ring;
 
 struct eng_solo {
@@ -59,6 +60,11 @@ struct eng_solo {
     bool            has_thread;
     pthread_t       thread;
 };
+
+static inline uint64_t solo_event_seq(uint64_t height, uint64_t place)
+{
+    return height << ENG_EVENT_BITS | place;
+}
 
 uint64_t solo_now_ms(void);   /* monotonic */
 uint64_t solo_clock_ms(void); /* Unix time */

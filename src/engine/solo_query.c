@@ -236,17 +236,23 @@ err eng_solo_block(eng_solo *s, buf *out, uint64_t height, fault *f)
     return e;
 }
 
-void eng_solo_events(eng_solo *s, eng_event *out, size_t *count, uint64_t *next, uint64_t *missed, uint64_t from, size_t max)
+void eng_solo_events(eng_solo *s, eng_event *out, size_t *count, uint64_t *next, bool *lost, uint64_t from, size_t max)
 {
     pthread_rwlock_rdlock(&s->state);
-    uint64_t end = s->events.next;
-    uint64_t oldest = end > LIMIT_EVENT_RING ? end - LIMIT_EVENT_RING : 1;
-    *missed = from != 0 && from < oldest ? oldest - from : 0;
-    uint64_t seq = from < oldest ? oldest : from;
+    const event_ring *ring = &s->events;
+    uint64_t end = ring->count, at = end > LIMIT_EVENT_RING ? end - LIMIT_EVENT_RING : 0;
+    *lost = from != 0 && from < ring->whole_from;
+    for (uint64_t high = end; at < high;) { /* the first one that is wanted */
+        uint64_t middle = at + (high - at) / 2;
+        if (ring->entries[middle % LIMIT_EVENT_RING].seq < from)
+            at = middle + 1;
+        else
+            high = middle;
+    }
     *count = 0;
-    while (seq < end && *count < max)
-        out[(*count)++] = s->events.entries[seq++ % LIMIT_EVENT_RING];
-    *next = seq;
+    while (at < end && *count < max)
+        out[(*count)++] = ring->entries[at++ % LIMIT_EVENT_RING];
+    *next = at < end ? ring->entries[at % LIMIT_EVENT_RING].seq : solo_event_seq(chain_head(s->chain)->height + 1, 0);
     pthread_rwlock_unlock(&s->state);
 }
 
@@ -260,7 +266,7 @@ void eng_solo_status_get(eng_solo *s, eng_solo_status *out)
     *out = (eng_solo_status){ .height = chain_head(s->chain)->height, .head_hash = chain_head_hash(s->chain),
                               .state_root = chain_head(s->chain)->state_root, .waiting_txs = mempool_count(s->pool),
                               .waiting_bytes = mempool_bytes(s->pool), .checkpoint_height = newest.height,
-                              .events_next = s->events.next, .block_error = s->block_error,
+                              .events_next = solo_event_seq(chain_head(s->chain)->height + 1, 0), .block_error = s->block_error,
                               .checkpoint_error = s->checkpoint_error, .halted = s->halted };
     pthread_mutex_unlock(&s->pool_lock);
     pthread_rwlock_unlock(&s->state);

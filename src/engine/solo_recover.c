@@ -163,6 +163,7 @@ err solo_recover(eng_solo *s, const eng_solo_options *options, eng_solo_report *
     TRY(open_log(s, options, report, f));
     TRY(open_checkpoint(s, options, &config, report, f));
     TRY(find_debt(s, f));
+    s->events.whole_from = solo_event_seq(chain_head(s->chain)->height + 1, 0);
     for (uint64_t height = chain_head(s->chain)->height + 1; height <= eng_log_height(s->log); height++) {
         report->height = height;
         TRY(replay_block(s, height, f));

@@ -63,11 +63,12 @@ const eng_tx_result *result_ring_find(const result_ring *ring, const hash256 *id
     return NULL;
 }
 
-static void note_event(eng_solo *s, const chain_event *event, const chain_block_result *result, uint64_t height)
+static void note_event(eng_solo *s, const chain_event *event, const chain_block_result *result, uint64_t height, size_t place)
 {
-    uint64_t   seq = s->events.next++;
-    eng_event *entry = &s->events.entries[seq % LIMIT_EVENT_RING];
-    entry->seq = seq;
+    eng_event *entry = &s->events.entries[s->events.count++ % LIMIT_EVENT_RING];
+    if (s->events.count > LIMIT_EVENT_RING)
+        s->events.whole_from = entry->seq + 1;
+    entry->seq = solo_event_seq(height, place);
     entry->height = height;
     entry->type = event->type;
     entry->tx_index = event->tx_index;
@@ -83,16 +84,16 @@ static void note_event(eng_solo *s, const chain_event *event, const chain_block_
 
 void solo_note_block(eng_solo *s, const chain_block_result *result, uint64_t height)
 {
-    uint64_t first = s->events.next;
     s->owes_beacon = false;
+    CHECK(result->event_count < (size_t)1 << ENG_EVENT_BITS);
     for (size_t i = 0; i < result->event_count; i++)
-        note_event(s, &result->events[i], result, height);
+        note_event(s, &result->events[i], result, height, i);
     for (size_t i = 0; i < result->tx_count; i++) {
         const chain_tx_result *tx = &result->txs[i];
         if (i + AHEAD < result->tx_count)
             __builtin_prefetch(slot_of(&s->results, &result->txs[i + AHEAD].id), 1);
         eng_tx_result entry = { .id = tx->id, .status = ENG_TX_INCLUDED, .code = tx->code, .what = tx->what, .fee = tx->fee,
-                                .height = height, .index = (uint32_t)i, .event_first = first + tx->event_first,
+                                .height = height, .index = (uint32_t)i, .event_first = solo_event_seq(height, tx->event_first),
                                 .event_count = tx->event_count };
         result_ring_add(&s->results, &entry);
     }

@@ -135,21 +135,24 @@ static void test_life_of_a_transaction(void **state)
     assert_int_equal(result.status, ENG_TX_INCLUDED);
     assert_int_equal(result.code, OK);
     assert_int_equal(result.height, 1);
-    assert_true(result.fee > 0 && result.event_count > 0);
+    assert_true(result.fee > 0 && result.event_count > 0 && result.event_first == 1ull << ENG_EVENT_BITS);
     hash256 other = { { 1 } };
     assert_int_equal(eng_solo_wait(s, &result, &other, 0), ERR_NOT_FOUND);
 
     eng_event events[16];
     size_t count;
-    uint64_t next, missed;
-    eng_solo_events(s, events, &count, &next, &missed, 0, 16);
-    assert_true(count >= 2 && missed == 0 && next == count + 1);
+    uint64_t next;
+    bool lost;
+    eng_solo_events(s, events, &count, &next, &lost, 0, 16);
+    assert_true(count >= 2 && !lost && next == 2ull << ENG_EVENT_BITS);
+    for (size_t i = 0; i < count; i++)
+        assert_true(events[i].seq == (1ull << ENG_EVENT_BITS) + i);
     assert_int_equal(events[0].type, CHAIN_EVENT_TRANSFERRED);
     assert_memory_equal(events[0].tx.b, id.b, 32);
     chain_event decoded;
     assert_int_equal(chain_record_decode_all(bytes_of(events[0].data, events[0].len), chain_event_record(events[0].type),
                                              &decoded.data, NULL), OK);
-    eng_solo_events(s, events, &count, &next, &missed, next, 16);
+    eng_solo_events(s, events, &count, &next, &lost, next, 16);
     assert_int_equal(count, 0);
 
     /* The receiver's row under the signed header, checked with nothing but the proof. */
@@ -310,6 +313,48 @@ static void test_reopening_gives_the_same_state(void **state)
         assert_int_equal(eng_solo_close(s, NULL), OK);
     }
     disk_fast(false);
+    tear_down(&u);
+}
+
+/* A client that polls across restarts hears each event once, or hears that it may have missed some. */
+static void test_events_across_restarts(void **state)
+{
+    (void)state;
+    setup u;
+    eng_event events[64];
+    size_t count;
+    uint64_t next, again;
+    bool lost;
+    set_up(&u);
+    eng_solo *s = open_manual(&u);
+    make_blocks(&u, s, 2);
+    eng_solo_events(s, events, &count, &next, &lost, 0, 64);
+    assert_true(count > 4 && !lost && next == 3ull << ENG_EVENT_BITS);
+    eng_solo_events(s, events, &count, &again, &lost, events[1].seq, 2);
+    assert_true(count == 2 && !lost && events[1].seq == (1ull << ENG_EVENT_BITS) + 2 && again > events[1].seq);
+    assert_int_equal(eng_solo_close(s, NULL), OK);
+
+    s = open_manual(&u); /* nothing happened meanwhile: nothing to hear, nothing lost */
+    eng_solo_events(s, events, &count, &again, &lost, next, 64);
+    assert_true(count == 0 && !lost && again == next);
+    make_blocks(&u, s, 1);
+    eng_solo_events(s, events, &count, &again, &lost, next, 64);
+    assert_true(count > 0 && !lost && events[0].height == 3 && events[0].seq == next);
+    uint64_t first = events[0].seq;
+    assert_int_equal(eng_solo_close(s, NULL), OK);
+
+    s = open_manual(&u); /* block 3 is in the checkpoint: its events are gone, and that is said */
+    make_blocks(&u, s, 2);
+    eng_solo_events(s, events, &count, &again, &lost, next, 64);
+    assert_true(lost && count > 0 && events[0].height == 4);
+    assert_int_equal(eng_solo_close(s, NULL), OK);
+
+    eng_solo_options options = manual(&u); /* executed again, the events have the numbers they had */
+    options.rebuild = true;
+    s = open_with(&options, NULL);
+    eng_solo_events(s, events, &count, &again, &lost, next, 64);
+    assert_true(!lost && count > 0 && events[0].seq == first && again == 6ull << ENG_EVENT_BITS);
+    assert_int_equal(eng_solo_close(s, NULL), OK);
     tear_down(&u);
 }
 
@@ -580,6 +625,7 @@ int main(void)
         cmocka_unit_test(test_many_at_once),
         cmocka_unit_test(test_thread_makes_blocks),
         cmocka_unit_test(test_reopening_gives_the_same_state),
+        cmocka_unit_test(test_events_across_restarts),
         cmocka_unit_test(test_directories_refused),
         cmocka_unit_test(test_altered_checkpoints_are_refused),
         cmocka_unit_test(test_log_shorter_than_checkpoint),

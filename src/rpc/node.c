@@ -87,7 +87,7 @@ void rpc_node_list_metrics(rpc_node *n, rpc_metrics *registry)
         { .name = "tb_chain_halted", .help = "1 if no block can be made until the node is restarted", .read = read_halted },
         { .name = "tb_mempool_txs", .help = "transactions that wait for a block", .read = read_waiting_txs },
         { .name = "tb_mempool_bytes", .help = "bytes of transactions that wait for a block", .read = read_waiting_bytes },
-        { .name = "tb_events_next", .help = "sequence number of the next event", .read = read_events_next },
+        { .name = "tb_events_next", .help = "sequence number of the next block's first event", .read = read_events_next },
         { .name = "tb_supply_nblock", .labels = "part=\"minted\"", .help = supply, .read = read_minted },
         { .name = "tb_supply_nblock", .labels = "part=\"burned\"", .help = supply, .read = read_burned },
         { .name = "tb_supply_nblock", .labels = "part=\"balances\"", .help = supply, .read = read_balances },

@@ -92,13 +92,13 @@ err rpc_chain_events(void *ctx, const rpc_call *call, const void *args, json_t *
     rpc_node *n = ctx;
     const rpc_args_chain_events *a = args;
     size_t max = a->given_limit && a->limit ? a->limit : RPC_PAGE_DEFAULT, count = 0;
-    uint64_t next, missed, since = a->since, height = 0, until = rpc_clock_ms() + a->wait_ms;
+    uint64_t next, since = a->since, height = 0, until = rpc_clock_ms() + a->wait_ms;
     eng_event *events = malloc(max * sizeof *events);
     json_t *list = json_array();
     eng_solo_status status;
     eng_solo_status_get(n->engine, &status);
-    bool restarted = since > status.events_next; /* numbers start anew with the process: go on with the oldest there is */
-    if (restarted)
+    bool lost, foreign = since > status.events_next; /* of a longer history than this one: go on with the oldest there is */
+    if (foreign)
         since = 0;
     if (!events || !list) {
         free(events);
@@ -109,7 +109,7 @@ err rpc_chain_events(void *ctx, const rpc_call *call, const void *args, json_t *
         const chain *c = eng_solo_read_begin(n->engine);
         height = chain_head(c)->height;
         eng_solo_read_end(n->engine);
-        eng_solo_events(n->engine, events, &count, &next, &missed, since, max);
+        eng_solo_events(n->engine, events, &count, &next, &lost, since, max);
         uint64_t now = rpc_clock_ms();
         if (count || now >= until || (call->request && rpc_request_stopping(call->request)))
             break;
@@ -121,6 +121,6 @@ err rpc_chain_events(void *ctx, const rpc_call *call, const void *args, json_t *
     for (size_t i = 0; good && i < count; i++)
         good = json_array_append_new(list, event_json(n, &events[i])) == 0;
     free(events);
-    *result = json_pack("{s:o, s:o, s:b}", "events", list, "next", rpc_json_u64(next), "lost", restarted || missed > 0);
+    *result = json_pack("{s:o, s:o, s:b}", "events", list, "next", rpc_json_u64(next), "lost", foreign || lost);
     return good && *result ? OK : fail(f, ERR_MEMORY, "result", 0);
 }
