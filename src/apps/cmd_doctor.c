@@ -92,7 +92,7 @@ static void check_home(doctor *d)
     err e = tb_home_find(&d->home, d->cli, &f);
     if (e != OK) {
         words(why, e, &f);
-        tell(d, BAD, "data directory", why, "set TB_HOME or give --home DIR");
+        tell(d, BAD, "data directory", why, e == ERR_PERMISSION ? "chmod go-w it: who may write there may put in keys and settings" : "set TB_HOME or give --home DIR");
         return;
     }
     d->home_known = true;

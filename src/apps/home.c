@@ -14,9 +14,26 @@ static err join(char out[TB_PATH_MAX], const char *dir, const char *name, fault 
     return n > 0 && n < TB_PATH_MAX ? OK : fail(f, ERR_LIMIT, "path too long", TB_PATH_MAX - 1);
 }
 
-err tb_home_at(tb_home *h, const char *dir, fault *f)
+/* Who may write here may put in keys, settings and a network of his own. */
+static err guard(const tb_home *h, fault *f)
 {
-    h->origin = "caller";
+    static const struct { const char *name, *refusal; } folders[] = {
+        { "", "data directory: others may write to it, or it is another user's (chown, chmod go-w)" },
+        { "keys", "keys: others may write to this folder, or it is another user's (chown, chmod go-w)" },
+    };
+    char path[TB_PATH_MAX];
+    for (size_t i = 0; i < COUNT_OF(folders); i++) {
+        fault own = { 0 };
+        TRY(join(path, h->dir, folders[i].name, f));
+        err e = base_path_guard(path, &own);
+        if (e != OK && e != ERR_NOT_FOUND)
+            return fail(f, e, e == ERR_PERMISSION ? folders[i].refusal : own.what, own.at);
+    }
+    return OK;
+}
+
+static err home_at(tb_home *h, const char *dir, fault *f)
+{
     if (dir[0] == '/')
         return join(h->dir, dir, "", f);
     /* Absolute, because the node's socket and messages outlive a change of directory. */
@@ -26,7 +43,14 @@ err tb_home_at(tb_home *h, const char *dir, fault *f)
     return join(h->dir, here, dir, f);
 }
 
-err tb_home_find(tb_home *h, const tb_cli *cli, fault *f)
+err tb_home_at(tb_home *h, const char *dir, fault *f)
+{
+    h->origin = "caller";
+    TRY(home_at(h, dir, f));
+    return guard(h, f);
+}
+
+static err find(tb_home *h, const tb_cli *cli, fault *f)
 {
     const char *given = cli ? tb_text(cli, "home") : "", *value;
     const char *origin = "--home";
@@ -35,9 +59,8 @@ err tb_home_find(tb_home *h, const tb_cli *cli, fault *f)
         origin = "TB_HOME";
     }
     if (*given) {
-        TRY(tb_home_at(h, given, f));
         h->origin = origin;
-        return OK;
+        return home_at(h, given, f);
     }
     if ((value = getenv("XDG_DATA_HOME")) != NULL && value[0] == '/') {
         h->origin = "XDG_DATA_HOME";
@@ -47,6 +70,12 @@ err tb_home_find(tb_home *h, const tb_cli *cli, fault *f)
     if ((value = getenv("HOME")) == NULL || value[0] != '/')
         return fail(f, ERR_CONFIG, "home: neither --home, TB_HOME, XDG_DATA_HOME nor HOME is set", 0);
     return join(h->dir, value, ".local/share/tb", f);
+}
+
+err tb_home_find(tb_home *h, const tb_cli *cli, fault *f)
+{
+    TRY(find(h, cli, f));
+    return guard(h, f);
 }
 
 err tb_make_folders(const char *path, fault *f)

@@ -17,7 +17,8 @@ typedef struct tb_home {
     const char *origin; /* "--home", "TB_HOME", ...: static */
 } tb_home;
 
-/* Where it is; nothing is made. `cli` may be NULL: without --home. ERR_CONFIG if nothing says where. */
+/* Where it is; nothing is made. `cli` may be NULL: without --home. ERR_CONFIG if nothing says where; ERR_PERMISSION if it, or keys in
+ * it, is another user's or one that others may write to. */
 err tb_home_find(tb_home *h, const tb_cli *cli, fault *f) MUST_USE;
 /* The same for a directory that the caller names. */
 err tb_home_at(tb_home *h, const char *dir, fault *f) MUST_USE;

@@ -15,7 +15,12 @@ err tb_settings_load(rpc_conf *c, const tb_home *home, const char *file, fault *
     if (!file)
         TRY(tb_home_path(path, home, "node.conf", f));
     buf_init(&text, CONF_FILE_MAX);
-    err e = base_file_read(&text, file ? file : path, f);
+    fault own = { 0 };
+    err e = file ? OK : base_path_guard(path, &own);
+    if (e == ERR_PERMISSION) /* it names the node's key and where tokens are sent */
+        return fail(f, e, "node.conf: others may write to it, or it is another user's (chown, chmod go-w)", own.at);
+    if (e == OK)
+        e = base_file_read(&text, file ? file : path, f);
     if (e == ERR_NOT_FOUND && !file)
         e = OK;
     else if (e == OK)

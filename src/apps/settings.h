@@ -7,7 +7,8 @@
 #include "apps/home.h"
 #include "rpc/conf.h"
 
-/* Everything but the flags; rpc_conf_resolve is left to the caller. `file` NULL: node.conf of the home, which need not be there. */
+/* Everything but the flags; rpc_conf_resolve is left to the caller. `file` NULL: node.conf of the home, which need not
+ * be there; ERR_PERMISSION if others may write to it. */
 err tb_settings_load(rpc_conf *c, const tb_home *home, const char *file, fault *f) MUST_USE;
 
 /* A flag of the command line, if it was given. */

@@ -76,11 +76,59 @@ static void refusals(void **state)
     assert_int_equal(base_errno_err(ENOSPC), ERR_DISK_FULL);
 }
 
+/* A pipe that nobody writes to is refused at once, not waited for. */
+static void pipes(void **state)
+{
+    (void)state;
+    buf b;
+    fault f = { 0 };
+    int fd = -1;
+    uint64_t size;
+    char fifo[64];
+    snprintf(fifo, sizeof fifo, "%s/fifo", folder);
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    alarm(10);
+    buf_init(&b, 4);
+    assert_int_equal(base_file_read(&b, fifo, &f), ERR_IO);
+    assert_string_equal(f.what, "file: not a regular file");
+    assert_int_equal(base_file_open(&fd, fifo, BASE_FILE_READ, &f), OK);
+    assert_int_equal(base_file_size(&size, fd, &f), ERR_IO);
+    base_file_close(fd);
+    alarm(0);
+    buf_deinit(&b);
+    assert_int_equal(unlink(fifo), 0);
+}
+
+static void guards(void **state)
+{
+    (void)state;
+    fault f = { 0 };
+    static const struct { mode_t mode; err want; } cases[] = {
+        { 0700, OK }, { 0755, OK }, { 0500, OK }, { 0720, ERR_PERMISSION }, { 0702, ERR_PERMISSION }, { 01777, ERR_PERMISSION },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_int_equal(chmod(folder, cases[i].mode), 0);
+        assert_int_equal(base_path_guard(folder, &f), cases[i].want);
+        assert_true(cases[i].want == OK || f.at == cases[i].mode);
+    }
+    assert_int_equal(chmod(folder, 0700), 0);
+    assert_int_equal(base_path_guard("/nonexistent/x", &f), ERR_NOT_FOUND);
+    assert_int_equal(base_path_guard("/", &f), OK); /* root's */
+    if (geteuid() == 0) { /* only root can give something away */
+        assert_int_equal(chown(folder, 12345, (gid_t)-1), 0);
+        assert_int_equal(base_path_guard(folder, &f), ERR_PERMISSION);
+        assert_int_equal(f.at, 12345);
+        assert_int_equal(chown(folder, 0, (gid_t)-1), 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(new_replace_and_mode),
         cmocka_unit_test(refusals),
+        cmocka_unit_test(pipes),
+        cmocka_unit_test(guards),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 enum { DEFAULT_CONNECT_MS = 2000, DEFAULT_TOTAL_MS = 10000, URL_MAX = 2048, ERROR_BODY_MAX = 16384 };
 
@@ -65,6 +66,19 @@ static err parse_endpoint(rpc_client *c, const char *endpoint, fault *f)
     return OK;
 }
 
+/* A token in clear is for this machine only. */
+static bool stays_here(const rpc_client *c)
+{
+    static const char *const hosts[] = { "127.0.0.1", "localhost", "[::1]" };
+    const char *host = c->base + 7;
+    bool here = *c->socket;
+    for (size_t i = 0; i < COUNT_OF(hosts) && !here; i++) {
+        size_t len = strlen(hosts[i]);
+        here = strncasecmp(host, hosts[i], len) == 0 && (host[len] == 0 || host[len] == ':');
+    }
+    return here;
+}
+
 err rpc_client_new(rpc_client **out, const char *endpoint, const rpc_client_options *options, fault *f)
 {
     static const rpc_client_options none;
@@ -81,6 +95,8 @@ err rpc_client_new(rpc_client **out, const char *endpoint, const rpc_client_opti
         size_t len = strlen(o->token);
         if (len > LIMIT_RPC_TOKEN_BYTES || strpbrk(o->token, "\r\n"))
             e = fail(f, ERR_KEY, "token", len);
+        else if (!stays_here(c))
+            e = fail(f, ERR_PERMISSION, "endpoint: a token goes to this machine only (127.0.0.1; use a tunnel)", 0);
         else if (!(c->authorization = malloc(len + 32)))
             e = fail(f, ERR_MEMORY, "http client", 0);
         else

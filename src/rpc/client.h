@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The HTTP client: JSON-RPC calls, and plain requests with bounded bodies for the training network. Outbound only: a Unix
- * socket, or http with a bearer token; no proxy, no redirect, no compression. One client per thread.
+ * socket, or http, with a bearer token to this machine only; no proxy, no redirect, no compression. One client per thread.
  *
  * What went wrong tells what may be done: ERR_UNREACHABLE, nothing was sent or an answer was refused for lack of a listener: try
  * again; ERR_TIMEOUT, the request may have been carried out: ask before repeating what is not idempotent; any other code is the
@@ -25,7 +25,7 @@ typedef struct rpc_client_options {
 } rpc_client_options;
 
 /* `endpoint`: "unix:/path/to/socket" or "http://host:port" (no path). `options` may be NULL. Owned by the caller. ERR_SYNTAX,
- * ERR_LIMIT, ERR_MEMORY. */
+ * ERR_LIMIT, ERR_MEMORY; ERR_PERMISSION: a token in clear for another machine. */
 err  rpc_client_new(rpc_client **out, const char *endpoint, const rpc_client_options *options, fault *f) MUST_USE;
 void rpc_client_free(rpc_client *c);
 

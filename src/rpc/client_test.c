@@ -85,6 +85,27 @@ static void refused_tokens(void **state)
     }
 }
 
+/* A token in clear never leaves the machine. */
+static void tokens_stay_here(void **state)
+{
+    (void)state;
+    static const struct { const char *endpoint; err want; } cases[] = {
+        { "http://127.0.0.1:9", OK }, { "http://LocalHost:9", OK }, { "http://[::1]:9", OK }, { "http://localhost", OK }, { "unix:/none", OK },
+        { "http://10.0.0.1:9", ERR_PERMISSION }, { "http://127.0.0.1.example:9", ERR_PERMISSION }, { "http://localhost.example", ERR_PERMISSION },
+        { "http://127.0.0.2:9", ERR_PERMISSION }, { "http://example.org", ERR_PERMISSION }, { "http://0:9", ERR_PERMISSION },
+    };
+    const rpc_client_options options = { .token = KIT_OPERATE };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        rpc_client *c = NULL;
+        fault f;
+        assert_int_equal(rpc_client_new(&c, cases[i].endpoint, &options, &f), cases[i].want);
+        rpc_client_free(c);
+        c = NULL;
+        assert_int_equal(rpc_client_new(&c, cases[i].endpoint, NULL, &f), OK);
+        rpc_client_free(c);
+    }
+}
+
 static void unreachable(void **state)
 {
     (void)state;
@@ -358,7 +379,7 @@ static void stopping(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(calls), cmocka_unit_test(refused_tokens), cmocka_unit_test(unreachable), cmocka_unit_test(timeouts),
+        cmocka_unit_test(calls), cmocka_unit_test(refused_tokens), cmocka_unit_test(tokens_stay_here), cmocka_unit_test(unreachable), cmocka_unit_test(timeouts),
         cmocka_unit_test(bodies), cmocka_unit_test(hostile_servers), cmocka_unit_test(kept_connection_breaks), cmocka_unit_test(stopping),
     };
     return cmocka_run_group_tests(tests, start, stop);

@@ -40,7 +40,7 @@ err rpc_token_load(char out[RPC_TOKEN_TEXT], const char *path, fault *f)
 {
     char text[2 * RPC_TOKEN_TEXT]; /* more than a token, so that a longer file is seen */
     uint8_t secret[32];
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0)
         return fail(f, base_errno_err(errno), "token file: open", (uint64_t)errno);
     err e = check_private(fd, f);

@@ -52,6 +52,8 @@ chmod 600 "$WORK/token"
 cmp -s "$WORK/token" "$TB_HOME/token.operate" || gives 4 node status --node "$url" --token-file "$WORK/token"
 chmod 644 "$WORK/token"
 gives 4 node status --node "$url" --token-file "$WORK/token"
+gives 4 node status --node "http://192.0.2.1:${url##*:}"
+has err "a token goes to this machine only"
 
 # Killed without a word, the node comes back with everything that it acknowledged.
 kill -KILL "$NODE"

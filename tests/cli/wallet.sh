@@ -30,6 +30,25 @@ address=$(cat "$WORK/out")
 gives 0 wallet show bob --json
 json "d['address'] == '$address' and d['dev'] is True"
 
+# Who may write to the data directory, to the keys or to node.conf may put in his own: refused.
+chmod 777 "$TB_HOME"
+gives 4 wallet list --json
+json 'd["error"]["name"] == "PERMISSION" and d["error"]["what"].startswith("data directory: others") and d["error"]["at"] == "511"'
+gives 1 doctor --json
+json 'any(c["check"] == "data directory" and c["status"] == "fail" and "chmod" in c["fix"] for c in d["checks"])'
+chmod 700 "$TB_HOME"
+chmod 720 "$TB_HOME/keys"
+gives 4 wallet unlock-check bob
+has err "keys: others may write"
+chmod 700 "$TB_HOME/keys"
+: >"$TB_HOME/node.conf"
+chmod 622 "$TB_HOME/node.conf"
+gives 4 config show
+has err "node.conf: others may write"
+chmod 600 "$TB_HOME/node.conf"
+gives 0 config show
+rm "$TB_HOME/node.conf"
+
 # Every byte of a key file matters.
 cp "$TB_HOME/keys/bob.key" "$WORK/bob.key"
 size=$(stat -c %s "$WORK/bob.key")

@@ -34,7 +34,7 @@ err base_file_read(buf *out, const char *path, fault *f)
 {
     err e = OK;
     size_t start = out->len;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe without a writer must not hold us up: it is refused below */
     if (fd < 0)
         return fail_errno(f, "file: open");
     struct stat st;
@@ -139,7 +139,7 @@ err base_file_write_atomic(const char *path, bytes content, unsigned mode, base_
 
 err base_file_open(int *fd, const char *path, base_file_mode mode, fault *f)
 {
-    int flags = O_CLOEXEC | (mode == BASE_FILE_READ ? O_RDONLY : O_RDWR) | (mode == BASE_FILE_CREATE ? O_CREAT | O_EXCL : 0);
+    int flags = O_CLOEXEC | O_NONBLOCK | (mode == BASE_FILE_READ ? O_RDONLY : O_RDWR) | (mode == BASE_FILE_CREATE ? O_CREAT | O_EXCL : 0);
     int n = open(path, flags, 0600);
     if (n < 0)
         return fail_errno(f, "file: open");
@@ -246,6 +246,16 @@ err base_dir_make(const char *path, fault *f)
     if (stat(path, &st) != 0)
         return fail_errno(f, "directory: stat");
     return S_ISDIR(st.st_mode) ? OK : fail(f, ERR_IO, "directory: something else stands there", ENOTDIR);
+}
+
+err base_path_guard(const char *path, fault *f)
+{
+    struct stat st;
+    if (stat(path, &st) != 0)
+        return fail_errno(f, "guard: stat");
+    if (st.st_uid != geteuid() && st.st_uid != 0)
+        return fail(f, ERR_PERMISSION, "guard: belongs to another user", st.st_uid);
+    return st.st_mode & 022 ? fail(f, ERR_PERMISSION, "guard: others may write to it (chmod go-w)", st.st_mode & 07777) : OK;
 }
 
 err base_file_lock(int *fd, const char *path, fault *f)

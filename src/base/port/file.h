@@ -11,7 +11,8 @@
 
 #include "base/buf.h"
 
-/* Appends the whole file to `out`; ERR_LIMIT if it does not fit below the buffer's bound. On failure `out` is as before. */
+/* Appends the whole file to `out`; ERR_LIMIT if it does not fit below the buffer's bound, ERR_IO if it is no regular file. On failure
+ * `out` is as before. */
 err base_file_read(buf *out, const char *path, fault *f) MUST_USE;
 
 typedef enum base_file_clobber {
@@ -60,6 +61,10 @@ err base_dir_make(const char *path, fault *f) MUST_USE;
 
 /* Syncs the folder `path`: the names made in it are durable when this returns. */
 err base_dir_sync(const char *path, fault *f) MUST_USE;
+
+/* ERR_PERMISSION unless `path` belongs to this user or to root and nobody but its owner may write to it; ERR_NOT_FOUND. `at`: its
+ * mode, or its owner. */
+err base_path_guard(const char *path, fault *f) MUST_USE;
 
 /* Takes the exclusive advisory lock of the file `path` (made if absent); ERR_BUSY if another process or handle holds it.
  * Closing `fd`, or the end of the process however it comes, gives it back. */
