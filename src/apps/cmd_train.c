@@ -3,9 +3,11 @@
  * `tb train`: the same step that the network takes, on one machine. */
 #include "apps/cli.h"
 #include "apps/corpus.h"
+#include "apps/home.h"
 #include "apps/term.h"
 #include "apps/trace_file.h"
 
+#include "base/port/file.h"
 #include "numerics/data.h"
 #include "torch/cpu.h"
 #include "torch/optim.h"
@@ -21,6 +23,8 @@
 
 typedef struct trainer {
     const tb_cli *cli;
+    const char   *about; /* the file or folder in hand, for an error's message; NULL: none */
+    int           lock;  /* of --dir; -1: none */
     term          term;
     bt_device    *device;
     bt_gpt       *gpt;
@@ -32,7 +36,7 @@ typedef struct trainer {
     int64_t      *gradient;
     uint16_t     *tokens;   /* batch x (T + 1) */
     uint64_t     *sequences;
-    double       *losses;   /* nats per token, one a step of this run */
+    double       *losses;   /* nats per token, one a step of this run: as many as the schedule has */
     size_t        n_losses;
     double        started, last_validation;
     hash256       state_id; /* over the state and the model of its last step, as everywhere: the next step's model is not trained on yet */
@@ -92,13 +96,45 @@ static err fresh(trainer *t, const num_shape *shape, fault *f)
 static err resumed(trainer *t, const num_shape *shape, fault *f)
 {
     hash256 id;
+    t->about = tb_text(t->cli, "dir");
     TRY(tr_checkpoint_head(tb_text(t->cli, "dir"), false, &id, f));
     TRY(tr_checkpoint_load(&t->at, tb_text(t->cli, "dir"), &id, f));
     if (memcmp(&t->at.state.shape, shape, sizeof *shape) != 0)
         return fail(f, ERR_SHAPE, "checkpoint: model of another shape", 0);
     if (!hash256_equal(&t->at.dataset, &t->data.cid))
         return fail(f, ERR_HASH, "checkpoint: another data set", 0);
+    t->about = NULL;
     return OK;
+}
+
+/* Made if it is not there; one trainer at a time writes to it. */
+static err open_dir(trainer *t, fault *f)
+{
+    char path[TB_PATH_MAX];
+    const char *dir = tb_text(t->cli, "dir");
+    if (!*dir)
+        return tb_flag(t->cli, "resume") ? fail(f, ERR_USAGE, "--dir is missing: --resume needs it", 0) : OK;
+    if (snprintf(path, sizeof path, "%s/lock", dir) >= (int)sizeof path)
+        return fail(f, ERR_LIMIT, "dir: path too long", sizeof path - 1);
+    t->about = dir;
+    TRY(tb_make_folders(dir, f));
+    TRY(base_file_lock(&t->lock, path, f));
+    t->about = NULL;
+    return OK;
+}
+
+static err make_buffers(trainer *t, fault *f)
+{
+    const num_shape *s = &t->at.state.shape;
+    uint64_t steps = t->at.schedule.total_steps;
+    if (steps > LIMIT_TRAIN_STEPS)
+        return fail(f, ERR_LIMIT, "steps", steps);
+    size_t widest = t->batch > NUM_CALIBRATION_SEQUENCES ? t->batch : NUM_CALIBRATION_SEQUENCES;
+    t->gradient = malloc(num_parameter_count(s) * sizeof *t->gradient);
+    t->tokens = malloc(widest * (s->context + 1) * sizeof *t->tokens);
+    t->sequences = malloc(widest * sizeof *t->sequences);
+    t->losses = calloc(steps + 1, sizeof *t->losses);
+    return t->gradient && t->tokens && t->sequences && t->losses ? OK : fail(f, ERR_MEMORY, "train", t->batch);
 }
 
 static err trainer_open(trainer *t, fault *f)
@@ -109,27 +145,27 @@ static err trainer_open(trainer *t, fault *f)
         if (e != OK)
             return fail(f, e, "isa", 0);
     }
-    uint64_t context = tb_uint(cli, "context"), batch = tb_uint(cli, "batch"), split = tb_uint(cli, "split");
-    if (context == 0 || context > LIMIT_MODEL_CONTEXT || batch == 0 || batch * context > LIMIT_LEASE_TOKENS || split == 0 || batch % split != 0)
+    uint64_t context = tb_uint(cli, "context"), batch = tb_uint(cli, "batch"), split = tb_uint(cli, "split"), threads = tb_uint(cli, "threads");
+    if (context == 0 || context > LIMIT_MODEL_CONTEXT || batch == 0 || batch > LIMIT_LEASE_TOKENS / context || split == 0 || batch % split != 0)
         return fail(f, ERR_USAGE, "context, batch or split", batch);
+    if (threads > 1024 || tb_uint(cli, "steps") > LIMIT_TRAIN_STEPS)
+        return fail(f, ERR_USAGE, "threads or steps", tb_uint(cli, "steps"));
+    t->batch = (uint32_t)batch;
+    t->split = (uint32_t)split;
+    TRY(open_dir(t, f));
+    t->about = tb_text(cli, "data");
     TRY(corpus_open(&t->data, tb_text(cli, "data"), (uint32_t)context, &t->data_name, f));
+    t->about = NULL;
     num_shape shape;
     TRY(read_shape(cli, t->data.manifest.vocab, &shape, f));
     TRY(tb_flag(cli, "resume") ? resumed(t, &shape, f) : fresh(t, &shape, f));
-    err e = bt_backend_cpu.open(&t->device, 0, (unsigned)tb_uint(cli, "threads"));
+    TRY(make_buffers(t, f));
+    err e = bt_backend_cpu.open(&t->device, 0, (unsigned)threads);
     if (e != OK)
-        return fail(f, e, "threads", tb_uint(cli, "threads"));
+        return fail(f, e, "threads", threads);
     t->at.state.pool = t->device->pool;
     TRY(bt_gpt_new(&t->gpt, &shape, t->device, f));
-    TRY(bt_model_init(&t->model, &shape, f));
-    t->batch = (uint32_t)batch;
-    t->split = (uint32_t)split;
-    size_t widest = batch > NUM_CALIBRATION_SEQUENCES ? batch : NUM_CALIBRATION_SEQUENCES;
-    t->gradient = malloc(num_parameter_count(&shape) * sizeof *t->gradient);
-    t->tokens = malloc(widest * (context + 1) * sizeof *t->tokens);
-    t->sequences = malloc(widest * sizeof *t->sequences);
-    t->losses = calloc(tb_uint(cli, "steps") + 1, sizeof *t->losses);
-    return t->gradient && t->tokens && t->sequences && t->losses ? OK : fail(f, ERR_MEMORY, "train", batch);
+    return bt_model_init(&t->model, &shape, f);
 }
 
 static void trainer_close(trainer *t)
@@ -144,6 +180,7 @@ static void trainer_close(trainer *t)
         t->device->backend->close(t->device);
     tr_checkpoint_deinit(&t->at);
     tr_dataset_deinit(&t->data);
+    base_file_close(t->lock);
 }
 
 static err calibrate(trainer *t, fault *f)
@@ -256,7 +293,12 @@ static err checkpoint(trainer *t, fault *f)
     const char *dir = tb_text(t->cli, "dir");
     hash256 id;
     t->at.model = t->model.id;
-    return *dir ? tr_checkpoint_save(dir, &t->at, &id, f) : OK;
+    if (!*dir)
+        return OK;
+    t->about = dir;
+    TRY(tr_checkpoint_save(dir, &t->at, &id, f));
+    t->about = NULL;
+    return OK;
 }
 
 static err run(trainer *t, fault *f)
@@ -270,8 +312,10 @@ static err run(trainer *t, fault *f)
     trace_writer trace = { 0 };
     while (t->at.state.step < total) {
         bool last = t->at.state.step + 1 == total, traced = last && *tb_text(t->cli, "trace");
-        if (traced)
-            TRY(trace_writer_open(&trace, tb_text(t->cli, "trace"), f));
+        if (traced) {
+            t->about = tb_text(t->cli, "trace");
+            TRY(trace_writer_open(&trace, t->about, f));
+        }
         err e = step(t, traced ? trace_writer_tensor : NULL, &trace, f);
         if (e == OK && traced)
             e = trace_writer_gradients(&trace, &t->model.shape, t->gradient, f);
@@ -279,6 +323,7 @@ static err run(trainer *t, fault *f)
             e = trace_writer_close(&trace, e, f);
         if (e != OK)
             return e;
+        t->about = NULL;
         bool look = t->at.state.step % (every ? every : total) == 0 || last;
         if (look) {
             t->state_id = bt_state_id(&t->at.state, &t->model);
@@ -316,7 +361,7 @@ static void print_result(const trainer *t, const char *state_id, const char *mod
 
 int cmd_train(const tb_cli *cli)
 {
-    trainer t = { .cli = cli, .term = term_on(cli->json ? stderr : stdout, cli->color_out) };
+    trainer t = { .cli = cli, .lock = -1, .term = term_on(cli->json ? stderr : stdout, cli->color_out) };
     fault f = { 0 };
     err e = trainer_open(&t, &f);
     if (e == OK && !cli->json)
@@ -326,7 +371,7 @@ int cmd_train(const tb_cli *cli)
     if (e == OK)
         e = show_sample(&t, "after:  ", &f);
     if (e == OK && *tb_text(cli, "export"))
-        e = tr_st_export_master(tb_text(cli, "export"), &t.model.shape, t.at.state.master, &f);
+        e = tr_st_export_master(t.about = tb_text(cli, "export"), &t.model.shape, t.at.state.master, &f);
     int code = 0;
     if (e == OK) {
         char state_id[65], model_id[65];
@@ -339,7 +384,7 @@ int cmd_train(const tb_cli *cli)
             printf("model id  %s\nstate id  %s\n", model_id, state_id);
         }
     } else {
-        code = tb_report(cli, e, *tb_text(cli, "data") ? tb_text(cli, "data") : NULL, &f);
+        code = tb_report(cli, e, t.about && *t.about ? t.about : NULL, &f);
     }
     trainer_close(&t);
     return code;
