@@ -310,6 +310,33 @@ static const cli_option cli_options[] = {
 #undef OPT
 };
 
+static bool word_meets(const char *a, const char *b)
+{
+    return strcmp(a, b) == 0 || strcmp(a, "*") == 0 || strcmp(b, "*") == 0;
+}
+
+/* A command that stands twice, or two options of one name that a command would have both: only the first would ever be found. */
+static bool cli_is_clear(void)
+{
+    bool clear = true;
+    for (size_t i = 0; i < COUNT_OF(cli_commands); i++)
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(cli_commands[i].noun, cli_commands[k].noun) == 0 && strcmp(cli_commands[i].verb, cli_commands[k].verb) == 0) {
+                fprintf(stderr, "cli.def: the command \"%s %s\" stands twice\n", cli_commands[i].noun, cli_commands[i].verb);
+                clear = false;
+            }
+    for (size_t i = 0; i < COUNT_OF(cli_options); i++)
+        for (size_t k = 0; k < i; k++) {
+            const cli_option *a = &cli_options[i], *b = &cli_options[k];
+            bool everywhere = strcmp(a->noun, "*") == 0 || strcmp(b->noun, "*") == 0;
+            if (strcmp(a->name, b->name) == 0 && (everywhere || (strcmp(a->noun, b->noun) == 0 && word_meets(a->verb, b->verb)))) {
+                fprintf(stderr, "cli.def: the option --%s of \"%s %s\" stands twice\n", a->name, a->noun, a->verb);
+                clear = false;
+            }
+        }
+    return clear;
+}
+
 /* The options of one command; NULL: those of every command. */
 static void cli_option_rows(FILE *out, const cli_command *c)
 {
@@ -404,6 +431,8 @@ int main(int argc, char **argv)
         fputs("usage: gen [--check] DIR\n", stderr);
         return 2;
     }
+    if (!cli_is_clear())
+        return 2;
     int status = 0;
     for (size_t i = 0; i < COUNT_OF(pages); i++) {
         char *text = NULL, path[4096];

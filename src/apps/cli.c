@@ -119,14 +119,14 @@ int tb_report(const tb_cli *cli, err code, const char *subject, const fault *f)
 
 static void print_command(const command *c)
 {
-    fprintf(stderr, "usage: tb %s%s%s%s%s [options]\n  %s\n", c->noun, *c->verb ? " " : "", c->verb, *c->args ? " " : "", c->args, c->help);
+    printf("usage: tb %s%s%s%s%s [options]\n  %s\n", c->noun, *c->verb ? " " : "", c->verb, *c->args ? " " : "", c->args, c->help);
     for (size_t i = 0; i < COUNT_OF(options); i++)
         if (option_belongs(&options[i], c)) {
             char left[48];
             static const char *const value[] = { [TB_FLAG] = "", [TB_TEXT] = " TEXT", [TB_UINT] = " N", [TB_FILE] = " FILE" };
             snprintf(left, sizeof left, "--%s%s", options[i].name, value[options[i].type]);
-            fprintf(stderr, "  %-18s %s%s%s%s\n", left, options[i].help, *options[i].standard ? " (default: " : "", options[i].standard,
-                    *options[i].standard ? ")" : "");
+            printf("  %-18s %s%s%s%s\n", left, options[i].help, *options[i].standard ? " (default: " : "", options[i].standard,
+                   *options[i].standard ? ")" : "");
         }
 }
 
@@ -140,6 +140,31 @@ static void print_commands(FILE *to)
         fprintf(to, "  %-34s %s\n", left, commands[i].help);
     }
     fprintf(to, "\n`tb NOUN VERB --help` lists the options of a command. --json works everywhere.\n");
+}
+
+static json_t *command_json(const command *c)
+{
+    static const char *const types[] = { [TB_FLAG] = "flag", [TB_TEXT] = "text", [TB_UINT] = "number", [TB_FILE] = "file" };
+    json_t *list = json_array();
+    for (size_t i = 0; i < COUNT_OF(options); i++)
+        if (option_belongs(&options[i], c))
+            json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s}", "name", options[i].name, "type", types[options[i].type], "default",
+                                                  options[i].standard, "help", options[i].help));
+    return json_pack("{s:s, s:s, s:s, s:s, s:o}", "noun", c->noun, "verb", c->verb, "arguments", c->args, "help", c->help, "options", list);
+}
+
+/* Of one command; NULL: of all. */
+static void show_help(const tb_cli *cli, const command *c)
+{
+    if (!cli->json) {
+        c ? print_command(c) : print_commands(stdout);
+        return;
+    }
+    json_t *list = json_array();
+    for (size_t i = 0; i < COUNT_OF(commands); i++)
+        if (!c || c == &commands[i])
+            json_array_append_new(list, command_json(&commands[i]));
+    tb_print_json(json_pack("{s:s, s:o}", "schema", "tb-help-1", "commands", list));
 }
 
 /* Edit distance, for "did you mean". */
@@ -216,8 +241,8 @@ static int parse(tb_cli *cli, const command *c, int argc, const char **argv)
                                              .argInfo = options[i].type == TB_FLAG ? POPT_ARG_NONE : POPT_ARG_STRING };
         }
     poptContext context = poptGetContext("tb", argc, argv, table, 0);
-    int code = 0, got;
-    while ((got = poptGetNextOpt(context)) > 0) {
+    int code = 0, got = -1;
+    while (code == 0 && (got = poptGetNextOpt(context)) > 0) {
         size_t at = (size_t)got - 1;
         if (cli->options[at].type != TB_FLAG) {
             if (cli->options[at].given)
@@ -230,17 +255,16 @@ static int parse(tb_cli *cli, const command *c, int argc, const char **argv)
         if (cli->options[at].type == TB_UINT && !parse_uint(cli->options[at].text, &ignored))
             code = tb_report(cli, ERR_USAGE, cli->options[at].text, &f);
     }
-    if (got < -1) {
+    if (code == 0 && got < -1) {
         fault f = { .code = ERR_USAGE, .what = poptStrerror(got) };
         code = tb_report(cli, ERR_USAGE, poptBadOption(context, 0), &f);
     }
     const char *word;
-    while ((word = poptGetArg(context)) != NULL) {
-        if (cli->n_args == TB_ARGS_MAX) {
+    while (code == 0 && (word = poptGetArg(context)) != NULL) {
+        if (cli->n_args == TB_ARGS_MAX)
             code = tb_report(cli, ERR_USAGE, "too many arguments", NULL);
-            break;
-        }
-        cli->args[cli->n_args++] = strdup(word);
+        else
+            cli->args[cli->n_args++] = strdup(word);
     }
     poptFreeContext(context);
     return code;
@@ -294,14 +318,28 @@ static bool arguments_fit(const command *c, size_t have)
     return have >= least && have <= most;
 }
 
+/* Output that did not arrive is not a success: a full disk, a closed pipe. */
+static int end(tb_cli *cli, int result)
+{
+    if ((fflush(stdout) == 0 && !ferror(stdout)) || result != 0)
+        return result;
+    cli->json = false;
+    fault f = { .code = ERR_IO, .what = "write", .at = (uint64_t)errno };
+    return tb_report(cli, errno == ENOSPC ? ERR_DISK_FULL : ERR_IO, "standard output", &f);
+}
+
 int tb_main(int argc, char **argv)
 {
     static tb_cli cli; /* its strings live as long as the process */
     for (int i = 1; i < argc; i++)
         cli.json |= strcmp(argv[i], "--json") == 0; /* known early, so that every error has the right form */
-    if (argc < 2 || strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0) {
-        print_commands(argc < 2 ? stderr : stdout);
-        return argc < 2 ? 2 : 0;
+    if (argc < 2) {
+        print_commands(stderr);
+        return 2;
+    }
+    if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0) {
+        show_help(&cli, NULL);
+        return end(&cli, 0);
     }
     int consumed = 0;
     const command *c = find_command(argc, argv, &consumed);
@@ -313,8 +351,8 @@ int tb_main(int argc, char **argv)
     if (code)
         return code;
     if (tb_flag(&cli, "help")) {
-        print_command(c);
-        return 0;
+        show_help(&cli, c);
+        return end(&cli, 0);
     }
     if (!arguments_fit(c, cli.n_args)) {
         fault f = { .code = ERR_USAGE, .what = *c->args ? c->args : "this command takes no arguments", .at = cli.n_args };
@@ -323,12 +361,5 @@ int tb_main(int argc, char **argv)
     cli.no_input = tb_flag(&cli, "no-input") || cli.json || !isatty(STDIN_FILENO);
     cli.color_out = wants_color(tb_text(&cli, "color"), STDOUT_FILENO);
     cli.color_err = wants_color(tb_text(&cli, "color"), STDERR_FILENO);
-    int result = c->run(&cli);
-    /* Output that did not arrive is not a success: a full disk, a closed pipe. */
-    if ((fflush(stdout) != 0 || ferror(stdout)) && result == 0) {
-        cli.json = false;
-        fault f = { .code = ERR_IO, .what = "write", .at = (uint64_t)errno };
-        result = tb_report(&cli, errno == ENOSPC ? ERR_DISK_FULL : ERR_IO, "standard output", &f);
-    }
-    return result;
+    return end(&cli, c->run(&cli));
 }

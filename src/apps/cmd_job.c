@@ -121,7 +121,6 @@ static err open_signer(buyer *b, fault *f)
 static err post(buyer *b, tb_sent *sent, fault *f)
 {
     chain_tx tx;
-    TRY(consent(b, f));
     TRY(tb_job_spec_post(&tx, &b->spec, &b->data, &b->key.key, b->ledger.height, f));
     return tb_ledger_run(&b->ledger, sent, &tx, &b->secret, 0, f);
 }
@@ -134,6 +133,8 @@ int cmd_job_post(const tb_cli *cli)
     err e = open_spec(&b, cli, &f);
     if (e == OK)
         e = open_signer(&b, &f);
+    if (e == OK)
+        e = consent(&b, &f);
     if (e == OK)
         e = post(&b, &sent, &f);
     if (e == OK && !cli->json) {
@@ -226,20 +227,26 @@ static void on_progress(void *ctx, uint64_t step, uint64_t steps, double loss)
     term_progress(&b->term, step, steps, text);
 }
 
+/* Everything that may ask on the terminal. */
+static err prepare_run(buyer *b, hash256 *job, fault *f)
+{
+    const tb_cli *cli = b->cli;
+    if (tb_uint(cli, "port") > 65535 || tb_uint(cli, "bids") == 0 || tb_uint(cli, "bids") > 64 || tb_uint(cli, "wait") > 86400 ||
+        tb_uint(cli, "threads") > 1024)
+        return fail(f, ERR_USAGE, "port, bids, wait or threads", 0);
+    if (*tb_text(cli, "job") && base_hex_decode(job->b, 32, tb_text(cli, "job")) != OK)
+        return fail(f, ERR_USAGE, "--job: 64 hex digits", 0);
+    TRY(open_signer(b, f));
+    return *tb_text(cli, "job") ? OK : consent(b, f);
+}
+
 static err run(buyer *b, tb_job_result *result, hash256 *job, fault *f)
 {
     const tb_cli *cli = b->cli;
     uint64_t port = tb_uint(cli, "port"), bids = tb_uint(cli, "bids"), wait = tb_uint(cli, "wait"), threads = tb_uint(cli, "threads");
-    if (port > 65535 || bids == 0 || bids > 64 || wait > 86400 || threads > 1024)
-        return fail(f, ERR_USAGE, "port, bids, wait or threads", 0);
-    TRY(open_signer(b, f));
-    if (*tb_text(cli, "job")) {
-        if (base_hex_decode(job->b, 32, tb_text(cli, "job")) != OK)
-            return fail(f, ERR_USAGE, "--job: 64 hex digits", 0);
-    } else {
-        tb_sent sent = { 0 };
-        TRY(post(b, &sent, f));
-        *job = sent.id;
+    if (!*tb_text(cli, "job")) {
+        TRY(post(b, &result->sent, f));
+        *job = result->sent.id;
     }
     tb_job_options o = { .home = &b->home, .node = &b->node, .buyer = &b->secret, .spec = &b->spec, .data = &b->data, .job = *job,
                          .port = (uint16_t)port, .bids = (uint32_t)bids, .wait_s = (uint32_t)wait, .threads = (unsigned)threads,
@@ -274,8 +281,10 @@ int cmd_job_run(const tb_cli *cli)
     tb_signals signals = { 0 };
     hash256 job = { { 0 } };
     fault f = { 0 };
-    tb_signals_block();
     err e = open_spec(&b, cli, &f);
+    if (e == OK)
+        e = prepare_run(&b, &job, &f);
+    tb_signals_block();
     tb_signals_start(&signals, on_stop, &b);
     if (e == OK)
         e = run(&b, &result, &job, &f);
@@ -292,5 +301,5 @@ int cmd_job_run(const tb_cli *cli)
         base_hex_encode(hex, job.b, 32);
         fprintf(stderr, "nothing is lost: go on with tb job run %s --job %s\n", cli->args[0], hex);
     }
-    return tb_report(cli, e, "job", &f);
+    return tb_refusal_report(cli, e, "job", &result.sent, &f);
 }

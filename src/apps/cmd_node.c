@@ -94,9 +94,9 @@ int cmd_node_run(const tb_cli *cli)
     tb_signals signals = { 0 };
     fault f = { 0 };
     buf_init(&genesis, LIMIT_GENESIS_BYTES);
+    err e = prepare(cli, &options, &home, &conf, &genesis, &producer, &hash, &chain_id, &f);
     tb_signals_block();
     tb_signals_start(&signals, no_more, NULL);
-    err e = prepare(cli, &options, &home, &conf, &genesis, &producer, &hash, &chain_id, &f);
     if (e == OK)
         e = tb_node_start(&node, &options, &report, &f);
     cr_wipe(&producer, sizeof producer);

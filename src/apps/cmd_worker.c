@@ -23,6 +23,7 @@ typedef struct worker {
     cr_secret_key secret;
     hash256       job;
     chain_row_job row;
+    tb_sent       sent; /* the bid of a run, if it made one */
     /* of a run */
     tr_worker    *work;
     uint64_t      done, refused;
@@ -220,9 +221,8 @@ static err join_job(worker *w, fault *f)
     if (!*tb_text(w->cli, "price"))
         return fail(f, ERR_STATE, "no bid on this job: tb worker bid, or --price", 0);
     chain_tx tx = { 0 };
-    tb_sent sent;
     TRY(fill_bid(&tx, &w->job, tb_text(w->cli, "price"), tb_uint(w->cli, "capacity"), f));
-    return tb_ledger_run(&w->ledger, &sent, &tx, &w->secret, 0, f);
+    return tb_ledger_run(&w->ledger, &w->sent, &tx, &w->secret, 0, f);
 }
 
 static err work(worker *w, fault *f)
@@ -255,6 +255,7 @@ static err work(worker *w, fault *f)
     tr_worker_config config = { .transport = tb_train_transport(client), .key = w->secret, .job = w->job, .coordinator = w->row.coordinator, .ledger = &face,
                                 .chain_id = w->ledger.chain_id, .cache = cache, .threads = (unsigned)threads, .patience_ms = (uint32_t)patience * 1000,
                                 .cheat = { .seed = tb_uint(cli, "cheat-seed"), .rate_ppm = (uint32_t)rate, .gradient_ppm = TR_GRADIENT_PPM }, .on_event = on_event, .event_ctx = w };
+    tb_signals_block();
     e = tr_worker_new(&w->work, &config, f);
     cr_wipe(&config.key, sizeof config.key);
     if (e == OK) {
@@ -272,11 +273,10 @@ int cmd_worker_run(const tb_cli *cli)
 {
     worker w = { .cli = cli };
     fault f = { 0 };
-    tb_signals_block();
     err e = work(&w, &f);
     worker_close(&w);
     if (e != OK)
-        return tb_report(cli, e, "worker", &f);
+        return tb_refusal_report(cli, e, "worker", &w.sent, &f);
     if (cli->json)
         tb_print_json(json_pack("{s:s, s:o, s:o}", "schema", "tb-worker-run-1", "answered", rpc_json_u64(w.done), "refused", rpc_json_u64(w.refused)));
     else

@@ -118,6 +118,15 @@ static err wait_for_bids(run *r, fault *f)
     }
 }
 
+static err send(run *r, chain_tx *tx, uint64_t *height, fault *f)
+{
+    tb_sent sent = { 0 };
+    err e = tb_ledger_run(&r->ledger, &sent, tx, r->o->buyer, 0, f);
+    r->result.sent = sent;
+    *height = sent.height;
+    return e;
+}
+
 /* Accepts what is open; in an earlier life some may have been accepted already. */
 static err match(run *r, fault *f)
 {
@@ -130,11 +139,11 @@ static err match(run *r, fault *f)
     if (count == 0)
         return OK;
     chain_tx tx = { .type = CHAIN_TX_JOB_MATCH };
-    tb_sent sent;
+    uint64_t height;
     tx.payload.job_match.job = r->o->job;
     TRY(chain_addresses_encode(&tx.payload.job_match.workers, buffer, sizeof buffer, open, count));
-    TRY(tb_ledger_run(&r->ledger, &sent, &tx, r->o->buyer, 0, f));
-    say(r, "%zu bids accepted in block %" PRIu64, count, sent.height);
+    TRY(send(r, &tx, &height, f));
+    say(r, "%zu bids accepted in block %" PRIu64, count, height);
     return OK;
 }
 
@@ -256,6 +265,7 @@ static err follow(run *r, fault *f)
     }
     pthread_join(r->thread, NULL);
     report_live(r);
+    r->result.sent = r->train.sent;
     return r->run_code == OK ? OK : fail(f, r->run_code, r->run_fault.what, r->run_fault.at);
 }
 
@@ -313,10 +323,10 @@ static err close_job(run *r, fault *f)
     if (r->row.status != CHAIN_JOB_OPEN)
         return OK;
     chain_tx tx = { .type = CHAIN_TX_JOB_CLOSE };
-    tb_sent sent;
+    uint64_t height;
     tx.payload.job_close.job = r->o->job;
-    TRY(tb_ledger_run(&r->ledger, &sent, &tx, r->o->buyer, 0, f));
-    say(r, "job closed in block %" PRIu64 ", the rest of the escrow went back", sent.height);
+    TRY(send(r, &tx, &height, f));
+    say(r, "job closed in block %" PRIu64 ", the rest of the escrow went back", height);
     return OK;
 }
 

@@ -29,6 +29,7 @@ typedef struct tb_job_options {
 
 typedef struct tb_job_result {
     uint64_t steps, leases_paid, paid_nblock, sampled, matched, differing, slashed, receipts;
+    tb_sent  sent;           /* after an error: the transaction that the ledger refused, if that was it */
     double   loss_nats;      /* of the last step */
     hash256  state_id;
     char     receipts_dir[TB_PATH_MAX];

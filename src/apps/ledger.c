@@ -363,3 +363,10 @@ int tb_sent_report(const tb_cli *cli, err e, const tb_sent *s, const fault *f, c
     }
     return tb_sent_exit_code(s);
 }
+
+int tb_refusal_report(const tb_cli *cli, err e, const char *subject, const tb_sent *s, const fault *f)
+{
+    bool refused = (s->outcome == TB_SENT_FAILED || s->outcome == TB_SENT_REJECTED) && s->code == e;
+    int code = tb_report(cli, e, refused ? tb_outcome_name(s->outcome) : subject, f);
+    return refused ? tb_sent_exit_code(s) : code;
+}

@@ -83,6 +83,9 @@ json_t *tb_sent_json(const tb_sent *s);
  * before the run. */
 int tb_sent_report(const tb_cli *cli, err e, const tb_sent *s, const fault *f, const char *schema);
 
+/* tb_report for a command that does more than send: what the ledger refused (*s, the newest one; zeroed: none) ends in 6, whatever its code. */
+int tb_refusal_report(const tb_cli *cli, err e, const char *subject, const tb_sent *s, const fault *f);
+
 /* --- JSON --------------------------------------------------------------------------------------------------------------- */
 
 /* Members of a node's answer: ERR_FIELD naming `name` (static) if it is absent or of another form. */

@@ -4,7 +4,9 @@
 #include "crypto/ed25519.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/select.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -32,22 +34,67 @@ static err read_line(tb_secret *out, int fd, fault *f)
     }
 }
 
+/* Signals that end or stop a program at its prompt: the terminal gets its echo back before they do. */
+static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP };
+static volatile sig_atomic_t caught;
+
+static void on_signal(int number)
+{
+    caught = number;
+}
+
+/* Waits for the line with the signals open only in the wait, so that none falls between a look and a read; *number: one that came. */
+static err read_terminal(tb_secret *out, int *number, fault *f)
+{
+    struct sigaction before[COUNT_OF(signals)], noting = { .sa_handler = on_signal };
+    sigset_t mine, outside;
+    fd_set ready;
+    err e = OK;
+    sigemptyset(&mine);
+    for (size_t i = 0; i < COUNT_OF(signals); i++)
+        sigaddset(&mine, signals[i]);
+    sigprocmask(SIG_BLOCK, &mine, &outside);
+    caught = 0;
+    for (size_t i = 0; i < COUNT_OF(signals); i++) {
+        sigaction(signals[i], NULL, &before[i]);
+        if (before[i].sa_handler != SIG_IGN)
+            sigaction(signals[i], &noting, NULL);
+    }
+    FD_ZERO(&ready);
+    FD_SET(STDIN_FILENO, &ready);
+    if (pselect(STDIN_FILENO + 1, &ready, NULL, NULL, NULL, &outside) >= 0)
+        e = read_line(out, STDIN_FILENO, f);
+    else if (errno != EINTR)
+        e = fail(f, ERR_IO, "passphrase: terminal", (uint64_t)errno);
+    for (size_t i = 0; i < COUNT_OF(signals); i++)
+        sigaction(signals[i], &before[i], NULL);
+    *number = caught;
+    sigprocmask(SIG_SETMASK, &outside, NULL);
+    return e;
+}
+
 static err ask(tb_secret *out, const char *label, const char *what, fault *f)
 {
     struct termios before, quiet;
+    int number;
     if (tcgetattr(STDIN_FILENO, &before) != 0)
         return fail(f, ERR_USAGE, "--passphrase-fd is missing and there is no terminal to ask on", 0);
     quiet = before;
-    quiet.c_lflag &= ~(tcflag_t)ECHO;
-    fprintf(stderr, "%s %s: ", label, what);
-    fflush(stderr);
-    if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet) != 0)
-        return fail(f, ERR_IO, "passphrase: terminal", (uint64_t)errno);
-    err e = read_line(out, STDIN_FILENO, f);
-    if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &before) != 0 && e == OK)
-        e = fail(f, ERR_IO, "passphrase: terminal", (uint64_t)errno);
-    fputc('\n', stderr);
-    return e;
+    quiet.c_lflag = (before.c_lflag & ~(tcflag_t)ECHO) | ICANON | ISIG; /* a whole line, and Ctrl-C is a signal */
+    do {
+        fprintf(stderr, "%s %s: ", label, what);
+        fflush(stderr);
+        if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet) != 0)
+            return fail(f, ERR_IO, "passphrase: terminal", (uint64_t)errno);
+        err e = read_terminal(out, &number, f);
+        if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &before) != 0 && e == OK)
+            e = fail(f, ERR_IO, "passphrase: terminal", (uint64_t)errno);
+        fputc('\n', stderr);
+        TRY(e);
+        if (number)
+            raise(number); /* as if we had not looked: it ends here, or is stopped and asks again */
+    } while (number == SIGTSTP);
+    return number ? fail(f, ERR_INTERRUPTED, "passphrase", (uint64_t)number) : OK;
 }
 
 err tb_secret_get(tb_secret *out, const tb_cli *cli, const char *what, bool confirm, fault *f)

@@ -16,7 +16,8 @@ typedef struct tb_signals {
     void       *ctx;
 } tb_signals;
 
-/* Blocks SIGINT, SIGTERM and SIGHUP in this and every later thread, ignores SIGPIPE and SIGXFSZ: before the first thread starts. */
+/* Blocks SIGINT, SIGTERM and SIGHUP in this and every later thread, ignores SIGPIPE and SIGXFSZ: before the first thread starts, and
+ * after the last prompt, where Ctrl-C must end the program. */
 void tb_signals_block(void);
 
 /* At the first signal: caught = true, stop(ctx), from another thread. */

@@ -16,6 +16,7 @@ typedef struct tb_train_ledger {
     tb_ledger       quick;  /* heights, under the lock */
     pthread_mutex_t lock;
     double          height_at; /* when the height was asked last, seconds */
+    tb_sent         sent;   /* the newest transaction; after an error, what the ledger said of it */
     cr_secret_key   buyer;  /* pays fees and signs; a copy, wiped by close */
 } tb_train_ledger;
 

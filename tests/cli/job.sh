@@ -38,7 +38,13 @@ for _ in $(seq 100); do
     [ -n "$job" ] && break
     sleep 0.1
 done
+# What the ledger refuses ends in 6, whatever the code: the price is out of range, the job is another buyer's.
+gives 6 worker bid "$job" 99 --key honest
+gives 6 worker run --key honest --job "$job" --coordinator http://127.0.0.1:1 --price 99 --json
+json 'd["error"]["name"] == "RANGE" and d["error"]["subject"] in ("rejected", "failed")'
 gives 0 worker bid "$job" 0.2 --key honest
+gives 6 job run "$WORK/spec.json" --job "$job" --yes --key honest --json
+json 'd["error"]["name"] == "PERMISSION" and d["error"]["subject"] in ("rejected", "failed")'
 gives 0 worker bid "$job" 0.2 --key cheat
 for _ in $(seq 100); do
     url=$(sed -n 's/.*--coordinator \(http.*\)$/\1/p' "$WORK/job.err")

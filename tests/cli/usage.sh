@@ -6,13 +6,27 @@ gives 2
 gives 0 help
 has out "tb wallet new NAME"
 gives 0 wallet send --help
-has err "--dry-run"
+has out "--dry-run"
+gives 0 help --json
+json 'd["schema"] == "tb-help-1" and len({(c["noun"], c["verb"]) for c in d["commands"]}) == len(d["commands"]) > 30'
+gives 0 --help --json
+json 'any(c["noun"] == "wallet" and c["verb"] == "new" for c in d["commands"])'
+gives 0 wallet send --help --json
+json '[c["verb"] for c in d["commands"]] == ["send"] and any(o["name"] == "dry-run" and o["type"] == "flag" for o in d["commands"][0]["options"])'
+checks=$((checks + 1))
+"$TB" help >/dev/full 2>"$WORK/err" && fail "help on a full disk"
 gives 2 walet list
 has err "did you mean: tb wallet list"
 gives 2 wallet list --nothing
 gives 2 wallet show
 gives 2 wallet show a b
 gives 2 train --steps many
+gives 2 train --steps many --width wide --json # one document, of the first mistake
+json 'd["error"]["what"] == "steps"'
+gives 2 train --steps many --nothing --json
+json 'd["error"]["what"] == "steps"'
+gives 2 train --nothing a b c d e f g h i j --json
+json 'd["error"]["subject"] == "--nothing"'
 gives 2 wallet nothing --json
 json 'd["schema"] == "tb-error-1" and d["error"]["name"] == "USAGE" and d["error"]["retryable"] is False'
 
@@ -66,6 +80,10 @@ gives 3 receipt verify "$WORK/missing" --trust "$(printf '0%.0s' $(seq 64)):$(pr
 gives 2 receipt verify "$WORK/missing"
 gives 2 receipt verify "$WORK/missing" --trust 00:11
 gives 3 dispute replay "$WORK/missing"
+mkfifo "$WORK/pipe"
+gives 1 dispute replay "$WORK/pipe"
+gives 1 receipt verify "$WORK/pipe" --trust "$(printf '0%.0s' $(seq 64)):$(printf '0%.0s' $(seq 64))"
+has err 'not a regular file'
 printf 'not evidence' >"$WORK/junk"
 gives 8 dispute replay "$WORK/junk"
 gives 8 receipt verify "$WORK/junk" --trust "$(printf '0%.0s' $(seq 64)):$(printf '0%.0s' $(seq 64))"
