@@ -91,7 +91,7 @@ int cmd_node_run(const tb_cli *cli)
     hash256 hash;
     chain_name chain_id;
     eng_solo_report report = { 0 };
-    tb_signals signals = { 0 };
+    tb_signals signals = { .until_eof = tb_flag(cli, "until-eof") };
     fault f = { 0 };
     buf_init(&genesis, LIMIT_GENESIS_BYTES);
     err e = prepare(cli, &options, &home, &conf, &genesis, &producer, &hash, &chain_id, &f);

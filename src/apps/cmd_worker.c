@@ -232,7 +232,7 @@ static err work(worker *w, fault *f)
     tb_train_ledger hand;
     tb_ledger_options options = { .node = tb_text(cli, "node"), .token_file = tb_text(cli, "token-file") };
     char cache[TB_PATH_MAX], name[96];
-    tb_signals signals = { 0 };
+    tb_signals signals = { .until_eof = tb_flag(cli, "until-eof") };
     uint64_t threads = tb_uint(cli, "threads"), patience = tb_uint(cli, "patience"), rate = tb_uint(cli, "cheat-rate");
     if (threads > 1024 || patience > 86400 || rate > 1000000)
         return fail(f, ERR_USAGE, "threads, patience or cheat-rate", 0);

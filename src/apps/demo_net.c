@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE
 #include "apps/demo_net.h"
 
 #include "apps/genesis_local.h"
 #include "apps/term.h"
 #include "apps/train_ledger.h"
-#include "base/int.h"
+#include "base/port/file.h"
 #include "crypto/blake3.h"
 #include "crypto/keystore.h"
-#include "train/gradient.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -79,20 +79,24 @@ static err write_genesis(demo_net *n, fault *f)
     return e;
 }
 
-err demo_spawn(pid_t *out, const char *const *args, const char *log, fault *f)
+/* The child's standard input ends when this process does, however it comes; descriptor 3 is the demo's lock, so that its folder is taken
+ * until the last child is gone. */
+err demo_spawn(demo_net *n, pid_t *out, const char *const *args, const char *log, fault *f)
 {
-    enum { ARGS_MAX = 32 };
+    enum { ARGS_MAX = 32, LOCK_FD = 3 };
     const char *argv[ARGS_MAX + 2] = { "tb" };
-    size_t n = 1;
-    for (; args[n - 1]; n++) {
-        CHECK(n <= ARGS_MAX);
-        argv[n] = args[n - 1];
+    size_t count = 1;
+    for (; args[count - 1]; count++) {
+        CHECK(count <= ARGS_MAX);
+        argv[count] = args[count - 1];
     }
     posix_spawn_file_actions_t files;
     posix_spawn_file_actions_init(&files);
-    posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_adddup2(&files, n->life[0], 0);
     posix_spawn_file_actions_addopen(&files, 1, "/dev/null", O_WRONLY, 0);
     posix_spawn_file_actions_addopen(&files, 2, log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+    if (n->lock >= 0)
+        posix_spawn_file_actions_adddup2(&files, n->lock, LOCK_FD);
     int problem = posix_spawn(out, "/proc/self/exe", &files, NULL, (char *const *)(uintptr_t)argv, environ);
     posix_spawn_file_actions_destroy(&files);
     return problem == 0 ? OK : fail(f, problem == ENOMEM ? ERR_MEMORY : ERR_IO, "cannot start a process", (uint64_t)problem);
@@ -134,7 +138,10 @@ static err wait_for_node(demo_net *n, fault *f)
 
 err demo_net_start(demo_net *n, const tb_home *home, uint64_t seed, fault *f)
 {
-    *n = (demo_net){ .home = *home, .seed = seed };
+    n->home = *home;
+    n->seed = seed;
+    if (pipe2(n->life, O_CLOEXEC) != 0)
+        return fail(f, base_errno_err(errno), "pipe", (uint64_t)errno);
     TRY(tb_home_make(home, f));
     for (size_t i = 0; i < DEMO_ACCOUNTS; i++)
         make_account(&n->account[i], names[i], seed);
@@ -143,8 +150,8 @@ err demo_net_start(demo_net *n, const tb_home *home, uint64_t seed, fault *f)
     char log[TB_PATH_MAX];
     TRY(tb_home_path(log, home, "node.log", f));
     /* Blocks come fast here, so that a step waits little for its sample. */
-    const char *args[] = { "node", "run", "--home", home->dir, "--interval", "10", "--idle", "25", NULL };
-    TRY(demo_spawn(&n->node, args, log, f));
+    const char *args[] = { "node", "run", "--home", home->dir, "--interval", "10", "--idle", "25", "--until-eof", NULL };
+    TRY(demo_spawn(n, &n->node, args, log, f));
     return wait_for_node(n, f);
 }
 
@@ -152,6 +159,9 @@ void demo_net_stop(demo_net *n)
 {
     tb_ledger_close(&n->ledger);
     demo_reap(&n->node);
+    base_file_close(n->lock);
+    base_file_close(n->life[0]);
+    base_file_close(n->life[1]);
     for (size_t i = 0; i < DEMO_ACCOUNTS; i++)
         cr_wipe(&n->account[i].secret, sizeof n->account[i].secret);
 }
@@ -187,50 +197,23 @@ err demo_net_people(demo_net *n, uint64_t max_parameters, fault *f)
     return OK;
 }
 
-/* The whole configuration of the job under one hash: what the clear fields of the post leave out. */
-static hash256 config_hash(const demo_job *job)
-{
-    uint8_t buffer[256];
-    cbor_writer w = cbor_writer_on(buffer, sizeof buffer);
-    cbor_put_array(&w, 9);
-    cbor_put_text(&w, bytes_of_str("theblock/training-config/v1"));
-    cbor_put_uint(&w, job->shape.helper);
-    cbor_put_int(&w, job->schedule.lr_max);
-    cbor_put_uint(&w, job->schedule.warm_steps);
-    cbor_put_uint(&w, job->schedule.total_steps);
-    cbor_put_uint(&w, job->batch_size);
-    cbor_put_uint(&w, job->steps);
-    cbor_put_uint(&w, job->shape.bits);
-    cbor_put_uint(&w, job->shape.context);
-    bytes view;
-    CHECK(cbor_finish(&w, &view) == OK);
-    return cr_blake3_hash(view);
-}
-
 err demo_net_job(demo_net *n, demo_job *job, const tr_dataset *data, fault *f)
 {
-    job->price = BLOCK / 4;
-    job->price_sequences = 64;
-    uint64_t total = job->steps * job->batch_size;
-    TRY(mul_div_u64(&job->quote, total, job->price, job->price_sequences, ROUND_UP));
-    job->escrow = job->quote + BLOCK; /* leases are priced one by one, each rounded */
+    tb_job_spec *s = &job->spec;
+    s->price = BLOCK / 4;
+    s->price_sequences = 64;
+    s->expiry_blocks = 100000;
+    TRY(tb_job_spec_cost(&job->quote, s, f));
+    s->escrow = job->quote + BLOCK; /* leases are priced one by one, each rounded */
     TRY(tb_ledger_refresh(&n->ledger, f));
-    job->expiry_height = n->ledger.height + 100000;
-    const demo_account *buyer = &n->account[DEMO_BUYER];
-    chain_tx tx = { .type = CHAIN_TX_JOB_POST };
-    tx.payload.job_post = (chain_tx_job_post){
-        .coordinator = buyer->key, .model_checkpoint_cid = job->start_weights, .dataset_manifest_cid = data->cid, .training_config = config_hash(job),
-        .model_parameters = num_parameter_count(&job->shape), .width = job->shape.width, .layers = job->shape.layers, .heads = job->shape.heads,
-        .context = job->shape.context, .vocabulary = job->shape.vocab, .operand_bits = (uint8_t)job->shape.bits, .batch_size = job->batch_size,
-        .steps = job->steps, .learning_rate_ppb = (uint64_t)job->schedule.lr_max * 1000000000 >> 28, .determinism_seed = n->seed,
-        .gradient_format = TR_GRADIENT_VERSION, .max_batch_latency_blocks = 10000, .max_batch_latency_ms = 30000, .sequences_total = total,
-        .price = job->price, .price_sequences = job->price_sequences, .level_min = CHAIN_LEVEL_REFEREED, .sample_ppm = job->sample_ppm,
-        .escrow = job->escrow, .expiry_height = job->expiry_height };
+    chain_tx tx;
+    TRY(tb_job_spec_post(&tx, s, data, &n->account[DEMO_BUYER].key, n->ledger.height, f));
+    job->expiry_height = tx.payload.job_post.expiry_height;
     TRY(run(n, DEMO_BUYER, &tx, &job->id, f));
 
     static const uint64_t asked_percent[DEMO_WORKERS] = { 80, 88, 96 }; /* of the job's price */
     for (size_t i = 0; i < DEMO_WORKERS; i++) {
-        job->bid[i] = job->price / 100 * asked_percent[i];
+        job->bid[i] = s->price / 100 * asked_percent[i];
         chain_tx bid = { .type = CHAIN_TX_JOB_BID };
         bid.payload.job_bid = (chain_tx_job_bid){ .job = job->id, .price = job->bid[i], .capacity = 64 };
         TRY(run(n, DEMO_WORKER_A + (demo_who)i, &bid, NULL, f));

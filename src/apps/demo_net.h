@@ -6,10 +6,8 @@
 #define APPS_DEMO_NET_H
 
 #include "apps/ledger.h"
+#include "apps/job_spec.h"
 #include "chain/state.h"
-#include "numerics/config.h"
-#include "torch/optim.h"
-#include "train/dataset.h"
 
 #include <sys/types.h>
 
@@ -32,10 +30,13 @@ typedef struct demo_net {
     hash256      genesis;
     chain_name   chain_id;
     pid_t        node;
+    int          lock;    /* of the folder, kept by every child; -1: none */
+    int          life[2]; /* a pipe whose end tells the children that this process is gone */
     tb_ledger    ledger;
 } demo_net;
 
-/* Makes keys, genesis and the node process in `home` (which must be new), and waits until it answers. */
+/* Makes keys, genesis and the node process in `home` (which must be new), and waits until it answers. Before it, `lock` and `life`
+ * are set (-1: none); after it, whatever it returned, demo_net_stop closes them. */
 err  demo_net_start(demo_net *n, const tb_home *home, uint64_t seed, fault *f) MUST_USE;
 /* Stops the node process; wipes the keys. */
 void demo_net_stop(demo_net *n);
@@ -44,15 +45,9 @@ void demo_net_stop(demo_net *n);
 err demo_net_people(demo_net *n, uint64_t max_parameters, fault *f) MUST_USE;
 
 typedef struct demo_job {
-    num_shape   shape;
-    bt_schedule schedule;
-    uint32_t    batch_size;
-    uint64_t    steps;
-    uint32_t    sample_ppm;
-    hash256     start_weights; /* BLAKE3 of the initial master weights */
-    /* set by demo_net_job */
+    tb_job_spec spec; /* price, escrow and expiry are set by demo_net_job, like what follows */
     hash256     id;
-    uint64_t    quote, escrow, price, price_sequences, expiry_height;
+    uint64_t    quote, expiry_height;
     uint64_t    bid[DEMO_WORKERS];
 } demo_job;
 
@@ -71,8 +66,13 @@ typedef struct demo_books {
 
 err demo_net_books(demo_net *n, demo_books *b, fault *f) MUST_USE;
 
-/* This program with arguments (NULL-terminated, without the program's name); output to /dev/null, errors to `log`. */
-err demo_spawn(pid_t *out, const char *const *args, const char *log, fault *f) MUST_USE;
+/* The folder of a demo that names none: demo in the data directory, or demo-2 and so on while others run. What an earlier run left
+ * there is removed. *lock is the caller's. ERR_BUSY if too many run. */
+err demo_home_take(tb_home *out, int *lock, fault *f) MUST_USE;
+
+/* This program with arguments (NULL-terminated, without the program's name); output to /dev/null, errors to `log`. It must look at
+ * --until-eof. */
+err demo_spawn(demo_net *n, pid_t *out, const char *const *args, const char *log, fault *f) MUST_USE;
 /* SIGTERM, then SIGKILL after a while; reaps it. */
 void demo_reap(pid_t *pid);
 

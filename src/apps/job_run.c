@@ -2,6 +2,7 @@
 #include "apps/job_run.h"
 
 #include "apps/bundle.h"
+#include "apps/job_live.h"
 #include "apps/term.h"
 #include "apps/train_http.h"
 
@@ -37,8 +38,7 @@ typedef struct run {
 
     pthread_mutex_t       lock; /* guards the result while the coordinator runs */
     tb_job_result         result;
-    int64_t               loss_first, loss_last; /* mean, 2^-16 nats */
-    uint64_t              sequences_done;
+    tb_job_live           live;
     pthread_t             thread;
     atomic_bool           done;
     err                   run_code;
@@ -165,6 +165,7 @@ static void on_event(void *ctx, const tr_event *e)
     tb_job_result *out = &r->result;
     if (e->kind == TR_EVENT_STEP_BEGIN && r->o->bundle_steps && e->step % r->o->bundle_steps == 0)
         keep_model(r, e->step);
+    tb_job_live_note(&r->live, e);
     pthread_mutex_lock(&r->lock);
     switch (e->kind) {
     case TR_EVENT_SAMPLED: out->sampled++; break;
@@ -176,12 +177,8 @@ static void on_event(void *ctx, const tr_event *e)
         break;
     case TR_EVENT_STEP_END:
         out->steps = e->step + 1;
-        r->sequences_done = out->steps * r->o->spec->batch;
-        if (e->at) {
+        if (e->at)
             out->loss_nats = (double)e->loss / 65536.0 * log(2.0) / (double)e->at;
-            r->loss_last = (int64_t)lrint(out->loss_nats * 65536.0);
-            r->loss_first = r->loss_first ? r->loss_first : r->loss_last;
-        }
         break;
     default: break;
     }
@@ -201,26 +198,6 @@ static void *train(void *ctx)
     r->run_code = tr_coordinator_run(r->coordinator, &r->run_fault);
     atomic_store(&r->done, true);
     return NULL;
-}
-
-/* For the four blocktorch methods of the node: it informs and decides nothing, so a failure is not worth a word. */
-static void report_live(run *r)
-{
-    char hex[65];
-    json_t *result;
-    base_hex_encode(hex, r->o->job.b, 32);
-    pthread_mutex_lock(&r->lock);
-    tb_job_result now = r->result;
-    int64_t first = r->loss_first, last = r->loss_last;
-    uint64_t done = r->sequences_done;
-    pthread_mutex_unlock(&r->lock);
-    json_t *params = json_pack("{s:s, s:{s:o, s:o, s:o, s:o, s:o}, s:{s:s, s:o, s:o, s:o, s:o}}", "job", hex, "job_progress", "step",
-                               rpc_json_u64(now.steps), "steps_total", rpc_json_u64(r->o->spec->steps), "sequences_done", rpc_json_u64(done),
-                               "loss_first", rpc_json_i64(first), "loss", rpc_json_i64(last), "verification", "level", "refereed",
-                               "leases_checked", rpc_json_u64(done / r->o->spec->lease), "leases_sampled", rpc_json_u64(now.sampled),
-                               "leases_matched", rpc_json_u64(now.matched), "leases_differing", rpc_json_u64(now.differing));
-    if (tb_ledger_call(&r->ledger, "live.report", params, 0, &result, NULL) == OK)
-        json_decref(result);
 }
 
 static err start(run *r, fault *f)
@@ -260,11 +237,11 @@ static err follow(run *r, fault *f)
         if (r->o->progress)
             r->o->progress(r->o->ctx, now.steps, r->o->spec->steps, now.loss_nats);
         if (i % 10 == 0)
-            report_live(r);
+            tb_job_live_send(&r->live, &r->ledger);
         rest(POLL_MS);
     }
     pthread_join(r->thread, NULL);
-    report_live(r);
+    tb_job_live_send(&r->live, &r->ledger);
     r->result.sent = r->train.sent;
     return r->run_code == OK ? OK : fail(f, r->run_code, r->run_fault.what, r->run_fault.at);
 }
@@ -363,6 +340,7 @@ err tb_job_run(tb_job_result *out, const tb_job_options *o, fault *f)
         return fail(f, ERR_MEMORY, "job", 0);
     r->o = o;
     pthread_mutex_init(&r->lock, NULL);
+    tb_job_live_init(&r->live, o->spec, &o->job);
     err e = run_all(r, f);
     if (r->coordinator)
         tr_coordinator_stop(r->coordinator);
@@ -372,6 +350,7 @@ err tb_job_run(tb_job_result *out, const tb_job_options *o, fault *f)
         tb_train_ledger_close(&r->train);
     tb_ledger_close(&r->ledger);
     pthread_mutex_destroy(&r->lock);
+    tb_job_live_deinit(&r->live);
     *out = r->result;
     free(r);
     return e;

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "apps/signals.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <time.h>
+#include <unistd.h>
 
 static void fill(sigset_t *set)
 {
@@ -20,6 +23,16 @@ void tb_signals_block(void)
     signal(SIGXFSZ, SIG_IGN); /* else a full quota kills the process before it can say so */
 }
 
+static bool input_ended(void)
+{
+    struct pollfd p = { .fd = STDIN_FILENO, .events = POLLIN };
+    char dropped[64];
+    if (poll(&p, 1, 0) <= 0)
+        return false;
+    ssize_t n = read(STDIN_FILENO, dropped, sizeof dropped);
+    return n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN);
+}
+
 static void *wait_for_one(void *ctx)
 {
     tb_signals *s = ctx;
@@ -27,7 +40,7 @@ static void *wait_for_one(void *ctx)
     const struct timespec slice = { .tv_nsec = 100000000 };
     fill(&set);
     while (!atomic_load(&s->over)) {
-        if (sigtimedwait(&set, NULL, &slice) <= 0)
+        if (sigtimedwait(&set, NULL, &slice) <= 0 && !(s->until_eof && input_ended()))
             continue;
         atomic_store(&s->caught, true);
         s->stop(s->ctx);

@@ -12,6 +12,7 @@
 typedef struct tb_signals {
     pthread_t   thread;
     atomic_bool caught, over, running;
+    bool        until_eof; /* set before start: the end of standard input counts as a signal, so that a child ends with who started it */
     void      (*stop)(void *ctx);
     void       *ctx;
 } tb_signals;

@@ -12,6 +12,8 @@
 term term_on(FILE *out, bool color)
 {
     setlocale(LC_CTYPE, "");
+    if (out == stdout)
+        setvbuf(out, NULL, _IOLBF, 0); /* into a pipe, too: whoever reads it sees what happens when it happens */
     struct winsize size;
     int fd = fileno(out);
     term t = { .out = out, .live = isatty(fd), .color = color, .utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0, .width = 80 };

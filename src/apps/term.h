@@ -16,6 +16,7 @@ typedef struct term {
     int   width;
 } term;
 
+/* Before anything was written to `out`: standard output is flushed line by line from then on. */
 term term_on(FILE *out, bool color);
 
 /* Rewrites the current line (on a terminal; else nothing) with a bar of done / total and `text`. */

@@ -122,6 +122,26 @@ static void guards(void **state)
     }
 }
 
+static void trees(void **state)
+{
+    (void)state;
+    char tree[64], deep[96], link[96];
+    snprintf(tree, sizeof tree, "%s/tree", folder);
+    snprintf(deep, sizeof deep, "%s/b/c", tree);
+    snprintf(link, sizeof link, "%s/link", tree);
+    assert_int_equal(base_tree_remove(tree, NULL), OK);
+    assert_int_equal(base_dir_make(tree, NULL), OK);
+    snprintf(deep, sizeof deep, "%s/b", tree);
+    assert_int_equal(base_dir_make(deep, NULL), OK);
+    strcat(deep, "/c");
+    assert_int_equal(base_file_write_atomic(deep, bytes_of_str("1"), 0400, BASE_FILE_NEW, NULL), OK);
+    assert_int_equal(base_file_write_atomic(path, bytes_of_str("kept"), 0600, BASE_FILE_REPLACE, NULL), OK);
+    assert_int_equal(symlink(folder, link), 0);
+    assert_int_equal(base_tree_remove(tree, NULL), OK);
+    assert_int_equal(access(tree, F_OK), -1);
+    assert_content("kept"); /* the link was removed, not what it led to */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -129,6 +149,7 @@ int main(void)
         cmocka_unit_test(refusals),
         cmocka_unit_test(pipes),
         cmocka_unit_test(guards),
+        cmocka_unit_test(trees),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

@@ -24,6 +24,7 @@ def free_port():
 class Job:
     def __init__(self, kit, steps, workers):
         self.kit, self.steps, self.port, self.workers = kit, steps, free_port(), {}
+        self.undisturbed = False
         self.names = WORKERS[:workers]
         text = kit.write("text", "".join(f"line {i}: the {'quick brown fox' if i % 3 else 'lazy dog'} counts to {i * i % 97}.\n" for i in range(2000)))
         self.spec = kit.write("spec.json", json.dumps({"data": text, "width": 32, "layers": 2, "heads": 2, "context": 32, "steps": steps, "batch": 8, "lease": 2,
@@ -92,17 +93,29 @@ class Job:
         need(int(result["leases_paid"]) == self.steps * 4, f"{result['leases_paid']} leases are paid, not {self.steps * 4}")
         need(int(result["paid_nblock"]) == self.steps * 8 * BLOCK // 5 // 64, "each is paid once, at the bid's price")
         status = kit.run("job", "status", self.id, "--json")
+        self.check_throughput()
         need(status["status"] == "complete" and status["sequences_paid"] == str(self.steps * 8) and status["escrow_left"] == "0", "the job is closed, all paid")
         supply = kit.rpc("supply.get")
         parts = sum(int(supply[k]) for k in ("balances", "escrow", "bonds", "treasury"))
         need(parts == int(supply["minted"]) - int(supply["burned"]) and supply["escrow"] == "0", "the books balance")
 
 
+    def check_throughput(self):
+        """What the coordinator told the node of each worker: all of it, if neither was started again."""
+        history = [self.kit.rpc("blocktorch.throughput_history", worker_id=w["address"]) for w in self.kit.rpc("worker.list")["workers"]]
+        told = sum(int(h["tokens"]) for h in history)
+        if self.undisturbed:
+            need(told == self.steps * 8 * 32 and all(h["samples"] for h in history), f"the tokens of all leases are in the history, not {told}")
+        need(told <= self.steps * 8 * 32, "no lease is told twice")
+
+
 OPTIONS = argparse.Namespace()
 
 
 def undisturbed_one_worker(kit):
-    Job(kit, OPTIONS.steps, 1).finish()
+    job = Job(kit, OPTIONS.steps, 1)
+    job.undisturbed = True
+    job.finish()
 
 
 def worker_killed_and_replaced(kit):

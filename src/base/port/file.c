@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -256,6 +257,18 @@ err base_path_guard(const char *path, fault *f)
     if (st.st_uid != geteuid() && st.st_uid != 0)
         return fail(f, ERR_PERMISSION, "guard: belongs to another user", st.st_uid);
     return st.st_mode & 022 ? fail(f, ERR_PERMISSION, "guard: others may write to it (chmod go-w)", st.st_mode & 07777) : OK;
+}
+
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *where)
+{
+    (void)st, (void)kind, (void)where;
+    return remove(path) == 0 || errno == ENOENT ? 0 : -1;
+}
+
+err base_tree_remove(const char *path, fault *f)
+{
+    enum { DESCRIPTORS = 16 };
+    return nftw(path, remove_one, DESCRIPTORS, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) == 0 || errno == ENOENT ? OK : fail_errno(f, "directory: remove");
 }
 
 err base_file_lock(int *fd, const char *path, fault *f)

@@ -62,6 +62,9 @@ err base_dir_make(const char *path, fault *f) MUST_USE;
 /* Syncs the folder `path`: the names made in it are durable when this returns. */
 err base_dir_sync(const char *path, fault *f) MUST_USE;
 
+/* Removes `path` and everything in it, on this file system, through no symbolic link; nothing there is fine, too. */
+err base_tree_remove(const char *path, fault *f) MUST_USE;
+
 /* ERR_PERMISSION unless `path` belongs to this user or to root and nobody but its owner may write to it; ERR_NOT_FOUND. `at`: its
  * mode, or its owner. */
 err base_path_guard(const char *path, fault *f) MUST_USE;
