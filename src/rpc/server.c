@@ -11,6 +11,7 @@ enum {
     DEFAULT_REQUEST_MS = 5000, DEFAULT_IDLE_MS = 30000, DEFAULT_RATE = 2000, DEFAULT_CONNECTIONS = 64,
     FAILED_RATE = 10,          /* wrong tokens per second */
     WATCHDOG_MS = 50,
+    SPARE = 32,                /* connections past the bound that are on their way out */
     THREAD_STACK = 1 << 20,
 };
 
@@ -51,6 +52,32 @@ bool rpc_rate_take(rpc_server *s, rpc_credential who, uint32_t n)
 
 /* --- connections and the watchdog --------------------------------------------------------------------------------------- */
 
+/* With the lock held. */
+static void shut(rpc_conn *c)
+{
+    shutdown(c->fd, SHUT_RDWR); /* its thread wakes and closes */
+    atomic_store(&c->deadline_ms, 0);
+    c->listener->open -= !c->shut;
+    c->shut = true;
+    rpc_count(&c->listener->server->metrics[RPC_M_CUT_OFF], 1);
+}
+
+/* `fresh` is one too many: whoever does nothing for longest makes room, those who showed no token first, so that strangers' idle connections
+ * keep nobody out. If everybody is at work, the fresh one goes. With the lock held. */
+static void make_room(rpc_server *s, rpc_conn *fresh)
+{
+    rpc_conn *out = fresh;
+    for (rpc_conn *c = s->connections; c; c = c->next) {
+        if (c == fresh || c->listener != fresh->listener || c->shut || atomic_load(&c->busy))
+            continue;
+        bool known = atomic_load(&c->known), out_known = atomic_load(&out->known);
+        bool older = atomic_load(&c->idle_from_ms) <= atomic_load(&out->idle_from_ms);
+        if (out == fresh || known < out_known || (known == out_known && older))
+            out = c;
+    }
+    shut(out);
+}
+
 static void on_connection(void *ctx, struct MHD_Connection *connection, void **state, enum MHD_ConnectionNotificationCode what)
 {
     rpc_listener *listener = ctx;
@@ -62,18 +89,22 @@ static void on_connection(void *ctx, struct MHD_Connection *connection, void **s
         if (!conn)
             return; /* the first request is then refused */
         *conn = (rpc_conn){ .listener = listener, .fd = info->connect_fd };
+        atomic_store(&conn->idle_from_ms, rpc_clock_ms());
         atomic_store(&conn->deadline_ms, rpc_clock_ms() + s->config.request_ms);
         pthread_mutex_lock(&s->lock);
         conn->next = s->connections;
         if (conn->next)
             conn->next->previous = conn;
         s->connections = conn;
+        if (++listener->open > s->config.connections_max)
+            make_room(s, conn);
         pthread_mutex_unlock(&s->lock);
         rpc_count(&s->metrics[RPC_M_CONNECTIONS], 1);
         *state = conn;
     } else if (conn) {
         /* MHD closes the descriptor after this call: while a connection is on the list its descriptor is its own. */
         pthread_mutex_lock(&s->lock);
+        listener->open -= !conn->shut;
         *(conn->previous ? &conn->previous->next : &s->connections) = conn->next;
         if (conn->next)
             conn->next->previous = conn->previous;
@@ -91,11 +122,8 @@ static void *watch(void *ctx)
         uint64_t now = rpc_clock_ms();
         for (rpc_conn *c = s->connections; c; c = c->next) {
             uint64_t deadline = atomic_load(&c->deadline_ms);
-            if (deadline && deadline < now) {
-                shutdown(c->fd, SHUT_RDWR); /* its thread wakes and closes */
-                atomic_store(&c->deadline_ms, 0);
-                rpc_count(&s->metrics[RPC_M_CUT_OFF], 1);
-            }
+            if (deadline && deadline < now)
+                shut(c);
         }
         struct timespec until;
         clock_gettime(CLOCK_MONOTONIC, &until);
@@ -118,11 +146,12 @@ static err start_daemon(rpc_listener *listener, rpc_server *s, int fd, bool loca
     unsigned flags = MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_USE_ITC;
     listener->daemon = MHD_start_daemon(flags, 0, NULL, NULL, rpc_on_request, listener,
                                         MHD_OPTION_LISTEN_SOCKET, (MHD_socket)fd,
-                                        MHD_OPTION_CONNECTION_LIMIT, s->config.connections_max,
+                                        MHD_OPTION_CONNECTION_LIMIT, s->config.connections_max + SPARE,
                                         MHD_OPTION_CONNECTION_TIMEOUT, 0u, /* the watchdog's work */
                                         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)LIMIT_RPC_HEADER_BYTES,
                                         MHD_OPTION_THREAD_STACK_SIZE, (size_t)THREAD_STACK,
                                         MHD_OPTION_STRICT_FOR_CLIENT, 1,
+                                        MHD_OPTION_URI_LOG_CALLBACK, rpc_on_line, listener,
                                         MHD_OPTION_NOTIFY_CONNECTION, on_connection, listener,
                                         MHD_OPTION_NOTIFY_COMPLETED, rpc_on_completed, listener, MHD_OPTION_END);
     return listener->daemon ? OK : fail(f, ERR_IO, local ? "http: unix listener" : "http: tcp listener", 0);

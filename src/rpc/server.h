@@ -6,7 +6,8 @@
  *
  * Before a handler runs: Host and Origin are ours (against DNS rebinding and foreign web pages; no CORS headers are ever
  * sent), the token's scope is enough, the rate is kept, the body is within the route's bound. A request that does not arrive
- * in time is cut off by a watchdog, however slowly it drips. Refusals carry {"error": {code, name, message, retryable, what, at}}. */
+ * in time is cut off by a watchdog, however slowly it drips. Each transport has its own bound on connections; one too many takes the
+ * place of the one that does nothing for longest, those that showed no token first. Refusals carry {"error": {code, name, message, retryable, what, at}}. */
 #ifndef RPC_SERVER_H
 #define RPC_SERVER_H
 
@@ -75,10 +76,10 @@ typedef struct rpc_server_config {
     size_t                route_count;
     rpc_metrics          *metrics;      /* may be NULL; printed behind the server's own */
     uint32_t              request_ms;   /* for headers, for the body, and for taking the reply; 0: 5000 */
-    uint32_t              idle_ms;      /* for a kept connection between requests; 0: 30000 */
+    uint32_t              idle_ms;      /* for a kept connection from an answer to the next request's line; 0: 30000 */
     uint32_t              rate_per_s;   /* requests per second and credential; 0: 2000; a batch counts each call */
     uint32_t              rate_burst;   /* 0: twice the rate */
-    uint32_t              connections_max; /* per listener; 0: 64; at most RPC_CONNECTIONS */
+    uint32_t              connections_max; /* per transport; 0: 64; at most RPC_CONNECTIONS */
 } rpc_server_config;
 
 /* Starts the threads. ERR_BUSY if another process serves the socket path or the port; ERR_PERMISSION if the socket's folder is

@@ -9,19 +9,24 @@
 
 enum { RPC_TOKENS_MAX = 8 };
 
-/* One open connection, on its listener's list. The watchdog shuts the socket when the deadline has passed; 0: none, a handler
- * is at work. */
+/* One open connection, on the server's list. The watchdog shuts the socket when the deadline has passed; 0: none, a handler
+ * is at work. Where a listener has too many, the oldest that does nothing is shut, strangers first. */
 typedef struct rpc_conn {
     struct rpc_listener *listener;
     struct rpc_conn     *next, *previous;
     int                  fd;
     _Atomic uint64_t     deadline_ms;
+    _Atomic uint64_t     idle_from_ms; /* when it was opened, or answered last */
+    atomic_bool          busy;         /* a request was admitted and is not answered yet */
+    atomic_bool          known;        /* a request was admitted that needed a token, or went to a route of the server's own */
+    bool                 shut;         /* under the server's lock: on its way out, not counted */
 } rpc_conn;
 
 typedef struct rpc_listener {
     rpc_server        *server;
     struct MHD_Daemon *daemon;
     bool               local;
+    uint32_t           open; /* connections that are not shut; under the server's lock */
 } rpc_listener;
 
 typedef enum rpc_credential { RPC_CRED_FAILED, RPC_CRED_NONE, RPC_CRED_LOCAL, RPC_CRED_TOKEN, RPC_CRED_COUNT = RPC_CRED_TOKEN + 3 } rpc_credential;
@@ -49,7 +54,7 @@ struct rpc_server {
     bool              socket_bound;
 
     atomic_bool       stopping;
-    pthread_mutex_t   lock; /* connections, buckets */
+    pthread_mutex_t   lock; /* connections and their counts, buckets */
     pthread_cond_t    wake;
     pthread_t         watchdog;
     bool              watchdog_runs;
@@ -63,6 +68,7 @@ struct rpc_server {
 /* server_request.c */
 enum MHD_Result rpc_on_request(void *listener, struct MHD_Connection *connection, const char *url, const char *method,
                                const char *version, const char *upload, size_t *upload_size, void **state);
+void *rpc_on_line(void *listener, const char *uri, struct MHD_Connection *connection); /* a request line came */
 void rpc_on_completed(void *listener, struct MHD_Connection *connection, void **state, enum MHD_RequestTerminationCode why);
 
 /* server_socket.c: listening sockets; the caller closes them. */

@@ -148,6 +148,11 @@ static const rpc_route built_in[] = {
     { .method = "GET", .path = "/metrics", .scope = RPC_SCOPE_READ, .handle = serve_metrics },
 };
 
+static bool is_built_in(const rpc_route *route)
+{
+    return route >= built_in && route < built_in + COUNT_OF(built_in);
+}
+
 /* Length of the route's path if it matches, else 0. */
 static size_t match(const rpc_route *route, const char *path)
 {
@@ -213,6 +218,11 @@ static request *request_begin(rpc_listener *listener, struct MHD_Connection *con
     if (q->refused != OK)
         rpc_count(&s->metrics[RPC_M_REFUSED], 1);
     buf_init(&q->body, q->route ? (size_t)q->route->body_max : 0);
+    if (q->refused == OK) {
+        atomic_store(&q->conn->busy, true);
+        if (q->face.scope > RPC_SCOPE_NONE || !is_built_in(q->route))
+            atomic_store(&q->conn->known, true);
+    }
     uint32_t body_ms = q->refused == OK && q->route->body_ms ? q->route->body_ms : s->config.request_ms;
     atomic_store(&q->conn->deadline_ms, rpc_clock_ms() + body_ms);
     return q;
@@ -293,6 +303,19 @@ static enum MHD_Result answer(request *q)
     return sent;
 }
 
+/* On a kept connection the time for the headers begins with the request's line; it never ends later than it would have. */
+void *rpc_on_line(void *ctx, const char *uri, struct MHD_Connection *connection)
+{
+    (void)uri;
+    const rpc_listener *listener = ctx;
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    rpc_conn *conn = info ? info->socket_context : NULL;
+    uint64_t until = rpc_clock_ms() + listener->server->config.request_ms;
+    if (conn && atomic_load(&conn->deadline_ms) > until)
+        atomic_store(&conn->deadline_ms, until);
+    return NULL; /* the request's state: none yet */
+}
+
 enum MHD_Result rpc_on_request(void *ctx, struct MHD_Connection *connection, const char *url, const char *method,
                                const char *version, const char *upload, size_t *upload_size, void **state)
 {
@@ -324,8 +347,11 @@ void rpc_on_completed(void *ctx, struct MHD_Connection *connection, void **state
         return;
     if (q->face.state && q->route && q->route->end)
         q->route->end(q->route->ctx, &q->face);
-    if (q->conn)
+    if (q->conn) {
+        atomic_store(&q->conn->idle_from_ms, rpc_clock_ms());
+        atomic_store(&q->conn->busy, false);
         atomic_store(&q->conn->deadline_ms, rpc_clock_ms() + q->server->config.idle_ms);
+    }
     buf_deinit(&q->body);
     free(q);
     *state = NULL;

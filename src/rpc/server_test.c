@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "rpc/server_testkit.h"
 
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -270,9 +271,8 @@ static void slow_clients(void **state)
     for (int i = 0; i < 2; i++) {
         assert_int_equal(send(fd, health, sizeof health - 1, 0), sizeof health - 1);
         assert_true(recv(fd, answer, sizeof answer, 0) > 0);
-        usleep(450000);
+        usleep((KIT_REQUEST_MS + 100) * 1000);
     }
-    usleep(500000);
     assert_int_equal(recv(fd, answer, sizeof answer, 0), 0);
     close(fd);
 }
@@ -355,21 +355,93 @@ static void sockets(void **state)
     assert_int_equal(rmdir(folder), 0);
 }
 
-static void many_connections(void **state)
+/* Whether the server hangs up within `wait_ms`, without a word. */
+static bool hangs_up(int fd, int wait_ms)
+{
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+    char c;
+    return poll(&p, 1, wait_ms) > 0 && recv(fd, &c, 1, MSG_DONTWAIT) <= 0;
+}
+
+static bool answers(int fd, const char *request)
+{
+    char text[1024];
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+    if (send(fd, request, strlen(request), MSG_NOSIGNAL) <= 0 || poll(&p, 1, 3000) <= 0)
+        return false;
+    ssize_t n = recv(fd, text, sizeof text - 1, 0);
+    text[n > 0 ? n : 0] = 0;
+    return strncmp(text, "HTTP/1.1 200", 12) == 0;
+}
+
+/* A kept connection is no place to drip headers on. */
+static void slow_headers_on_a_kept_connection(void **state)
+{
+    (void)state;
+    int fd = kit_connect(&k, true);
+    assert_true(answers(fd, "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+    static const char head[] = "GET /health HTTP/1.1\r\nHost: localhost\r\nX: ";
+    assert_int_equal(send(fd, head, sizeof head - 1, 0), sizeof head - 1);
+    uint64_t begin = rpc_clock_ms();
+    while (!hangs_up(fd, 50) && rpc_clock_ms() - begin < 3000)
+        (void)!send(fd, "a", 1, MSG_NOSIGNAL);
+    uint64_t took = rpc_clock_ms() - begin;
+    assert_in_range(took, KIT_REQUEST_MS / 2, KIT_IDLE_MS - 100);
+    close(fd);
+}
+
+/* Idle connections keep nobody out: a fresh one is answered at once, one that showed its token is kept, the Unix socket does not care. */
+static void idle_connections(void **state)
 {
     (void)state;
     int fd[80];
-    for (size_t i = 0; i < COUNT_OF(fd); i++)
-        fd[i] = kit_connect(&k, true);
-    /* More than the server takes: those that it holds are cut off for their silence, and it goes on. */
-    int status = 0;
-    for (int i = 0; i < 50 && status != 200; i++) {
-        status = ask(true, "GET /health", "", NULL, NULL);
-        usleep(status == 200 ? 0 : 100000);
+    char known[512];
+    snprintf(known, sizeof known, "POST /rpc HTTP/1.1\r\nHost: 127.0.0.1:%u\r\n" READ JSON "Content-Length: %zu\r\n\r\n%s", (unsigned)rpc_server_port(k.server),
+             strlen(call), call);
+    int mine = kit_connect(&k, false);
+    assert_true(answers(mine, known));
+    for (int local = 0; local < 2; local++) {
+        uint64_t begin = rpc_clock_ms();
+        for (size_t i = 0; i < COUNT_OF(fd); i++)
+            fd[i] = kit_connect(&k, local);
+        assert_int_equal(ask(local, "GET /health", "", NULL, NULL), 200);
+        assert_int_equal(ask(!local, "GET /health", "", NULL, NULL), 200);
+        if (!local)
+            assert_true(answers(mine, known));
+        assert_true(rpc_clock_ms() - begin < KIT_REQUEST_MS); /* nobody was cut off for silence yet */
+        assert_true(hangs_up(fd[0], 1000) && hangs_up(fd[10], 1000)); /* the oldest made room */
+        for (size_t i = 0; i < COUNT_OF(fd); i++)
+            close(fd[i]);
     }
-    assert_int_equal(status, 200);
-    for (size_t i = 0; i < COUNT_OF(fd); i++)
+    close(mine);
+}
+
+/* Where everybody is at work, one more is turned away, on its own transport only. */
+static void busy_connections(void **state)
+{
+    (void)state;
+    int fd[64];
+    char request[128];
+    snprintf(request, sizeof request, "GET /wait?ms=2000 HTTP/1.1\r\nHost: 127.0.0.1:%u\r\n\r\n", (unsigned)rpc_server_port(k.server));
+    k.waiting = 0;
+    usleep(100000); /* for the server to see that those of the test before are closed */
+    for (size_t i = 0; i < COUNT_OF(fd); i++) {
+        fd[i] = kit_connect(&k, false);
+        assert_true(send(fd[i], request, strlen(request), 0) > 0);
+    }
+    for (int i = 0; i < 200 && k.waiting < COUNT_OF(fd); i++)
+        usleep(5000);
+    assert_int_equal(k.waiting, COUNT_OF(fd));
+    int one_more = kit_connect(&k, false);
+    assert_true(hangs_up(one_more, 500));
+    close(one_more);
+    assert_int_equal(ask(true, "GET /health", "", NULL, NULL), 200);
+    for (size_t i = 0; i < COUNT_OF(fd); i++) {
+        char text[1024];
+        assert_true(recv(fd[i], text, sizeof text, 0) > 0); /* none of them was disturbed */
         close(fd[i]);
+    }
+    assert_int_equal(ask(false, "GET /health", "", NULL, NULL), 200);
 }
 
 int main(void)
@@ -377,7 +449,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(built_in_routes), cmocka_unit_test(tokens), cmocka_unit_test(rebinding), cmocka_unit_test(content_types),
         cmocka_unit_test(body_bounds), cmocka_unit_test(streams), cmocka_unit_test(slow_clients), cmocka_unit_test(files),
-        cmocka_unit_test(rate), cmocka_unit_test(sockets), cmocka_unit_test(many_connections),
+        cmocka_unit_test(rate), cmocka_unit_test(sockets), cmocka_unit_test(slow_headers_on_a_kept_connection),
+        cmocka_unit_test(idle_connections), cmocka_unit_test(busy_connections),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

@@ -140,7 +140,7 @@ void kit_start(kit *k, uint32_t rate)
     const rpc_token_hash tokens[] = { rpc_token_hash_of(KIT_READ, RPC_SCOPE_READ), rpc_token_hash_of(KIT_OPERATE, RPC_SCOPE_OPERATE) };
     const rpc_server_config config = {
         .socket_path = k->socket_path, .tcp = true, .tokens = tokens, .token_count = 2, .routes = routes, .route_count = COUNT_OF(routes),
-        .metrics = &k->metrics, .request_ms = KIT_REQUEST_MS, .idle_ms = 600, .rate_per_s = rate, .rate_burst = rate,
+        .metrics = &k->metrics, .request_ms = KIT_REQUEST_MS, .idle_ms = KIT_IDLE_MS, .rate_per_s = rate, .rate_burst = rate,
     };
     fault f = { 0 };
     if (rpc_server_start(&k->server, &config, &f) != OK) {

@@ -20,7 +20,7 @@ typedef struct kit {
 #define KIT_READ    "read-token"
 #define KIT_OPERATE "operate-token"
 
-enum { KIT_BLOB_MAX = 4 << 20, KIT_REQUEST_MS = 400 };
+enum { KIT_BLOB_MAX = 4 << 20, KIT_REQUEST_MS = 800, KIT_IDLE_MS = 1600 };
 
 /* Aborts if the server does not start. `rate` 0: the default. */
 void kit_start(kit *k, uint32_t rate);
