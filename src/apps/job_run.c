@@ -2,6 +2,7 @@
 #include "apps/job_run.h"
 
 #include "apps/bundle.h"
+#include "apps/job_bids.h"
 #include "apps/job_live.h"
 #include "apps/term.h"
 #include "apps/train_http.h"
@@ -17,20 +18,14 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { POLL_MS = 100, BIDDERS_MAX = 64, LEASE_BLOCKS = 10000, LEASE_MS = 30000, CHALLENGE_MS = 15000 };
-
-typedef struct bidder {
-    cr_address    address;
-    cr_public_key key;
-    chain_row_bid bid;
-} bidder;
+enum { POLL_MS = 100, LEASE_BLOCKS = 10000, LEASE_MS = 30000, CHALLENGE_MS = 15000 };
 
 typedef struct run {
     const tb_job_options *o;
     tb_ledger             ledger; /* the main thread's own */
     tb_train_ledger       train;
     chain_row_job         row;
-    bidder                bidder[BIDDERS_MAX];
+    tb_bidder             bidder[TB_BIDDERS_MAX];
     size_t                bidders;
     tr_coordinator       *coordinator;
     tb_train_server      *server;
@@ -71,43 +66,11 @@ static void rest(uint32_t ms)
 
 /* --- before training ---------------------------------------------------------------------------------------------------- */
 
-static err read_bidder(run *r, const char *address, fault *f)
-{
-    bidder *b = &r->bidder[r->bidders];
-    chain_row_worker worker;
-    TRY(cr_address_decode(&b->address, r->ledger.prefix, address, f));
-    chain_key worker_key = chain_key_address(&b->address), bid_key = chain_key_bid(&r->o->job, &b->address);
-    TRY(tb_ledger_row(&r->ledger, &worker, CHAIN_TABLE_WORKER, chain_key_bytes(&worker_key), f));
-    TRY(tb_ledger_row(&r->ledger, &b->bid, CHAIN_TABLE_BID, chain_key_bytes(&bid_key), f));
-    b->key = worker.key;
-    if (worker.status == CHAIN_WORKER_ACTIVE)
-        r->bidders++;
-    return OK;
-}
-
-static err read_bids(run *r, fault *f)
-{
-    char hex[65];
-    json_t *result, *bid;
-    size_t i;
-    base_hex_encode(hex, r->o->job.b, 32);
-    TRY(tb_ledger_call(&r->ledger, "job.get", json_pack("{s:s}", "job", hex), 0, &result, f));
-    err e = OK;
-    r->bidders = 0;
-    json_array_foreach(json_object_get(result, "bids"), i, bid) {
-        const char *address;
-        if (e == OK && r->bidders < BIDDERS_MAX && (e = tb_json_string(&address, bid, "worker", f)) == OK)
-            e = read_bidder(r, address, f);
-    }
-    json_decref(result);
-    return e;
-}
-
 static err wait_for_bids(run *r, fault *f)
 {
     double end = term_now() + r->o->wait_s;
     for (;;) {
-        TRY(read_bids(r, f));
+        TRY(tb_job_bids(r->bidder, &r->bidders, &r->ledger, &r->o->job, f));
         if (r->bidders >= r->o->bids)
             return OK;
         if (stopped(r))
@@ -130,7 +93,7 @@ static err send(run *r, chain_tx *tx, uint64_t *height, fault *f)
 /* Accepts what is open; in an earlier life some may have been accepted already. */
 static err match(run *r, fault *f)
 {
-    cr_address open[BIDDERS_MAX];
+    cr_address open[TB_BIDDERS_MAX];
     size_t count = 0;
     uint8_t buffer[4096];
     for (size_t i = 0; i < r->bidders; i++)

@@ -3,7 +3,7 @@
 
 void rpc_node_init(rpc_node *n, eng_solo *engine, const rpc_live *live, rpc_live_board *board)
 {
-    *n = (rpc_node){ .engine = engine, .live = live, .board = board };
+    *n = (rpc_node){ .engine = engine, .walk_rows = RPC_NODE_WALK_ROWS, .live = live, .board = board };
     const chain *c = eng_solo_read_begin(engine);
     memcpy(n->prefix, chain_address_prefix(c)->text, sizeof n->prefix);
     eng_solo_read_end(engine);

@@ -9,7 +9,7 @@
 #include "rpc/live.h"
 #include "rpc/metrics.h"
 
-enum { RPC_NODE_METRICS = 12 };
+enum { RPC_NODE_METRICS = 12, RPC_NODE_WALK_ROWS = 1 << 17 };
 
 typedef struct rpc_node {
     eng_solo       *engine; /* borrowed: closed after the server has stopped */
@@ -17,6 +17,7 @@ typedef struct rpc_node {
     rpc_live_board *board;  /* takes live.report; NULL: the method is not offered */
     rpc_live        board_face;
     char            prefix[65];
+    size_t          walk_rows; /* most rows that one call looks at; RPC_NODE_WALK_ROWS from init */
     rpc_dispatcher  dispatcher;
     rpc_metric      metrics[RPC_NODE_METRICS];
 } rpc_node;

@@ -159,16 +159,18 @@ typedef struct lease_counts {
     uint64_t committed, paid, spoiled, sampled;
 } lease_counts;
 
-static void count_leases(rpc_node *n, const hash256 *job, lease_counts *out)
+/* Counts from row *at on, in slices, until the end or as many rows as one call may look at; *more: not the end. */
+static void count_leases(rpc_node *n, const hash256 *job, lease_counts *out, size_t *at, bool *more)
 {
     *out = (lease_counts){ 0 };
-    for (size_t at = 0;;) {
+    *more = true;
+    for (size_t left = n->walk_rows; left > 0 && *more;) {
         const chain *c = eng_solo_read_begin(n->engine);
-        size_t end = chain_row_count(c, CHAIN_TABLE_LEASE), stop = end - at < RPC_SCAN_ROWS ? end : at + RPC_SCAN_ROWS;
-        for (; at < stop; at++) {
+        size_t slice = left < RPC_SCAN_ROWS ? left : RPC_SCAN_ROWS;
+        for (; slice > 0 && *at < chain_row_count(c, CHAIN_TABLE_LEASE); slice--, left--, ++*at) {
             bytes key;
             bool sampled = false;
-            const chain_row_lease *row = chain_row_at(c, CHAIN_TABLE_LEASE, at, &key);
+            const chain_row_lease *row = chain_row_at(c, CHAIN_TABLE_LEASE, *at, &key);
             if (memcmp(key.data, job->b, 32) != 0)
                 continue;
             out->committed += row->commit_height != 0;
@@ -176,9 +178,8 @@ static void count_leases(rpc_node *n, const hash256 *job, lease_counts *out)
             out->spoiled += row->status == CHAIN_LEASE_SPOILED;
             out->sampled += chain_sampled(c, &sampled, job, load_be64(key.data + 32)) == OK && sampled;
         }
+        *more = *at < chain_row_count(c, CHAIN_TABLE_LEASE);
         eng_solo_read_end(n->engine);
-        if (at >= end)
-            return;
     }
 }
 
@@ -190,6 +191,9 @@ err rpc_verification_status(void *ctx, const rpc_call *call, const void *args, j
     rpc_live_verification record = { 0 };
     lease_counts leases;
     uint64_t age = 0;
+    size_t at;
+    bool more;
+    TRY(rpc_cursor_read(&at, &a->cursor, a->given_cursor, f));
     const rpc_live *live = ASK(n, verification, &a->job_id, &record, &age);
     const chain *c = eng_solo_read_begin(n->engine);
     const chain_row_job *row = chain_job(c, &a->job_id);
@@ -197,11 +201,12 @@ err rpc_verification_status(void *ctx, const rpc_call *call, const void *args, j
     eng_solo_read_end(n->engine);
     if (job.status == 0)
         return fail(f, ERR_NOT_FOUND, "job_id", 0);
-    count_leases(n, &a->job_id, &leases);
-    json_t *out = json_pack("{s:o, s:s?, s:I, s:{s:o, s:o, s:o, s:o}}", "job_id", rpc_json_hex(BYTES_OF(a->job_id)),
+    count_leases(n, &a->job_id, &leases, &at, &more);
+    json_t *out = json_pack("{s:o, s:s?, s:I, s:{s:o, s:o, s:o, s:o}, s:o}", "job_id", rpc_json_hex(BYTES_OF(a->job_id)),
                             "level_min", rpc_level_name(job.level_min), "sample_ppm", (json_int_t)job.sample_ppm, "leases",
                             "committed", rpc_json_u64(leases.committed), "sampled", rpc_json_u64(leases.sampled),
-                            "paid", rpc_json_u64(leases.paid), "spoiled", rpc_json_u64(leases.spoiled));
+                            "paid", rpc_json_u64(leases.paid), "spoiled", rpc_json_u64(leases.spoiled), "next",
+                            rpc_cursor_json(at, more));
     if (!out || !put_live(n, out, live ? &rpc_live_verification_fields : NULL, &record, live ? live->source : NULL, age))
         return no_memory(out, f);
     *result = out;

@@ -20,11 +20,12 @@ static json_t *packed_address_json(const rpc_node *n, bytes packed)
 /* A row in the walk over a table: appends to `list` what belongs there. False if there is no memory. */
 typedef bool visit_fn(const rpc_node *n, const chain *c, json_t *list, const void *row, bytes key, const void *ctx);
 
-/* Visits rows from *at until `list` has `limit` members, `rows_max` rows were looked at, or the end: then *more is false. */
-static err walk(rpc_node *n, chain_table table, size_t *at, bool *more, json_t *list, size_t limit, size_t rows_max, visit_fn *visit,
-                const void *ctx, fault *f)
+/* Visits rows from *at until `list` has `limit` members, as many rows as one call may were looked at, or the end: then *more is false. */
+static err walk(rpc_node *n, chain_table table, size_t *at, bool *more, json_t *list, size_t limit, visit_fn *visit, const void *ctx,
+                fault *f)
 {
     bool good = true, end = false;
+    size_t rows_max = n->walk_rows;
     for (size_t seen = 0; good && !end && json_array_size(list) < limit && seen < rows_max;) {
         const chain *c = eng_solo_read_begin(n->engine);
         for (size_t slice = 0; good && slice < RPC_SCAN_ROWS && json_array_size(list) < limit && seen < rows_max; slice++, seen++) {
@@ -44,8 +45,6 @@ static err walk(rpc_node *n, chain_table table, size_t *at, bool *more, json_t *
     return good ? OK : fail(f, ERR_MEMORY, "result", 0);
 }
 
-enum { WALK_ROWS_MAX = 1 << 17 };
-
 static err page(rpc_node *n, chain_table table, const char *name, const rpc_text *cursor, bool given_cursor, uint32_t limit, visit_fn *visit,
                 const void *ctx, json_t **result, fault *f)
 {
@@ -55,7 +54,7 @@ static err page(rpc_node *n, chain_table table, const char *name, const rpc_text
     json_t *list = json_array();
     if (!list)
         return no_memory(NULL, f);
-    err e = walk(n, table, &at, &more, list, limit ? limit : RPC_PAGE_DEFAULT, WALK_ROWS_MAX, visit, ctx, f);
+    err e = walk(n, table, &at, &more, list, limit ? limit : RPC_PAGE_DEFAULT, visit, ctx, f);
     *result = json_pack("{s:o, s:o}", name, list, "next", rpc_cursor_json(at, more));
     return e != OK ? e : *result ? OK : no_memory(NULL, f);
 }
@@ -147,6 +146,8 @@ err rpc_job_get(void *ctx, const rpc_call *call, const void *args, json_t **resu
     (void)call;
     rpc_node *n = ctx;
     const rpc_args_job_get *a = args;
+    size_t at;
+    TRY(rpc_cursor_read(&at, &a->cursor, a->given_cursor, f));
     const chain *c = eng_solo_read_begin(n->engine);
     const chain_row_job *row = chain_job(c, &a->job);
     bool found = row != NULL, more;
@@ -159,10 +160,9 @@ err rpc_job_get(void *ctx, const rpc_call *call, const void *args, json_t **resu
         json_decref(bids);
         return no_memory(out, f);
     }
-    size_t at = 0;
     *result = out;
-    err e = walk(n, CHAIN_TABLE_BID, &at, &more, bids, LIMIT_RPC_PAGE, SIZE_MAX, visit_bid, a->job.b, f);
-    if (!rpc_put(out, "bids", bids))
+    err e = walk(n, CHAIN_TABLE_BID, &at, &more, bids, a->limit ? a->limit : LIMIT_RPC_PAGE, visit_bid, a->job.b, f);
+    if (!rpc_put(out, "bids", bids) || !rpc_put(out, "bids_next", rpc_cursor_json(at, more)))
         return no_memory(NULL, f);
     TRY(e);
     chain_key key = chain_key_job(&a->job);

@@ -429,6 +429,46 @@ static void pages(void **state)
     json_decref(r);
 }
 
+/* A call looks at so many rows and says where to go on, whatever it looks for. */
+static void bounded_walks(void **state)
+{
+    (void)state;
+    static const struct { const char *method, *id, *next; } cases[] = {
+        { "job.get", "job", "bids_next" }, { "blocktorch.verification_status", "job_id", "next" }, { "job.receipts", "job", "next" },
+    };
+    char cursor[64];
+    chain_tx bid = { .type = CHAIN_TX_JOB_BID };
+    bid.payload.job_bid = (chain_tx_job_bid){ .job = t.job, .price = 900, .capacity = 8 };
+    run_tx(BUYER, &bid);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        size_t calls = 0, found = 0;
+        t.node.walk_rows = 1;
+        for (*cursor = 0;; calls++) {
+            json_t *r = ask(cases[i].method, "{\"%s\":\"%s\"%s}", cases[i].id, hex(BYTES_OF(t.job)), cursor);
+            const json_t *next = json_object_get(r, cases[i].next), *list = json_object_get(r, i == 0 ? "bids" : "receipts");
+            size_t one = i == 1 ? u64_at(json_object_get(r, "leases"), "paid") : json_array_size(list);
+            assert_true(one <= 1);
+            found += one;
+            bool more = json_is_string(next);
+            if (more)
+                snprintf(cursor, sizeof cursor, ",\"cursor\":\"%s\"", json_string_value(next));
+            json_decref(r);
+            if (!more)
+                break;
+        }
+        t.node.walk_rows = RPC_NODE_WALK_ROWS;
+        assert_int_equal(found, i == 0 ? 2 : 1);
+        assert_int_equal(calls, i == 0 ? 1 : 0);
+        assert_int_equal(refusal(cases[i].method, "{\"%s\":\"%s\",\"cursor\":\"x\"}", cases[i].id, hex(BYTES_OF(t.job))), ERR_SYNTAX);
+    }
+    json_t *r = ask("job.get", "{\"job\":\"%s\",\"limit\":1}", hex(BYTES_OF(t.job)));
+    assert_true(json_array_size(json_object_get(r, "bids")) == 1 && json_is_string(json_object_get(r, "bids_next")));
+    json_decref(r);
+    r = ask("job.get", "{\"job\":\"%s\"}", hex(BYTES_OF(t.job)));
+    assert_true(json_array_size(json_object_get(r, "bids")) == 2 && json_is_null(json_object_get(r, "bids_next")));
+    json_decref(r);
+}
+
 static void events(void **state)
 {
     (void)state;
@@ -560,7 +600,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(transactions), cmocka_unit_test(status_and_blocks), cmocka_unit_test(accounts_and_proofs), cmocka_unit_test(market),
-        cmocka_unit_test(pages), cmocka_unit_test(events), cmocka_unit_test(live), cmocka_unit_test(over_http),
+        cmocka_unit_test(pages), cmocka_unit_test(bounded_walks), cmocka_unit_test(events), cmocka_unit_test(live), cmocka_unit_test(over_http),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
