@@ -10,19 +10,24 @@
 #include <stdlib.h>
 
 static demo *the_demo; /* for the signal handler */
-static volatile sig_atomic_t stopped;
+static atomic_bool stopped; /* lock-free, so that a signal handler may set it */
 
 static void on_signal(int number)
 {
     (void)number;
-    stopped = 1;
+    atomic_store(&stopped, true);
     if (the_demo && the_demo->coordinator)
         tr_coordinator_stop(the_demo->coordinator);
 }
 
+const atomic_bool *demo_stop_flag(void)
+{
+    return &stopped;
+}
+
 err demo_go_on(fault *f)
 {
-    return stopped ? fail(f, ERR_INTERRUPTED, "demo", 0) : OK;
+    return atomic_load(&stopped) ? fail(f, ERR_INTERRUPTED, "demo", 0) : OK;
 }
 
 static err open_data(demo *d, fault *f)
@@ -116,7 +121,7 @@ int cmd_demo(const tb_cli *cli)
     signal(SIGPIPE, SIG_IGN);
     fault f = { 0 };
     err e = run_demo(&d, &f);
-    if (e != OK && stopped) { /* a terminal's Ctrl-C reaches the node, too: that it no longer answers is not the reason */
+    if (e != OK && atomic_load(&stopped)) { /* a terminal's Ctrl-C reaches the node, too: that it no longer answers is not the reason */
         e = fail(&f, ERR_INTERRUPTED, "demo", 0);
         term_clear(&d.term);
     }

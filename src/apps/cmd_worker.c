@@ -27,6 +27,7 @@ typedef struct worker {
     /* of a run */
     tr_worker    *work;
     uint64_t      done, refused;
+    atomic_bool   stop;
 } worker;
 
 static err worker_open(worker *w, bool sign, fault *f)
@@ -206,7 +207,9 @@ static void on_event(void *ctx, const tr_worker_event *e)
 
 static void stop_work(void *ctx)
 {
-    tr_worker_stop(ctx);
+    worker *w = ctx;
+    atomic_store(&w->stop, true);
+    tr_worker_stop(w->work);
 }
 
 /* The job as the ledger has it; a bid if there is none and --price says how much. */
@@ -230,7 +233,7 @@ static err work(worker *w, fault *f)
     const tb_cli *cli = w->cli;
     rpc_client *client = NULL;
     tb_train_ledger hand;
-    tb_ledger_options options = { .node = tb_text(cli, "node"), .token_file = tb_text(cli, "token-file") };
+    tb_ledger_options options = { .node = tb_text(cli, "node"), .token_file = tb_text(cli, "token-file"), .stop = &w->stop };
     char cache[TB_PATH_MAX], name[96];
     tb_signals signals = { .until_eof = tb_flag(cli, "until-eof") };
     uint64_t threads = tb_uint(cli, "threads"), patience = tb_uint(cli, "patience"), rate = tb_uint(cli, "cheat-rate");
@@ -259,7 +262,7 @@ static err work(worker *w, fault *f)
     e = tr_worker_new(&w->work, &config, f);
     cr_wipe(&config.key, sizeof config.key);
     if (e == OK) {
-        tb_signals_start(&signals, stop_work, w->work);
+        tb_signals_start(&signals, stop_work, w);
         e = tr_worker_run(w->work, f);
         tb_signals_end(&signals);
     }

@@ -65,6 +65,7 @@ typedef struct demo_result {
 } demo_result;
 
 err    demo_go_on(fault *f) MUST_USE; /* ERR_INTERRUPTED after Ctrl-C */
+const atomic_bool *demo_stop_flag(void); /* true after it */
 size_t demo_worker_index(const demo *d, const cr_public_key *key); /* DEMO_WORKERS: none of them */
 
 /* --- the run, in this order --------------------------------------------------------------------------------------------- */

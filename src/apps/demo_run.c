@@ -150,7 +150,8 @@ err demo_measure_end(demo *d, double *loss, fault *f)
 
 err demo_start_coordinator(demo *d, fault *f)
 {
-    TRY(tb_train_ledger_open(&d->ledger, &d->net.home, NULL, &d->net.account[DEMO_BUYER].secret, f));
+    const tb_ledger_options node = { .stop = demo_stop_flag() };
+    TRY(tb_train_ledger_open(&d->ledger, &d->net.home, &node, &d->net.account[DEMO_BUYER].secret, f));
     char dir[TB_PATH_MAX];
     TRY(tb_home_path(dir, &d->net.home, "job", f));
     TRY(tb_make_folders(dir, f));

@@ -13,6 +13,7 @@ enum {
     POLL_MS = 4,           /* between two looks for a block */
     BLOCK_WAIT_MS = 30000,
     SUBMIT_WAIT_MS = 30000,
+    NODE_WAIT_MS = 30000,  /* for a node that does not answer */
     HEIGHT_AGE_MS = 100,   /* an answer this fresh is not asked for again */
 };
 
@@ -70,13 +71,26 @@ err tb_ledger_row(tb_ledger *l, void *row, chain_table table, bytes key, fault *
     return e == ERR_NOT_FOUND ? fail(f, e, table_name(table), 0) : e;
 }
 
+static void rest(void)
+{
+    nanosleep(&(struct timespec){ .tv_nsec = POLL_MS * 1000000L }, NULL);
+}
+
+/* A node that is started again is waited for: the job goes on where it was. */
+static bool may_come_back(err e, double start)
+{
+    return (e == ERR_UNREACHABLE || e == ERR_TIMEOUT || e == ERR_BUSY) && (term_now() - start) * 1000 < NODE_WAIT_MS;
+}
+
 static err get_height(void *ctx, uint64_t *out)
 {
     tb_train_ledger *l = ctx;
     pthread_mutex_lock(&l->lock);
     err e = OK;
-    if ((term_now() - l->height_at) * 1000 > HEIGHT_AGE_MS) {
-        e = tb_ledger_refresh(&l->quick, NULL);
+    double start = term_now();
+    if ((start - l->height_at) * 1000 > HEIGHT_AGE_MS) {
+        while (may_come_back(e = tb_ledger_refresh(&l->quick, NULL), start))
+            rest();
         l->height_at = term_now();
     }
     *out = l->quick.height;
@@ -84,18 +98,27 @@ static err get_height(void *ctx, uint64_t *out)
     return e;
 }
 
+static err get_row(tb_train_ledger *l, void *row, chain_table table, const chain_key *key)
+{
+    double start = term_now();
+    for (;;) {
+        err e = tb_ledger_row(&l->main, row, table, chain_key_bytes(key), NULL);
+        if (!may_come_back(e, start))
+            return e;
+        rest();
+    }
+}
+
 static err get_job(void *ctx, const hash256 *job, chain_row_job *out)
 {
-    tb_train_ledger *l = ctx;
     chain_key key = chain_key_job(job);
-    return tb_ledger_row(&l->main, out, CHAIN_TABLE_JOB, chain_key_bytes(&key), NULL);
+    return get_row(ctx, out, CHAIN_TABLE_JOB, &key);
 }
 
 static err get_lease(void *ctx, const hash256 *job, uint64_t lease_id, chain_row_lease *out)
 {
-    tb_train_ledger *l = ctx;
     chain_key key = chain_key_numbered(job, lease_id);
-    return tb_ledger_row(&l->main, out, CHAIN_TABLE_LEASE, chain_key_bytes(&key), NULL);
+    return get_row(ctx, out, CHAIN_TABLE_LEASE, &key);
 }
 
 static err submit(void *ctx, const chain_tx *tx, uint64_t *height, fault *f)
@@ -151,15 +174,15 @@ static err get_randomness(void *ctx, uint64_t height, hash256 *out, fault *f)
     chain_key key = chain_key_height(height + 1);
     for (double start = term_now(); (term_now() - start) * 1000 < BLOCK_WAIT_MS;) {
         chain_row_beacon beacon;
-        err e = tb_ledger_row(&l->main, &beacon, CHAIN_TABLE_BEACON, chain_key_bytes(&key), f);
+        err e = get_row(l, &beacon, CHAIN_TABLE_BEACON, &key);
         static const hash256 none; /* the row stands empty until its block comes */
         if (e == OK && !hash256_equal(&beacon.randomness, &none)) {
             *out = beacon.randomness;
             return OK;
         }
         if (e != OK && e != ERR_NOT_FOUND)
-            return e;
-        nanosleep(&(struct timespec){ .tv_nsec = POLL_MS * 1000000L }, NULL);
+            return fail(f, e, "block after height", height);
+        rest();
     }
     return fail(f, ERR_TIMEOUT, "block after height", height);
 }

@@ -313,6 +313,8 @@ err rpc_client_http(rpc_client *c, const rpc_http *request, unsigned *status_out
     int n = snprintf(url, sizeof url, "%s%s", c->base, request->path);
     if (request->path[0] != '/' || n < 0 || (size_t)n >= sizeof url)
         return fail(f, ERR_LIMIT, "http: path", URL_MAX);
+    if (c->stop && atomic_load(c->stop)) /* also where nobody listens, so that whoever tries again ends */
+        return fail(f, ERR_INTERRUPTED, "http", 0);
     struct curl_slist *headers = make_headers(c, request);
     if (!headers)
         return fail(f, ERR_MEMORY, "http", 0);

@@ -21,7 +21,7 @@ typedef struct rpc_client_options {
     const char        *token;      /* NULL: none. Copied, and wiped by rpc_client_free */
     uint32_t           connect_ms; /* 0: 2000 */
     uint32_t           total_ms;   /* for a whole request; 0: 10000. Calls that wait add the time that they ask for */
-    const atomic_bool *stop;       /* NULL: none; true ends a request under way with ERR_INTERRUPTED */
+    const atomic_bool *stop;       /* NULL: none; true ends a request under way, and every later one, with ERR_INTERRUPTED */
 } rpc_client_options;
 
 /* `endpoint`: "unix:/path/to/socket" or "http://host:port" (no path). `options` may be NULL. Owned by the caller. ERR_SYNTAX,

@@ -158,6 +158,9 @@ static void timeouts(void **state)
     assert_int_equal(rpc_client_get(c, "/wait?ms=5000", &reply, 100, &f), ERR_INTERRUPTED);
     pthread_join(thread, NULL);
     rpc_client_free(c);
+    c = open_client("http://127.0.0.1:1", NULL, 0, &flag); /* it is set already, and nobody listens */
+    assert_int_equal(rpc_client_get(c, "/health", &reply, 100, &f), ERR_INTERRUPTED);
+    rpc_client_free(c);
     buf_deinit(&reply);
 }
 

@@ -66,7 +66,7 @@ class Job:
     def reach(self, share):
         """Waits until about this share of the leases was answered."""
         wait_for(f"{share:.2f} of the leases", lambda: self.answers() >= share * self.steps * 4 or self.coordinator.poll() is not None, 120)
-        need(self.coordinator.poll() is None, "the coordinator runs: " + self.kit.read("job.err")[-600:])
+        need(self.coordinator.poll() is None, "the coordinator runs: " + self.kit.read("job.err")[-600:] + self.kit.read("job.out")[-600:])
 
     def finish(self):
         code = self.kit.end(self.coordinator)
@@ -144,7 +144,7 @@ def node_killed_and_restarted(kit):
     for share in (0.3, 0.6):
         job.reach(share)
         kit.kill(job.node)
-        time.sleep(0.2)
+        time.sleep(1)  # the coordinator asks for the height many times meanwhile
         job.start_node()
     job.finish()
 
