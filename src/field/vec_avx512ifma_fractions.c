@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Fractions with AVX-512 IFMA. A layer round goes through its arrays in pieces that stay in the first cache: fold a piece, make the values of the gate
+ * for it, add these up with their weights; so each of the three loops keeps its sums in registers. */
+#include "field/vec_avx512ifma_int.h"
+
+enum { PIECE = 8 }; /* blocks */
+_Static_assert(((u128)73 * FP_P * FP_P >> 52) < 4 * FP_P, "values of the gate are below 5 p: 73 = 5 2 (2 2 + 3.3)");
+
+/* a b + c d + p: at most T 2^-52 + p. */
+static inline v3 dot2(v3 a, v3 b, v3 c, v3 d)
+{
+    const v8 p = set1(FP_P), z = _mm512_setzero_si512();
+    wide     w = { { z, z, z }, { p, p, p } };
+    wide_add(&w, a, b);
+    wide_add(&w, c, d);
+    return wide_reduce(&w);
+}
+
+void fxv_fractions_up_avx512ifma(fx_fractions *out, const fx_fractions *in, size_t half)
+{
+    if (half < FXV_LANES) {
+        fxv_portable.fractions_up(out, in, half);
+        return;
+    }
+    const v8 p = set1(FP_P);
+    for (size_t n = half / FXV_LANES, i = 0; i < n; i++) {
+        v3 p0 = load3(&in[i].p), q0 = load3(&in[i].q), p1 = load3(&in[i + n].p), q1 = load3(&in[i + n].q);
+        v3 sum = dot2(p0, q1, p1, q0); /* 10 p^2: below 1.5 p */
+        for (int k = 0; k < 3; k++)
+            sum.c[k] = less(sum.c[k], p);
+        store3(&out[i].p, sum);
+        store3(&out[i].q, product(q0, q1));
+    }
+}
+
+static void fold_piece(fx_fractions *a, const fx_fractions *upper, size_t n, const factor *r)
+{
+    for (size_t i = 0; i < n; i++) {
+        store3(&a[i].p, folded(load3(&a[i].p), load3(&upper[i].p), r));
+        store3(&a[i].q, folded(load3(&a[i].q), load3(&upper[i].q), r));
+    }
+}
+
+/* p += lambda q. */
+static void absorb_piece(fx_fractions *a, size_t n, const factor *lambda)
+{
+    for (size_t i = 0; i < n; i++)
+        store3(&a[i].p, reduced8(plus_product(load3(&a[i].p), load3(&a[i].q), lambda)));
+}
+
+void fxv_fractions_fold_avx512ifma(fx_fractions *a, size_t half, fx r)
+{
+    if (half < FXV_LANES) {
+        fxv_portable.fractions_fold(a, half, r);
+        return;
+    }
+    const factor f = factor_of(r);
+    fold_piece(a, a + half / FXV_LANES, half / FXV_LANES, &f);
+}
+
+/* --- layer rounds ------------------------------------------------------------------------------------------------------- */
+
+/* The gate's values of a piece, at X = 0 and of X^2. */
+typedef struct gate_values {
+    v3 at_0[PIECE], at_top[PIECE];
+} gate_values;
+
+/* (p0 + lambda q0) q1 + p1 q0 + p. With n for a bound of all four in units of p, 1 or 2: p0 + lambda q0 is below (n + 3.3) p, and the result below
+ * 5 n (2 n + 3.3) / 20 p + p: 2.4 p and 4.7 p. lambda NULL: 0. */
+static inline v3 gate(v3 p0, v3 q0, v3 p1, v3 q1, const factor *lambda)
+{
+    return dot2(lambda ? plus_product(p0, q0, lambda) : p0, q1, p1, q0);
+}
+
+static inline void gate_piece(gate_values *v, const fx_fractions *a, const fx_fractions *b, size_t half, size_t n, const factor *lambda)
+{
+    for (size_t i = 0; i < n; i++) {
+        const fx_fractions *a1 = a + half + i, *b1 = b + half + i;
+        v->at_0[i] = gate(load3(&a[i].p), load3(&a[i].q), load3(&b[i].p), load3(&b[i].q), lambda);
+        v->at_top[i] = gate(difference(load3(&a1->p), load3(&a[i].p)), difference(load3(&a1->q), load3(&a[i].q)),
+                            difference(load3(&b1->p), load3(&b[i].p)), difference(load3(&b1->q), load3(&b[i].q)), lambda);
+    }
+}
+
+static void weigh_piece(sums s[2], const gate_values *v, const fxv *weights, size_t n)
+{
+    sums at_0 = s[0];
+    for (size_t i = 0; i < n; i++)
+        sums_add(&at_0, with_pairs(v->at_0[i]), with_pairs(load3(&weights[i])));
+    s[0] = at_0;
+    sums at_top = s[1];
+    for (size_t i = 0; i < n; i++)
+        sums_add(&at_top, with_pairs(v->at_top[i]), with_pairs(load3(&weights[i])));
+    s[1] = at_top;
+}
+
+/* What a pass over a layer needs; counts are of blocks. half: of the arrays after the fold, if there is one. */
+typedef struct layer_pass {
+    fx_fractions *a, *b;
+    size_t        half;
+    const factor *fold, *absorb, *lambda; /* NULL: without that step */
+} layer_pass;
+
+static inline void pass_piece(sums s[2], const layer_pass *l, size_t i, size_t n, const fxv *weights)
+{
+    gate_values v;
+    size_t      half = l->half;
+    for (size_t at = i; at <= i + half; at += half) { /* both halves of what is left */
+        if (l->fold) {
+            fold_piece(l->a + at, l->a + at + 2 * half, n, l->fold);
+            fold_piece(l->b + at, l->b + at + 2 * half, n, l->fold);
+        }
+        if (l->absorb)
+            absorb_piece(l->a + at, n, l->absorb);
+    }
+    if (l->lambda)
+        gate_piece(&v, l->a + i, l->b + i, half, n, l->lambda);
+    else
+        gate_piece(&v, l->a + i, l->b + i, half, n, NULL);
+    weigh_piece(s, &v, weights, n);
+}
+
+static void pass(fx g[2], const layer_pass *l, const fxv *lo, size_t lo_blocks, const fxv *hi)
+{
+    g[0] = g[1] = FX_ZERO;
+    for (size_t from = 0; from < l->half; from += lo_blocks)
+        for (size_t j = 0; j < lo_blocks;) {
+            size_t end = lo_blocks - j < SUMS_STEPS ? lo_blocks : j + SUMS_STEPS;
+            sums   s[2] = { sums_zero(), sums_zero() };
+            for (; j < end; j += PIECE)
+                pass_piece(s, l, from + j, end - j < PIECE ? end - j : PIECE, lo + j);
+            j = end;
+            fx e = fxv_get(hi, from / lo_blocks);
+            g[0] = fx_add(g[0], fx_mul(e, sums_done(&s[0])));
+            g[1] = fx_add(g[1], fx_mul(e, sums_done(&s[1])));
+        }
+}
+
+void fxv_fractions_round_avx512ifma(fx g[2], const fx_fractions *a, const fx_fractions *b, size_t half, fx lambda, const fxv *lo, size_t lo_n,
+                                    const fxv *hi)
+{
+    if (half < FXV_LANES) {
+        fxv_portable.fractions_round(g, a, b, half, lambda, lo, lo_n, hi);
+        return;
+    }
+    const factor     l = factor_of(lambda);
+    const layer_pass all = { .a = (fx_fractions *)(uintptr_t)a, .b = (fx_fractions *)(uintptr_t)b, .half = half / FXV_LANES,
+                             .lambda = fx_equal(lambda, FX_ZERO) ? NULL : &l };
+    pass(g, &all, lo, lo_n / FXV_LANES, hi);
+}
+
+void fxv_fractions_absorb_round_avx512ifma(fx g[2], fx_fractions *a, const fx_fractions *b, size_t half, fx lambda, const fxv *lo, size_t lo_n,
+                                           const fxv *hi)
+{
+    if (half < FXV_LANES) {
+        fxv_portable.fractions_absorb_round(g, a, b, half, lambda, lo, lo_n, hi);
+        return;
+    }
+    const factor     l = factor_of(lambda);
+    const layer_pass all = { .a = a, .b = (fx_fractions *)(uintptr_t)b, .half = half / FXV_LANES, .absorb = &l };
+    pass(g, &all, lo, lo_n / FXV_LANES, hi);
+}
+
+void fxv_fractions_fold_round_avx512ifma(fx g[2], fx_fractions *a, fx_fractions *b, size_t half, fx r, fx lambda, const fxv *lo, size_t lo_n,
+                                         const fxv *hi)
+{
+    if (half < 2 * FXV_LANES) {
+        fxv_fractions_fold_avx512ifma(a, half, r);
+        fxv_fractions_fold_avx512ifma(b, half, r);
+        fxv_portable.fractions_round(g, a, b, half / 2, lambda, lo, lo_n, hi);
+        return;
+    }
+    const factor     f = factor_of(r), l = factor_of(lambda);
+    const layer_pass all = { .a = a, .b = b, .half = half / 2 / FXV_LANES, .fold = &f, .lambda = fx_equal(lambda, FX_ZERO) ? NULL : &l };
+    pass(g, &all, lo, lo_n / FXV_LANES, hi);
+}
