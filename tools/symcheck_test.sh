@@ -47,4 +47,10 @@ planted "$pure_chain" 'int pthread_mutex_lock(void *); int helper(int x) { retur
 planted "$pure_chain" 'int unused_of_base(void); int helper(int x) { return unused_of_base() + x; }' rand
 planted "$pure_chain" 'int calls; int helper(int x) { return calls++ + x; }' 'calls'
 planted "$pure_chain" 'int helper(int x) { static int last = 7; last ^= x; return last; }' 'last'
+# What SYMCHECK_MORE names is let through, nothing else.
+export SYMCHECK_MORE='malloc|fx_[a-z]+'
+build 'void *malloc(unsigned long); int fx_get(void); void *apply(void) { return fx_get() ? malloc(8) : 0; }' "$pure_base"
+sh "$symcheck" "$top/libchain.a" "$top/libbase.a" > /dev/null
+planted 'long time(long *); void *malloc(unsigned long); void *apply(void) { return malloc((unsigned long)time(0)); }' "$pure_base" time
+planted 'int prefix_get(void); int apply(void) { return prefix_get(); }' "$pure_base" prefix_get
 echo 'every planted symbol was caught'

@@ -196,3 +196,79 @@ err cr_merkle_range_verify(const cr_merkle_rule *rule, const hash256 *root, uint
     hash256 h = range_root(&w, 0, count);
     return hash256_equal(&h, root) ? OK : ERR_PROOF;
 }
+
+/* ---- several leaves of a full tree ---- */
+
+static bool several_are_valid(unsigned depth, const uint32_t *index, size_t n)
+{
+    if (depth > CR_MERKLE_SEVERAL_DEPTH_MAX || n == 0 || n > CR_MERKLE_SEVERAL_MAX)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (index[i] >> depth != 0 || (i != 0 && index[i] <= index[i - 1]))
+            return false;
+    return true;
+}
+
+/* Whether the known nodes i and i + 1 of one level are the two children of one node. */
+static bool are_pair(const uint32_t *at, size_t i, size_t n)
+{
+    return i + 1 < n && (at[i] ^ 1) == at[i + 1];
+}
+
+/* The walk that defines the opening. `out` and `tree` may be NULL, to count. */
+static size_t several_siblings(hash256 *out, const hash256 *tree, unsigned depth, const uint32_t *index, size_t n)
+{
+    uint32_t at[CR_MERKLE_SEVERAL_MAX];
+    size_t   len = 0;
+    memcpy(at, index, n * sizeof *at);
+    for (unsigned d = depth; d != 0; d--) {
+        size_t up = 0;
+        for (size_t i = 0; i < n; up++) {
+            bool     pair = are_pair(at, i, n);
+            uint32_t sibling = at[i] ^ 1;
+            if (!pair && out)
+                out[len] = tree[((size_t)1 << d) + sibling];
+            len += !pair;
+            at[up] = at[i] >> 1;
+            i += pair ? 2 : 1;
+        }
+        n = up;
+    }
+    return len;
+}
+
+size_t cr_merkle_several(hash256 *out, const hash256 *tree, unsigned depth, const uint32_t *index, size_t n)
+{
+    CHECK(several_are_valid(depth, index, n));
+    return several_siblings(out, tree, depth, index, n);
+}
+
+size_t cr_merkle_several_len(unsigned depth, const uint32_t *index, size_t n)
+{
+    return several_are_valid(depth, index, n) ? several_siblings(NULL, NULL, depth, index, n) : 0;
+}
+
+err cr_merkle_several_verify(const cr_merkle_rule *rule, const hash256 *root, unsigned depth, const uint32_t *index,
+                             const hash256 *opened_leaves, size_t n, const hash256 *siblings, size_t sibling_count)
+{
+    if (!several_are_valid(depth, index, n) || sibling_count != several_siblings(NULL, NULL, depth, index, n))
+        return ERR_PROOF;
+    uint32_t  at[CR_MERKLE_SEVERAL_MAX];
+    hash256   known[CR_MERKLE_SEVERAL_MAX];
+    cr_blake3 state;
+    memcpy(at, index, n * sizeof *at);
+    memcpy(known, opened_leaves, n * sizeof *known);
+    rule->start_node(&state);
+    for (unsigned d = depth; d != 0; d--) {
+        size_t up = 0;
+        for (size_t i = 0; i < n; up++) {
+            bool           pair = are_pair(at, i, n), is_right = at[i] & 1;
+            const hash256 *other = pair ? &known[i + 1] : siblings++;
+            known[up] = is_right ? rule->node(&state, other, &known[i]) : rule->node(&state, &known[i], other);
+            at[up] = at[i] >> 1;
+            i += pair ? 2 : 1;
+        }
+        n = up;
+    }
+    return hash256_equal(&known[0], root) ? OK : ERR_PROOF;
+}

@@ -14,6 +14,8 @@
 enum {
     CR_MERKLE_DEPTH_MAX = 64,                      /* hashes in the path of one leaf */
     CR_MERKLE_RANGE_MAX = 2 * CR_MERKLE_DEPTH_MAX, /* siblings of one range */
+    CR_MERKLE_SEVERAL_MAX = 256,                   /* leaves of one multi-opening */
+    CR_MERKLE_SEVERAL_DEPTH_MAX = 31,
 };
 
 typedef struct cr_merkle_rule cr_merkle_rule;
@@ -56,5 +58,18 @@ size_t cr_merkle_range_len(uint64_t count, uint64_t first, uint64_t opened);
 err cr_merkle_range_verify(const cr_merkle_rule *rule, const hash256 *root, uint64_t count, uint64_t first,
                            const hash256 *opened_leaves, size_t opened, const hash256 *siblings,
                            size_t sibling_count) MUST_USE;
+
+/* The multi-opening of several leaves of a full tree of 2^depth leaves: level by level from the leaves, left to right, each sibling that
+ * is not the hash of opened leaves. `index` ascends strictly, 1 <= n <= CR_MERKLE_SEVERAL_MAX, depth <= CR_MERKLE_SEVERAL_DEPTH_MAX.
+ * `tree` has 2^(depth + 1) places: node i has the children 2 i and 2 i + 1, the root is node 1, leaf j is node 2^depth + j. Returns the
+ * number of siblings. */
+size_t cr_merkle_several(hash256 *out, const hash256 *tree, unsigned depth, const uint32_t *index, size_t n);
+
+/* How many siblings that opening has; 0 also for indices, n or depth as above forbids them. */
+size_t cr_merkle_several_len(unsigned depth, const uint32_t *index, size_t n);
+
+/* OK: under `root` with 2^depth leaves, leaf index[i] has hash opened_leaves[i], for all i < n. */
+err cr_merkle_several_verify(const cr_merkle_rule *rule, const hash256 *root, unsigned depth, const uint32_t *index,
+                             const hash256 *opened_leaves, size_t n, const hash256 *siblings, size_t sibling_count) MUST_USE;
 
 #endif

@@ -32,6 +32,34 @@ static void assert_hashes(const hash256 *got, size_t count, const char *want)
     }
 }
 
+/* All nodes of a full tree: tree[count + i] = leaf i. */
+static void make_tree(hash256 *tree, const cr_merkle_rule *rule, const hash256 *leaves, size_t count)
+{
+    memcpy(tree + count, leaves, count * sizeof *tree);
+    for (size_t i = count - 1; i > 0; i--)
+        tree[i] = cr_merkle_root(rule, tree + 2 * i, 2);
+}
+
+static void several_vector(const cr_merkle_rule *rule, const hash256 *leaves, size_t count, const hash256 *root, const char *want)
+{
+    hash256  tree[2 * 64], open[64], siblings[64];
+    uint32_t index[64] = { 0 };
+    size_t   n = 0;
+    unsigned depth = 0;
+    while ((size_t)1 << depth < count)
+        depth++;
+    make_tree(tree, rule, leaves, count);
+    for (size_t i = 0; i < count; i++)
+        if (i % 5 == 1 || i % 5 == 2)
+            index[n++] = (uint32_t)i;
+    n = n ? n : 1;
+    for (size_t i = 0; i < n; i++)
+        open[i] = leaves[index[i]];
+    size_t len = cr_merkle_several(siblings, tree, depth, index, n);
+    assert_hashes(siblings, len, want);
+    assert_int_equal(cr_merkle_several_verify(rule, root, depth, index, open, n, siblings, len), OK);
+}
+
 static void vectors(void **state)
 {
     (void)state;
@@ -51,6 +79,8 @@ static void vectors(void **state)
         len = cr_merkle_range(rule, proof, leaves, count, first, opened);
         assert_hashes(proof, len, merkle_vectors[i].siblings);
         assert_int_equal(cr_merkle_range_verify(rule, &root, count, first, leaves + first, opened, proof, len), OK);
+        if ((count & (count - 1)) == 0)
+            several_vector(rule, leaves, count, &root, merkle_vectors[i].several);
     }
 }
 
@@ -170,6 +200,77 @@ static void hostile_shapes_end(void **state)
     free(exact);
 }
 
+/* The subset of the leaves that `set` names, opened: it verifies, and nothing next to it does. */
+static void one_subset(const hash256 *tree, unsigned depth, uint32_t set, bool tamper)
+{
+    const cr_merkle_rule *rule = &cr_merkle_blake3;
+    hash256  open[17], siblings[17];
+    uint32_t index[17];
+    size_t   n = 0;
+    for (uint32_t i = 0; i >> depth == 0; i++)
+        if (set >> i & 1) {
+            index[n] = i;
+            open[n++] = tree[((size_t)1 << depth) + i];
+        }
+    size_t len = cr_merkle_several(siblings, tree, depth, index, n);
+    assert_int_equal(len, cr_merkle_several_len(depth, index, n));
+    assert_int_equal(cr_merkle_several_verify(rule, &tree[1], depth, index, open, n, siblings, len), OK);
+    if (!tamper)
+        return;
+    assert_int_equal(cr_merkle_several_verify(rule, &tree[1], depth, index, open, n, siblings, len + 1), ERR_PROOF);
+    if (len)
+        assert_int_equal(cr_merkle_several_verify(rule, &tree[1], depth, index, open, n, siblings, len - 1), ERR_PROOF);
+    for (size_t i = 0; i < len; i++) {
+        siblings[i].b[i % 32] ^= 4;
+        assert_int_equal(cr_merkle_several_verify(rule, &tree[1], depth, index, open, n, siblings, len), ERR_PROOF);
+        siblings[i].b[i % 32] ^= 4;
+    }
+    for (size_t i = 0; i < n; i++) {
+        uint32_t was = index[i];
+        for (uint32_t other = 0; other >> depth <= 1; other++) { /* outside the tree as well */
+            index[i] = other;
+            if (other != was)
+                assert_int_equal(cr_merkle_several_verify(rule, &tree[1], depth, index, open, n, siblings, len), ERR_PROOF);
+        }
+        index[i] = was;
+        open[i].b[9] ^= 1;
+        assert_int_equal(cr_merkle_several_verify(rule, &tree[1], depth, index, open, n, siblings, len), ERR_PROOF);
+        open[i].b[9] ^= 1;
+    }
+}
+
+static void every_subset_and_no_other(void **state)
+{
+    (void)state;
+    hash256 leaves[LEAVES], tree[32];
+    make_leaves(leaves, &cr_merkle_blake3);
+    for (unsigned depth = 0; depth <= 4; depth++) {
+        make_tree(tree, &cr_merkle_blake3, leaves + 20, (size_t)1 << depth);
+        for (uint32_t set = 1; set >> (1u << depth) == 0; set++)
+            one_subset(tree, depth, set, depth <= 3 || set % 64 == 1);
+    }
+}
+
+static void several_refuses_bad_indices(void **state)
+{
+    (void)state;
+    static hash256  none[CR_MERKLE_SEVERAL_MAX + 1];
+    static uint32_t index[CR_MERKLE_SEVERAL_MAX + 1];
+    const uint32_t  twice[] = { 3, 3 }, falling[] = { 3, 2 }, outside[] = { 3, 8 };
+    for (size_t i = 0; i < COUNT_OF(index); i++)
+        index[i] = (uint32_t)i;
+    assert_int_equal(cr_merkle_several_len(3, twice, 2), 0);
+    assert_int_equal(cr_merkle_several_len(3, falling, 2), 0);
+    assert_int_equal(cr_merkle_several_len(3, outside, 2), 0);
+    assert_int_equal(cr_merkle_several_len(3, index, 0), 0);
+    assert_int_equal(cr_merkle_several_len(32, index, 1), 0);
+    assert_int_equal(cr_merkle_several_len(20, index, COUNT_OF(index)), 0);
+    assert_int_equal(cr_merkle_several_len(31, index, 1), 31);
+    assert_int_equal(cr_merkle_several_verify(&cr_merkle_blake3, none, 3, index, none, 0, none, 0), ERR_PROOF);
+    assert_int_equal(cr_merkle_several_verify(&cr_merkle_blake3, none, 20, index, none, COUNT_OF(index), none, 0), ERR_PROOF);
+    assert_int_equal(cr_merkle_several_verify(&cr_merkle_blake3, none, 64, index, none, 1, none, 64), ERR_PROOF);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -178,6 +279,8 @@ int main(void)
         cmocka_unit_test(every_path_and_no_other),
         cmocka_unit_test(every_range_and_no_other),
         cmocka_unit_test(hostile_shapes_end),
+        cmocka_unit_test(every_subset_and_no_other),
+        cmocka_unit_test(several_refuses_bad_indices),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,54 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes spec/vectors/merkle.json and src/crypto/merkle_vectors_int.h: roots, paths and range proofs of small trees.
+"""Writes spec/vectors/merkle.json and src/crypto/merkle_vectors_int.h: roots, paths, range proofs and multi-openings of small trees.
 
-Trees, paths and BLAKE3 (derive mode, inputs of one chunk) are written here from their definitions, independent of the product.
+Trees, paths and BLAKE3 are written from their definitions, independent of the product.
 Usage: tools/vectors/merkle.py (from the root of the repository)."""
 import hashlib
 import json
 
-IV = [0x6A09E667, 0xBB67AE85, 0x3C6EF372, 0xA54FF53A, 0x510E527F, 0x9B05688C, 0x1F83D9AB, 0x5BE0CD19]
-PERMUTATION = [2, 6, 3, 10, 7, 0, 4, 13, 1, 11, 12, 5, 9, 14, 15, 8]
-START, END, ROOT, CONTEXT, MATERIAL = 1, 2, 8, 32, 64
-MASK = 0xFFFFFFFF
-
-
-def compress(chain, block, length, flags):
-    m = [int.from_bytes(block[4 * i:4 * i + 4], "little") for i in range(16)]
-    v = list(chain) + IV[:4] + [0, 0, length, flags]
-
-    def g(a, b, c, d, x, y):
-        for word, r1, r2 in ((x, 16, 12), (y, 8, 7)):
-            v[a] = (v[a] + v[b] + word) & MASK
-            t = v[d] ^ v[a]
-            v[d] = (t >> r1 | t << (32 - r1)) & MASK
-            v[c] = (v[c] + v[d]) & MASK
-            t = v[b] ^ v[c]
-            v[b] = (t >> r2 | t << (32 - r2)) & MASK
-
-    for _ in range(7):
-        for i in range(4):
-            g(i, 4 + i, 8 + i, 12 + i, m[2 * i], m[2 * i + 1])
-        for i in range(4):
-            g(i, 4 + (i + 1) % 4, 8 + (i + 2) % 4, 12 + (i + 3) % 4, m[8 + 2 * i], m[9 + 2 * i])
-        m = [m[p] for p in PERMUTATION]
-    return [v[i] ^ v[i + 8] for i in range(8)]
-
-
-def chunk(key, data, flags):
-    assert len(data) <= 1024
-    chain = key
-    blocks = [data[i:i + 64] for i in range(0, len(data), 64)] or [b""]
-    for i, block in enumerate(blocks):
-        f = flags | (START if i == 0 else 0) | (END | ROOT if i == len(blocks) - 1 else 0)
-        chain = compress(chain, block.ljust(64, b"\0"), len(block), f)
-    return chain
-
-
-def blake3_in(context, data):
-    words = chunk(chunk(IV, context.encode(), CONTEXT), data, MATERIAL)
-    return b"".join(w.to_bytes(4, "little") for w in words)
-
+from blake3_plain import blake3_in
 
 RULES = {
     "sha256": (lambda d: hashlib.sha256(b"\0" + d).digest(), lambda l, r: hashlib.sha256(b"\1" + l + r).digest(),
@@ -93,6 +52,16 @@ def siblings(rule, leaves, first, end):
     return siblings(rule, leaves[:k], first, end) + siblings(rule, leaves[k:], first - k, end - k)
 
 
+def multi(rule, leaves, indices):
+    """The siblings of several leaves of a full tree, level by level."""
+    out, level, known = [], leaves, set(indices)
+    while len(level) > 1:
+        out += [level[i ^ 1] for i in sorted(known) if i ^ 1 not in known]
+        level = [rule[1](level[i], level[i + 1]) for i in range(0, len(level), 2)]
+        known = {i // 2 for i in known}
+    return out
+
+
 def data(i):
     """Leaf i is i % 100 bytes: i, i + 1, ... mod 256."""
     return bytes((i + j) % 256 for j in range(i % 100))
@@ -109,6 +78,9 @@ def main():
                 opened = max(1, count // 4)
                 row.update(index=index, path=[h.hex() for h in path(rule, leaves, index)], first=first, opened=opened,
                            siblings=[h.hex() for h in siblings(rule, leaves, first, first + opened)])
+            if count and count & (count - 1) == 0:
+                several = [i for i in range(count) if i % 5 in (1, 2)] or [0]
+                row.update(several=several, several_siblings=[h.hex() for h in multi(rule, leaves, several)])
             rows.append(row)
     with open("spec/vectors/merkle.json", "w") as f:
         json.dump(rows, f, indent=1)
@@ -116,17 +88,18 @@ def main():
     with open("src/crypto/merkle_vectors_int.h", "w") as f:
         f.write("/* SPDX-License-Identifier: Apache-2.0\n"
                 " * Written by tools/vectors/merkle.py; the same rows as spec/vectors/merkle.json. Leaf i is i %% 100 bytes: i, i + 1, ...\n"
-                " * mod 256. Hashes of path and siblings are joined. */\n"
+                " * mod 256. Hashes of path and siblings are joined. several: the siblings of the leaves 1 and 2 mod 5 (of leaf 0 if there is\n"
+                " * none), where the tree is full. */\n"
                 "#ifndef CRYPTO_MERKLE_VECTORS_INT_H\n#define CRYPTO_MERKLE_VECTORS_INT_H\n\n#include <stddef.h>\n\n"
                 "static const struct {\n    const char *rule;\n    size_t count, index, first, opened;\n"
-                "    const char *root, *path, *siblings;\n} merkle_vectors[] = {\n".replace("%%", "%"))
+                "    const char *root, *path, *siblings, *several;\n} merkle_vectors[] = {\n".replace("%%", "%"))
 
         def text(hashes):
             return "\n      ".join('"%s"' % h for h in hashes) or '""'
         for r in rows:
-            f.write('    { "%s", %d, %d, %d, %d,\n      "%s",\n      %s,\n      %s },\n' % (
+            f.write('    { "%s", %d, %d, %d, %d,\n      "%s",\n      %s,\n      %s,\n      %s },\n' % (
                 r["rule"], r["count"], r.get("index", 0), r.get("first", 0), r.get("opened", 0), r["root"],
-                text(r.get("path", [])), text(r.get("siblings", []))))
+                text(r.get("path", [])), text(r.get("siblings", [])), text(r.get("several_siblings", []))))
         f.write("};\n\n#endif\n")
 
 
