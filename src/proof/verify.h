@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The verifier of a gradient's proof (spec/proof.md). Total on hostile bytes: a typed error that names the relation, in time and memory that the
+ * statement bounds. */
+#ifndef PROOF_VERIFY_H
+#define PROOF_VERIFY_H
+
+#include "proof/public.h"
+
+typedef struct pf_report {
+    uint64_t leaves, cells; /* lookups and committed cells */
+    uint64_t proof_bytes;
+    uint32_t instances, products, claims;
+} pf_report;
+
+/* OK: the gradient, the loss and the result NORMAL of `s` are the right ones. The caller vouches for what pf_subject says it has checked.
+ * ERR_UNPROVED: a relation does not hold (what: which; at: where); ERR_TRUNCATED, ERR_TRAILING, ERR_CANONICAL, ERR_VERSION: not a proof;
+ * ERR_LEDGER, ERR_UNSUPPORTED, ERR_LIMIT, ERR_SHAPE: not a statement that can be proved; ERR_RANGE: an entry of the gradient is beyond p / 2; ERR_MEMORY.
+ * `report` may be NULL. */
+err pf_verify(const pf_subject *s, bytes proof, pf_report *report, fault *f) MUST_USE;
+
+#endif

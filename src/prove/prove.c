@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The order of spec/proof.md section 12. */
+#include "prove/prove.h"
+
+#include "prove/prove_int.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* --- commitment ------------------------------------------------------------------------------------------------------------ */
+
+void pv_cell_rows(void *ctx, int16_t *out, size_t stride, uint64_t row, size_t n)
+{
+    const prover *p = ctx;
+    const pf_layout *y = p->y;
+    size_t B = (size_t)1 << y->b, tokens = ((size_t)1 << p->geometry.m) / B, per_tile = pf_tokens(y) / tokens;
+    uint32_t t = 0;
+    for (size_t k = 0; k < n; k++, row++) {
+        uint64_t tile = row / per_tile, first = row % per_tile * tokens;
+        while (t + 1 < y->tensor_count && y->tensors[t + 1].tile <= tile)
+            t++;
+        size_t ld = pf_padded(y, t);
+        const int16_t *from = p->w->cell[t] + first * ld + (size_t)(tile - y->tensors[t].tile) * B;
+        for (size_t i = 0; i < tokens; i++)
+            memcpy(out + k * stride + i * B, from + i * ld, B * sizeof *out);
+    }
+}
+
+static err send_rows(prover *p)
+{
+    const pf_layout *y = p->y;
+    const pf_rows *r = &p->w->rows;
+    size_t size = pf_rows_size(y);
+    uint8_t *raw = malloc(size + 4 + 12 * (size_t)r->exception_count);
+    if (!raw)
+        return fail(p->f, ERR_MEMORY, "rows", size);
+    pf_rows_encode(raw, r, y);
+    err e = pv_send_bytes(&p->out, "rows", bytes_of(raw, size));
+    for (uint32_t k = 0; e == OK && k < y->rounding_count; k++) {
+        if (!y->roundings[k].saturates)
+            continue;
+        uint32_t count = r->exception_first[k + 1] - r->exception_first[k];
+        store_le32(raw, count);
+        e = pv_send_bytes(&p->out, "lists", bytes_of(raw, 4));
+        for (uint32_t i = 0; i < count; i++) {
+            const pf_exception *x = &r->exceptions[r->exception_first[k] + i];
+            store_le32(raw + 12 * i, x->token);
+            store_le32(raw + 12 * i + 4, x->feature);
+            store_le32(raw + 12 * i + 8, (uint32_t)x->t);
+        }
+        if (e == OK && count)
+            e = pv_send_bytes(&p->out, "lists", bytes_of(raw, 12 * (size_t)count));
+    }
+    free(raw);
+    return e == OK ? OK : fail(p->f, e, "rows", size);
+}
+
+static err begin(prover *p)
+{
+    uint8_t raw[4];
+    const pv_cells cells = { p, pv_cell_rows };
+    TRY(pf_geometry_of(&p->geometry, p->y, p->f));
+    store_le32(raw, PF_VERSION);
+    TRY(buf_put(&p->out.out, raw, sizeof raw));
+    pf_start(&p->out.t, PF_VERSION);
+    pf_subject_absorb(&p->out.t, p->w->s);
+    TRY(pv_commit(&p->commitment, &p->geometry, &cells, p->w->pool));
+    const hash256 *root = pv_commitment_root(&p->commitment);
+    TRY(pv_send_bytes(&p->out, "commitment", bytes_of(root->b, sizeof root->b)));
+    TRY(send_rows(p));
+    err e = pf_rows_derive(&p->w->rows, p->y, p->w->s, p->f);
+    return p->w->force == PV_HONEST ? e : OK;
+}
+
+/* --- forks side by side ---------------------------------------------------------------------------------------------------- */
+
+typedef struct fork_work {
+    prover        *p;
+    pv_writer     *writers;
+    err           *errors;
+    pv_lookup_room **rooms; /* one a thread */
+    bool           products;
+} fork_work;
+
+static err run_product(prover *p, uint32_t index, pv_writer *w)
+{
+    pf_product *x = &p->run.products[index];
+    pv_product pairs[2];
+    fx ends[4];
+    TRY(pf_product_start(&p->run, index, &w->t, p->f));
+    err e = pv_product_arrays(p, index, pairs);
+    if (e == OK)
+        e = pv_inner_product(w, pairs, x->pairs, x->token_bits + x->feature_bits, x->end, ends);
+    pv_product_free(pairs, 2);
+    for (uint32_t m = 0; m < x->pairs && e == OK; m++) {
+        x->p[m] = ends[2 * m];
+        x->b[m] = ends[2 * m + 1];
+    }
+    return e;
+}
+
+/* Item i of the pool: one instance, or one product (with the inner one that follows it). */
+static void run_fork(void *ctx, size_t i, unsigned thread)
+{
+    fork_work *work = ctx;
+    prover *p = work->p;
+    uint32_t index = (uint32_t)i;
+    if (!work->products) {
+        work->errors[i] = pv_prove_instance(p, index, &work->writers[i], work->rooms[thread]);
+        return;
+    }
+    if (p->run.products[i].kind == PF_X_DS_INNER)
+        return;
+    work->errors[i] = run_product(p, index, &work->writers[i]);
+    if (work->errors[i] == OK && p->run.products[i].kind == PF_X_DS)
+        work->errors[i + 1] = run_product(p, index + 1, &work->writers[i + 1]);
+}
+
+static err make_rooms(prover *p, fork_work *work, unsigned threads)
+{
+    unsigned most = 0;
+    for (uint32_t i = 0; i < p->y->instance_count; i++) {
+        /* A table's leaves have numerators and take a layer of their own. */
+        unsigned need = p->y->instances[i].bits + (p->y->instances[i].kind == PF_TABLE);
+        most = need > most ? need : most;
+    }
+    for (unsigned i = 0; i < threads; i++)
+        TRY(pv_lookup_room_new(&work->rooms[i], most));
+    return OK;
+}
+
+static err run_forks(prover *p, size_t n, bool products)
+{
+    unsigned threads = base_pool_threads(p->w->pool);
+    fork_work work = { .p = p, .writers = calloc(n, sizeof *work.writers), .errors = calloc(n, sizeof *work.errors),
+                       .rooms = calloc(threads, sizeof *work.rooms), .products = products };
+    pf_transcript *states = calloc(n, sizeof *states);
+    err e = work.writers && work.errors && work.rooms && states ? OK : fail(p->f, ERR_MEMORY, "proof", n);
+    if (e == OK && !products)
+        e = make_rooms(p, &work, threads);
+    for (size_t i = 0; e == OK && i < n; i++) {
+        buf_init(&work.writers[i].out, p->out.out.max);
+        work.writers[i].t = pf_fork(&p->out.t, products ? "product" : "lookup", i);
+    }
+    if (e == OK)
+        {
+        /* A fault is one place, and the forks run side by side: they say the code alone. */
+        fault *f = p->f;
+        p->f = NULL;
+        base_pool_for(p->w->pool, n, run_fork, &work);
+        p->f = f;
+    }
+    for (size_t i = 0; e == OK && i < n; i++) {
+        e = work.errors[i] == OK ? OK : fail(p->f, work.errors[i], products ? "product" : "lookup", i);
+        if (e == OK)
+            e = buf_put(&p->out.out, work.writers[i].out.data, work.writers[i].out.len);
+        states[i] = work.writers[i].t;
+    }
+    if (e == OK)
+        pf_join(&p->out.t, states, n);
+    for (size_t i = 0; work.writers && i < n; i++)
+        buf_deinit(&work.writers[i].out);
+    for (unsigned i = 0; work.rooms && i < threads; i++)
+        pv_lookup_room_free(work.rooms[i]);
+    free(work.rooms);
+    free(work.writers);
+    free(work.errors);
+    free(states);
+    return e;
+}
+
+static err open_commitment(prover *p)
+{
+    const pv_cells cells = { p, pv_cell_rows };
+    fx chi;
+    fxv *proximity = fxv_alloc(p->geometry.rows), *weights = fxv_alloc(p->geometry.rows);
+    err e = proximity && weights ? OK : fail(p->f, ERR_MEMORY, "opening", p->geometry.rows);
+    if (e == OK) {
+        pf_open_weights(&p->out.t, &chi, proximity, p->geometry.rows);
+        pf_row_weights(weights, p->y, &p->geometry, chi, p->tau, p->rho);
+        e = pv_open(&p->out, &p->commitment, &cells, proximity, weights, p->w->pool);
+    }
+    free(proximity);
+    free(weights);
+    return e;
+}
+
+static err prove(prover *p)
+{
+    fx challenge[2], mu;
+    TRY(begin(p));
+    TRY(pf_run_init(&p->run, p->y, p->w->s, &p->w->rows, p->f));
+    pf_challenge(&p->out.t, "lookup", challenge, 2);
+    p->run.alpha = challenge[0];
+    p->run.gamma = challenge[1];
+    TRY(run_forks(p, p->y->instance_count, false));
+    TRY(run_forks(p, p->run.product_count, true));
+    pf_run_sums(&p->run, &p->out.t);
+    TRY(pv_gradient(p));
+    pf_challenge(&p->out.t, "claims", &mu, 1);
+    TRY(pf_claims_build(&p->claims, &p->run, mu, p->f));
+    TRY(pv_reduce(p));
+    return open_commitment(p);
+}
+
+err pv_prove(pv_witness *w, buf *out, fault *f)
+{
+    prover p = { .w = w, .y = &w->y, .out = { .out = *out }, .f = f };
+    size_t before = out->len;
+    err e = prove(&p);
+    *out = p.out.out;
+    if (e != OK)
+        out->len = before;
+    pv_commitment_deinit(&p.commitment);
+    pf_claims_deinit(&p.claims);
+    pf_run_deinit(&p.run);
+    free(p.ends);
+    free(p.values.committed);
+    free(p.values.x);
+    free(p.values.gx);
+    return e;
+}

@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The remainders of all roundings (spec/proof.md section 7): rem = acc mul + u - 2^s t, from the committed operands. */
+#include "prove/witness_int.h"
+
+#include "numerics/dither.h"
+#include "numerics/round.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* One rounding at work: acc is N' rows of ld. */
+typedef struct work {
+    pv_witness *w;
+    const pf_layout   *y;
+    const pf_rounding *r;
+    uint32_t    index;
+    size_t      ld;
+    int64_t    *acc;
+    bt_gemm_ws *ws;
+    uint64_t   *row_words, *col_words;
+    size_t      exception_room;
+    fault      *f;
+} work;
+
+size_t pv_gemm_depth(const pf_layout *y)
+{
+    size_t most = y->k.hidden > y->shape.vocab ? y->k.hidden : y->shape.vocab;
+    most = most > 3 * (size_t)y->shape.width ? most : 3 * (size_t)y->shape.width;
+    return most > y->shape.context ? most : y->shape.context;
+}
+
+static bt_gemm_term term_of(const pv_witness *w, bt_gemm_view a, bt_gemm_view b, size_t k)
+{
+    return (bt_gemm_term){ a, b, k, w->y.k.q_max, w->y.k.q_max, 0 };
+}
+
+static bt_gemm_term weight_term(const pv_witness *w, uint32_t left, uint32_t weight, bool transposed, size_t *columns)
+{
+    num_tensor_info t = num_tensor_describe(&w->y.shape, weight);
+    const int16_t *p = w->s->weights + t.offset;
+    bt_gemm_view b = transposed ? (bt_gemm_view){ p, 1, (ptrdiff_t)t.cols } : (bt_gemm_view){ p, (ptrdiff_t)t.cols, 1 };
+    *columns = transposed ? t.rows : t.cols;
+    return term_of(w, (bt_gemm_view){ w->cell[left], (ptrdiff_t)pf_padded(&w->y, left), 1 }, b, transposed ? t.cols : t.rows);
+}
+
+static err run(bt_gemm_ws *ws, size_t m, size_t n, const bt_gemm_term *terms, size_t count, int64_t *c, size_t ld, fault *f)
+{
+    err e = bt_gemm_run(ws, &(bt_gemm_plan){ .m = m, .n = n, .terms = terms, .n_terms = count, .c = c, .ldc = ld });
+    return e == OK ? OK : fail(f, e, "witness: product", n);
+}
+
+err pv_times_weight(const pv_witness *w, bt_gemm_ws *ws, int64_t *out, size_t ld, uint32_t left, uint32_t weight, bool transposed, fault *f)
+{
+    size_t columns;
+    bt_gemm_term t = weight_term(w, left, weight, transposed, &columns);
+    return run(ws, pf_tokens(&w->y), columns, &t, 1, out, ld, f);
+}
+
+/* The part of a tensor that belongs to one sequence and head: T rows; columns are the head's features (or keys). */
+static const int16_t *head_part(const pv_witness *w, uint32_t tensor, uint32_t sequence, uint32_t head, uint32_t per_head)
+{
+    return w->cell[tensor] + ((size_t)sequence << w->y.t_bits) * pf_padded(&w->y, tensor) + (size_t)head * per_head;
+}
+
+static bt_gemm_view view(const pv_witness *w, uint32_t tensor, uint32_t q, uint32_t h, uint32_t per_head, bool transposed)
+{
+    ptrdiff_t n = (ptrdiff_t)pf_padded(&w->y, tensor);
+    const int16_t *p = head_part(w, tensor, q, h, per_head);
+    return transposed ? (bt_gemm_view){ p, 1, n } : (bt_gemm_view){ p, n, 1 };
+}
+
+/* a b^T by head, for a and b of width d. */
+err pv_scores(const pv_witness *w, bt_gemm_ws *ws, int64_t *out, size_t ld, uint32_t a, uint32_t b, fault *f)
+{
+    const pf_layout *y = &w->y;
+    uint32_t T = y->shape.context, hd = y->k.head_dim;
+    for (uint32_t q = 0; q < y->sequences; q++)
+        for (uint32_t h = 0; h < y->shape.heads; h++) {
+            bt_gemm_term t = term_of(w, view(w, a, q, h, hd, false), view(w, b, q, h, hd, true), hd);
+            TRY(run(ws, T, T, &t, 1, out + ((size_t)q << y->t_bits) * ld + ((size_t)h << y->t_bits), ld, f));
+        }
+    return OK;
+}
+
+/* scores times b by head (scores transposed: the sum runs over the rows). */
+static err attend(work *x, pf_slot scores, bool transposed, pf_slot right)
+{
+    const pf_layout *y = x->y;
+    uint32_t T = y->shape.context, hd = y->k.head_dim, a = pf_at(y, x->r->layer, scores), b = pf_at(y, x->r->layer, right);
+    for (uint32_t q = 0; q < y->sequences; q++)
+        for (uint32_t h = 0; h < y->shape.heads; h++) {
+            bt_gemm_term t = term_of(x->w, view(x->w, a, q, h, 1u << y->t_bits, transposed), view(x->w, b, q, h, hd, false), T);
+            TRY(run(x->ws, T, hd, &t, 1, x->acc + ((size_t)q << y->t_bits) * x->ld + (size_t)h * hd, x->ld, x->f));
+        }
+    return OK;
+}
+
+static void scale_rows_by_head(work *x, const pf_layout *y)
+{
+    for (uint32_t i = 0; i < pf_tokens(y); i++)
+        for (uint32_t j = 0; j < y->shape.width; j++)
+            x->acc[i * x->ld + j] *= pf_head_of(&x->w->rows, y, x->r->layer, j / y->k.head_dim)->R[i];
+}
+
+static void scale_all(work *x, int64_t mul)
+{
+    if (mul != 1)
+        for (size_t i = 0; i < (size_t)pf_tokens(x->y) * x->ld; i++)
+            x->acc[i] *= mul;
+}
+
+static err acc_back3(work *x)
+{
+    const num_layer_fractions *f = &x->y->fractions.layer[x->r->layer];
+    uint32_t l = x->r->layer;
+    int top = f->dq > f->dk ? f->dq : f->dk;
+    size_t n;
+    top = top > f->dv ? top : f->dv;
+    bt_gemm_term t[3] = { weight_term(x->w, pf_at(x->y, l, PF_DQ), num_tensor_of_layer(l, NUM_W_Q), true, &n),
+                          weight_term(x->w, pf_at(x->y, l, PF_DK), num_tensor_of_layer(l, NUM_W_K), true, &n),
+                          weight_term(x->w, pf_at(x->y, l, PF_DV), num_tensor_of_layer(l, NUM_W_V), true, &n) };
+    t[0].shift = (unsigned)(top - f->dq);
+    t[1].shift = (unsigned)(top - f->dk);
+    t[2].shift = (unsigned)(top - f->dv);
+    return run(x->ws, pf_tokens(x->y), n, t, 3, x->acc, x->ld, x->f);
+}
+
+static void acc_loss(work *x)
+{
+    const pf_layout *y = x->y;
+    const int16_t *el = x->w->cell[pf_at(y, x->r->layer, PF_E)];
+    const pf_head_rows *a = &x->w->rows.logits;
+    for (uint32_t i = 0; i < pf_tokens(y); i++) {
+        for (size_t j = 0; j < x->ld; j++)
+            x->acc[i * x->ld + j] = ((int64_t)el[i * x->ld + j] + 32768) * a->R[i];
+        if (pf_is_token(y, i))
+            x->acc[i * x->ld + x->w->rows.targets[i]] -= (int64_t)1 << y->k.n_l;
+    }
+}
+
+static void acc_norm(work *x)
+{
+    const pf_layout *y = x->y;
+    bool second = y->tensors[x->r->out].slot == PF_Y2;
+    const pf_norm_rows *n = pf_norm_of(&x->w->rows, y, x->r->layer, second);
+    const int32_t *from = x->w->x[2 * x->r->layer + second];
+    for (uint32_t i = 0; i < pf_tokens(y); i++)
+        for (size_t j = 0; j < x->ld; j++)
+            x->acc[i * x->ld + j] = n->r[i] * from[i * x->ld + j];
+}
+
+static void acc_dx(work *x)
+{
+    const pf_layout *y = x->y;
+    bool second = y->tensors[x->r->out].slot == PF_DX2LO;
+    const pf_norm_rows *n = pf_norm_of(&x->w->rows, y, x->r->layer, second);
+    const int16_t *dn = x->w->cell[pf_at(y, x->r->layer, second ? PF_DN2 : PF_DN1)], *yy = x->w->cell[pf_at(y, x->r->layer, second ? PF_Y2 : PF_Y1)];
+    for (uint32_t i = 0; i < pf_tokens(y); i++)
+        for (size_t j = 0; j < x->ld; j++)
+            x->acc[i * x->ld + j] = n->r[i] * dn[i * x->ld + j] - n->m[i] * yy[i * x->ld + j];
+}
+
+static void acc_stream(work *x)
+{
+    const pf_layout *y = x->y;
+    uint32_t k = 1 + 2 * (y->shape.layers - 1 - x->r->layer) + (y->tensors[x->r->out].slot == PF_DA);
+    for (size_t i = 0; i < (size_t)pf_tokens(y) * x->ld; i++)
+        x->acc[i] = x->w->gx[k][i];
+}
+
+static err acc_ds(work *x)
+{
+    const pf_layout *y = x->y;
+    uint32_t l = x->r->layer;
+    const num_layer_fractions *f = &y->fractions.layer[l];
+    const int16_t *e = x->w->cell[pf_at(y, l, PF_E)];
+    TRY(pv_scores(x->w, x->ws, x->acc, x->ld, pf_at(y, l, PF_DP), pf_at(y, l, PF_V), x->f));
+    for (uint32_t i = 0; i < pf_tokens(y); i++)
+        for (uint32_t j = 0; j < y->shape.heads << y->t_bits; j++) {
+            int64_t *a = &x->acc[i * x->ld + j];
+            *a = e[i * x->ld + j] * (*a * ((int64_t)1 << (f->o - f->v)) - pf_head_of(&x->w->rows, y, l, j >> y->t_bits)->c[i]);
+        }
+    return OK;
+}
+
+static err accumulate(work *x)
+{
+    const pf_layout *y = x->y;
+    const pf_rounding *r = x->r;
+    uint32_t l = r->layer;
+    switch (r->op) {
+    case PF_OP_NORM:   acc_norm(x); return OK;
+    case PF_OP_MATMUL: return pv_times_weight(x->w, x->ws, x->acc, x->ld, r->left, r->weight, false, x->f);
+    case PF_OP_LOGIT:
+        TRY(pv_times_weight(x->w, x->ws, x->acc, x->ld, r->left, r->weight, false, x->f));
+        scale_all(x, r->mul);
+        return OK;
+    case PF_OP_BACK:   return pv_times_weight(x->w, x->ws, x->acc, x->ld, r->left, r->weight, true, x->f);
+    case PF_OP_BACK3:  return acc_back3(x);
+    case PF_OP_SCORE:
+        TRY(pv_scores(x->w, x->ws, x->acc, x->ld, pf_at(y, l, PF_Q), pf_at(y, l, PF_K), x->f));
+        scale_all(x, r->mul);
+        return OK;
+    case PF_OP_ATTEND:
+        TRY(attend(x, PF_E, false, PF_V));
+        scale_rows_by_head(x, y);
+        return OK;
+    case PF_OP_LOSS:   acc_loss(x); return OK;
+    case PF_OP_GELU: {
+        const int16_t *gd = x->w->cell[pf_at(y, l, PF_GD)];
+        TRY(pv_times_weight(x->w, x->ws, x->acc, x->ld, r->left, r->weight, true, x->f));
+        for (size_t i = 0; i < (size_t)pf_tokens(y) * x->ld; i++)
+            x->acc[i] *= gd[i];
+        return OK;
+    }
+    case PF_OP_DP:
+        TRY(pv_times_weight(x->w, x->ws, x->acc, x->ld, r->left, r->weight, true, x->f));
+        scale_rows_by_head(x, y);
+        return OK;
+    case PF_OP_DV: return attend(x, PF_E, true, PF_DP);
+    case PF_OP_DS: return acc_ds(x);
+    case PF_OP_DQ:
+        TRY(attend(x, PF_DS, false, PF_K));
+        scale_all(x, r->mul);
+        return OK;
+    case PF_OP_DK:
+        TRY(attend(x, PF_DS, true, PF_Q));
+        scale_all(x, r->mul);
+        return OK;
+    case PF_OP_DX:     acc_dx(x); return OK;
+    default:           acc_stream(x); return OK;
+    }
+}
+
+/* Row words by (head, token) and column words by feature, 0 in padding (section 7). */
+static void dither_words(work *x, const hash256 *seed)
+{
+    const pf_layout *y = x->y;
+    bool heads = x->r->op == PF_OP_DS;
+    uint32_t T = y->shape.context, H = heads ? y->shape.heads : 1, n = pf_tokens(y), real = heads ? H * T : x->r->features;
+    uint64_t *words = x->row_words + (size_t)H * n; /* room behind the table */
+    memset(x->row_words, 0, (size_t)H * n * sizeof *words);
+    memset(x->col_words, 0, x->ld * sizeof *words);
+    for (uint32_t q = 0; q < y->sequences; q++) {
+        num_dither_rows(words, (size_t)H * T, seed, x->r->dither_id, x->w->s->numbers[q]);
+        for (uint32_t h = 0; h < H; h++)
+            memcpy(x->row_words + (size_t)h * n + ((size_t)q << y->t_bits), words + (size_t)h * T, T * sizeof *words);
+    }
+    num_dither_cols(words, real, seed, x->r->dither_id);
+    for (uint32_t h = 0; h < H; h++)
+        memcpy(x->col_words + ((size_t)h << y->t_bits), words + (size_t)h * T, (heads ? T : real) * sizeof *words);
+}
+
+static err add_exception(work *x, uint32_t token, uint32_t feature, int64_t t)
+{
+    pf_rows *rows = &x->w->rows;
+    if (rows->exception_count == PF_EXCEPTIONS_MAX)
+        return fail(x->f, ERR_LIMIT, "exceptions", rows->exception_count);
+    if (rows->exception_count == x->exception_room) {
+        size_t room = x->exception_room ? 2 * x->exception_room : 64;
+        pf_exception *more = realloc(rows->exceptions, room * sizeof *more);
+        if (!more)
+            return fail(x->f, ERR_MEMORY, "exceptions", room);
+        rows->exceptions = more;
+        x->exception_room = room;
+    }
+    rows->exceptions[rows->exception_count++] = (pf_exception){ token, feature, (int32_t)t };
+    return OK;
+}
+
+static bool is_masked(const pf_layout *y, const pf_rounding *r, uint32_t i, uint32_t j)
+{
+    if (!pf_is_token(y, i) || j >= r->features)
+        return true;
+    if (r->op == PF_OP_LOGIT)
+        return false;
+    uint32_t keys = (1u << y->t_bits) - 1;
+    return (j & keys) > (i & keys);
+}
+
+/* The output as the cells hold it; for distances, max - D. */
+static int64_t output_at(const work *x, uint32_t i, uint32_t j)
+{
+    const pf_layout *y = x->y;
+    size_t c = (size_t)i * x->ld + j;
+    int64_t t = x->w->cell[x->r->out][c];
+    if (x->r->out_hi != PF_NONE)
+        return t + x->r->hi_mul * x->w->cell[x->r->out_hi][c];
+    if (x->r->op == PF_OP_LOGIT)
+        return x->w->rows.logits.max[i] - (t + y->k.d_t);
+    if (x->r->op == PF_OP_SCORE)
+        return pf_head_of(&x->w->rows, y, x->r->layer, j >> y->t_bits)->max[i] - (t + y->k.d_t);
+    return t;
+}
+
+int32_t pv_domain_leaf(const pv_witness *w, uint32_t index, uint32_t token, uint32_t feature)
+{
+    const pf_layout *y = &w->y;
+    const pf_rounding *r = &y->roundings[index];
+    if (is_masked(y, r, token, feature))
+        return (int32_t)y->k.d_t;
+    const pf_head_rows *a = r->op == PF_OP_LOGIT ? &w->rows.logits : pf_head_of(&w->rows, y, r->layer, feature >> y->t_bits);
+    return (int32_t)(a->max[token] - w->cell[r->out][(size_t)token * pf_padded(y, r->out) + feature]);
+}
+
+static void put_digits(work *x, size_t c, uint64_t rem)
+{
+    x->w->rem[x->index][c] = (uint16_t)rem;
+    for (uint32_t k = 0; k < x->r->digits; k++) {
+        uint32_t t = x->r->digit + k;
+        rem >>= PF_DIGIT_BITS;
+        x->w->cell[t][c] = (int16_t)((int64_t)(rem & 0xffff) - x->y->tensors[t].n / 2);
+    }
+}
+
+static err finish_element(work *x, uint32_t i, uint32_t j, uint64_t u)
+{
+    size_t c = (size_t)i * x->ld + j;
+    unsigned s = x->r->s;
+    int64_t value = x->acc[c] + (int64_t)u, rem = value - output_at(x, i, j) * ((int64_t)1 << s);
+    if (rem < 0 || rem >> s) {
+        int64_t t = value >> s, q = x->y->k.q_max;
+        if (x->r->saturates && num_sat(t, q) == x->w->cell[x->r->out][c] && num_in_domain(t, x->y->k.d_t) && (t > q || t < -q)) {
+            TRY(add_exception(x, i, j, t));
+            rem = value - t * ((int64_t)1 << s);
+        } else if (x->w->force == PV_HONEST) {
+            return fail(x->f, ERR_UNPROVED, "witness: rounding", (uint64_t)x->index << 40 | c);
+        } else {
+            rem &= ((int64_t)1 << s) - 1;
+        }
+    }
+    put_digits(x, c, (uint64_t)rem);
+    return OK;
+}
+
+static err finish(work *x)
+{
+    const pf_layout *y = x->y;
+    const uint64_t half = x->r->s ? (uint64_t)1 << (x->r->s - 1) : 0, mask = ((uint64_t)1 << x->r->s) - 1;
+    bool distances = x->r->op == PF_OP_SCORE || x->r->op == PF_OP_LOGIT, heads = x->r->op == PF_OP_DS;
+    for (uint32_t i = 0; i < pf_tokens(y); i++)
+        for (uint32_t j = 0; j < x->ld; j++) {
+            if (distances && is_masked(y, x->r, i, j)) {
+                put_digits(x, (size_t)i * x->ld + j, 0);
+                continue;
+            }
+            uint64_t u = half;
+            if (x->r->dither_id != PF_NONE) {
+                uint32_t h = heads && j < x->r->features ? j >> y->t_bits : 0;
+                uint64_t a = heads && j >= x->r->features ? 0 : x->row_words[(size_t)h * pf_tokens(y) + i];
+                u = (a ^ x->col_words[j]) & mask;
+            }
+            TRY(finish_element(x, i, j, u));
+        }
+    return OK;
+}
+
+static err remainders(work *x)
+{
+    const pf_layout *y = x->y;
+    const hash256 seed = num_dither_seed(&x->w->s->job_id, &x->w->s->model_id, x->w->s->step);
+    for (uint32_t k = 0; k < y->rounding_count; k++) {
+        x->index = k;
+        x->r = &y->roundings[k];
+        x->ld = pf_padded(y, x->r->out);
+        x->w->rows.exception_first[k] = x->w->rows.exception_count;
+        memset(x->acc, 0, ((size_t)x->ld << y->nu) * sizeof *x->acc);
+        TRY(accumulate(x));
+        if (x->r->dither_id != PF_NONE)
+            dither_words(x, &seed);
+        TRY(finish(x));
+    }
+    x->w->rows.exception_first[y->rounding_count] = x->w->rows.exception_count;
+    return OK;
+}
+
+static size_t widest(const pf_layout *y)
+{
+    size_t most = 0;
+    for (uint32_t k = 0; k < y->rounding_count; k++)
+        if (pf_padded(y, y->roundings[k].out) > most)
+            most = pf_padded(y, y->roundings[k].out);
+    return most;
+}
+
+/* r, m, R and RL, which the accumulators need; pf_rows_derive checks them once the exceptions are known. */
+static void derive(pv_witness *w)
+{
+    const pf_layout *y = &w->y;
+    const num_const *c = &y->k;
+    for (uint32_t k = 0; k < 2 * y->shape.layers + 1; k++) {
+        pf_norm_rows *n = &w->rows.norms[k];
+        int f_y = k == 2 * y->shape.layers ? y->fractions.top.yf : k & 1 ? y->fractions.layer[k / 2].y2 : y->fractions.layer[k / 2].y1;
+        for (uint32_t i = 0; i < pf_tokens(y); i++)
+            if (pf_is_token(y, i)) {
+                n->r[i] = num_norm_r((uint64_t)n->squares[i], y->shape.width, c->f_r, c->f_res);
+                n->m[i] = num_norm_m(n->r[i], n->M[i], y->shape.width, f_y);
+            }
+    }
+    for (uint32_t k = 0; k < y->shape.layers * y->shape.heads + 1; k++) {
+        bool top = k == y->shape.layers * y->shape.heads;
+        pf_head_rows *a = top ? &w->rows.logits : &w->rows.heads[k];
+        for (uint32_t i = 0; i < pf_tokens(y); i++)
+            if (pf_is_token(y, i) && a->Z[i] > 0)
+                a->R[i] = top ? num_loss_R(a->Z[i], c->n_l) : num_softmax_R(a->Z[i], c->f_R, c->f_dl);
+    }
+}
+
+err pv_remainders(pv_witness *w, fault *f)
+{
+    const pf_layout *y = &w->y;
+    size_t n = pf_tokens(y), ld = widest(y), words = (size_t)y->shape.heads * (n + y->shape.context) + n + y->shape.context + ld;
+    work x = { .w = w, .y = y, .f = f };
+    derive(w);
+    x.acc = malloc(n * ld * sizeof *x.acc);
+    x.row_words = malloc(2 * words * sizeof *x.row_words);
+    x.col_words = malloc(ld * sizeof *x.col_words);
+    err e = x.acc && x.row_words && x.col_words ? OK : fail(f, ERR_MEMORY, "witness", ld);
+    if (e == OK)
+        e = bt_gemm_ws_new(&x.ws, w->pool, pv_gemm_depth(y));
+    if (e == OK)
+        e = remainders(&x);
+    free(x.acc);
+    free(x.row_words);
+    free(x.col_words);
+    bt_gemm_ws_free(x.ws);
+    return e;
+}

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "prove/witness_int.h"
+
+#include "numerics/trace.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static size_t cells_of(const pf_layout *y, uint32_t tensor)
+{
+    return (size_t)pf_padded(y, tensor) << y->nu;
+}
+
+static size_t rem_cells(const pf_layout *y, uint32_t k)
+{
+    return (size_t)pf_padded(y, y->roundings[k].out) << y->nu;
+}
+
+static err place_cells(pv_witness *w, fault *f)
+{
+    const pf_layout *y = &w->y;
+    size_t cells = 0, rems = 0;
+    for (uint32_t t = 0; t < y->tensor_count; t++)
+        cells += cells_of(y, t);
+    for (uint32_t k = 0; k < y->rounding_count; k++)
+        rems += rem_cells(y, k);
+    w->cells = calloc(cells, sizeof *w->cells);
+    w->rems = calloc(rems, sizeof *w->rems);
+    if (!w->cells || !w->rems)
+        return fail(f, ERR_MEMORY, "witness", cells);
+    int16_t *c = w->cells;
+    for (uint32_t t = 0; t < y->tensor_count; t++, c += cells_of(y, t - 1))
+        w->cell[t] = c;
+    uint16_t *r = w->rems;
+    for (uint32_t k = 0; k < y->rounding_count; k++, r += rem_cells(y, k - 1))
+        w->rem[k] = r;
+    return OK;
+}
+
+err pv_witness_init(pv_witness *w, const pf_subject *s, base_pool *pool, fault *f)
+{
+    memset(w, 0, sizeof *w);
+    w->s = s;
+    w->pool = pool;
+    TRY(pf_layout_init(&w->y, &s->shape, &s->fractions, s->sequences, f));
+    TRY(pf_rows_init(&w->rows, &w->y, s, f));
+    const pf_layout *y = &w->y;
+    size_t L = y->shape.layers, stream = (size_t)pf_row_features(y, PF_VIRTUAL_X) << y->nu;
+    w->cell = calloc(y->tensor_count, sizeof *w->cell);
+    w->rem = calloc(y->rounding_count, sizeof *w->rem);
+    w->x = calloc(2 * L + 1, sizeof *w->x);
+    w->gx = calloc(2 * L + 2, sizeof *w->gx);
+    w->streams = calloc((4 * L + 3) * stream, sizeof *w->streams);
+    if (!w->cell || !w->rem || !w->x || !w->gx || !w->streams)
+        return fail(f, ERR_MEMORY, "witness", 0);
+    for (size_t k = 0; k < 2 * L + 1; k++)
+        w->x[k] = w->streams + k * stream;
+    for (size_t k = 0; k < 2 * L + 2; k++)
+        w->gx[k] = w->streams + (2 * L + 1 + k) * stream;
+    return place_cells(w, f);
+}
+
+void pv_witness_deinit(pv_witness *w)
+{
+    free(w->cell);
+    free(w->rem);
+    free(w->x);
+    free(w->gx);
+    free(w->streams);
+    free(w->cells);
+    free(w->rems);
+    pf_rows_deinit(&w->rows);
+    pf_layout_deinit(&w->y);
+    memset(w, 0, sizeof *w);
+}
+
+uint64_t pv_witness_bytes(const pv_witness *w)
+{
+    const pf_layout *y = &w->y;
+    uint64_t size = ((uint64_t)(4 * y->shape.layers + 3) * pf_row_features(y, PF_VIRTUAL_X) << y->nu) * 4;
+    for (uint32_t t = 0; t < y->tensor_count; t++)
+        size += 2 * cells_of(y, t);
+    for (uint32_t k = 0; k < y->rounding_count; k++)
+        size += 2 * rem_cells(y, k);
+    return size;
+}
+
+/* --- taking the trace ------------------------------------------------------------------------------------------------------ */
+
+typedef struct source {
+    pv_witness *w;
+    uint32_t    layer, first; /* first: token index of the sequence */
+    const void *data;
+    uint32_t    rows, cols, elem;
+} source;
+
+static int64_t at(const source *s, size_t i)
+{
+    return s->elem == 2 ? ((const int16_t *)s->data)[i] : s->elem == 4 ? ((const int32_t *)s->data)[i] : ((const int64_t *)s->data)[i];
+}
+
+static int16_t *cell_row(const source *s, pf_slot slot, uint32_t row)
+{
+    const pf_layout *y = &s->w->y;
+    uint32_t t = pf_at(y, s->layer, slot);
+    return s->w->cell[t] + (size_t)(s->first + row) * pf_padded(y, t);
+}
+
+static void take_plain(const source *s, pf_slot slot)
+{
+    for (uint32_t i = 0; i < s->rows; i++)
+        for (uint32_t j = 0; j < s->cols; j++)
+            cell_row(s, slot, i)[j] = (int16_t)at(s, (size_t)i * s->cols + j);
+}
+
+/* t = lo + n hi with |lo| <= n / 2. */
+static void take_digits(const source *s, pf_slot lo, int32_t n)
+{
+    for (uint32_t i = 0; i < s->rows; i++)
+        for (uint32_t j = 0; j < s->cols; j++) {
+            int32_t t = (int32_t)at(s, (size_t)i * s->cols + j), up = t + n / 2, hi = up >= 0 ? up / n : -((n - 1 - up) / n);
+            cell_row(s, (pf_slot)(lo + 1), i)[j] = (int16_t)hi;
+            cell_row(s, lo, i)[j] = (int16_t)(t - n * hi);
+        }
+}
+
+/* Rows of (H T) x T become features h T' + j. */
+static void take_heads(const source *s, pf_slot slot)
+{
+    const pf_layout *y = &s->w->y;
+    uint32_t T = y->shape.context;
+    for (uint32_t i = 0; i < T; i++)
+        for (uint32_t h = 0; h < y->shape.heads; h++)
+            for (uint32_t j = 0; j < T; j++)
+                cell_row(s, slot, i)[(h << y->t_bits) + j] = (int16_t)at(s, ((size_t)h * T + i) * T + j);
+}
+
+/* Scores become distances from the maximum of what is seen. */
+static void take_scores(const source *s)
+{
+    const pf_layout *y = &s->w->y;
+    uint32_t T = y->shape.context;
+    for (uint32_t h = 0; h < y->shape.heads; h++)
+        for (uint32_t i = 0; i < T; i++) {
+            const pf_head_rows *a = pf_head_of(&s->w->rows, y, s->layer, h);
+            size_t row = ((size_t)h * T + i) * T;
+            uint32_t best = 0;
+            for (uint32_t j = 1; j <= i; j++)
+                best = at(s, row + j) > at(s, row + best) ? j : best;
+            a->max[s->first + i] = at(s, row + best);
+            a->index[s->first + i] = best;
+            for (uint32_t j = 0; j <= i; j++)
+                cell_row(s, PF_D, i)[(h << y->t_bits) + j] = (int16_t)(at(s, row + best) - at(s, row + j) - y->k.d_t);
+        }
+}
+
+static void take_logits(const source *s)
+{
+    const pf_layout *y = &s->w->y;
+    pf_head_rows *a = &s->w->rows.logits;
+    for (uint32_t i = 0; i < s->rows; i++) {
+        size_t row = (size_t)i * s->cols;
+        uint32_t best = 0;
+        for (uint32_t j = 1; j < s->cols; j++)
+            best = at(s, row + j) > at(s, row + best) ? j : best;
+        a->max[s->first + i] = at(s, row + best);
+        a->index[s->first + i] = best;
+        a->c[s->first + i] = at(s, row + best) - at(s, row + s->w->rows.targets[s->first + i]);
+        for (uint32_t j = 0; j < s->cols; j++)
+            cell_row(s, PF_D, i)[j] = (int16_t)(at(s, row + best) - at(s, row + j) - y->k.d_t);
+    }
+}
+
+static void take_el(const source *s)
+{
+    for (uint32_t i = 0; i < s->rows; i++)
+        for (uint32_t j = 0; j < s->cols; j++)
+            cell_row(s, PF_E, i)[j] = (int16_t)(at(s, (size_t)i * s->cols + j) - 32768);
+}
+
+static void take_head_scalars(const source *s, bool is_c)
+{
+    const pf_layout *y = &s->w->y;
+    for (uint32_t i = 0; i < s->rows; i++)
+        for (uint32_t h = 0; h < y->shape.heads; h++) {
+            const pf_head_rows *a = pf_head_of(&s->w->rows, y, s->layer, h);
+            (is_c ? a->c : a->Z)[s->first + i] = at(s, (size_t)i * s->cols + h);
+        }
+}
+
+static void take_input(const source *s)
+{
+    const pf_layout *y = &s->w->y;
+    uint32_t features = pf_row_features(y, PF_VIRTUAL_X);
+    for (uint32_t i = 0; i < s->rows; i++)
+        memcpy(s->w->x[0] + (size_t)(s->first + i) * features, (const int32_t *)s->data + (size_t)i * s->cols, s->cols * sizeof(int32_t));
+}
+
+err pv_witness_take(void *ctx, uint32_t tensor_id, uint64_t sequence, const void *data, uint32_t rows, uint32_t cols, uint32_t elem_bytes)
+{
+    pv_witness *w = ctx;
+    uint32_t q = 0, slot = tensor_id % 64;
+    while (q < w->s->sequences && w->s->numbers[q] != sequence)
+        q++;
+    if (q == w->s->sequences)
+        return ERR_NOT_FOUND;
+    const source s = { w, tensor_id / 64, q << w->y.t_bits, data, rows, cols, elem_bytes };
+    static const int8_t plain[NUM_SLOT_COUNT] = {
+        [NUM_Y1] = PF_Y1 + 1, [NUM_QQ] = PF_Q + 1, [NUM_KK] = PF_K + 1, [NUM_VV] = PF_V + 1, [NUM_OO] = PF_O + 1, [NUM_Y2] = PF_Y2 + 1,
+        [NUM_HH] = PF_H + 1, [NUM_GG] = PF_G + 1, [NUM_DM] = PF_DM + 1, [NUM_DH] = PF_DH + 1, [NUM_DN2] = PF_DN2 + 1, [NUM_DA] = PF_DA + 1,
+        [NUM_DP] = PF_DP + 1, [NUM_DV] = PF_DV + 1, [NUM_DQ] = PF_DQ + 1, [NUM_DK] = PF_DK + 1, [NUM_DN1] = PF_DN1 + 1, [NUM_DL] = PF_DL + 1 };
+    w->seen++;
+    switch (slot) {
+    case NUM_X:    if (s.layer == 0) take_input(&s); break;
+    case NUM_ZZ:   take_scores(&s); break;
+    case NUM_EE:   take_heads(&s, PF_E); break;
+    case NUM_DS:   take_heads(&s, PF_DS); break;
+    case NUM_ZSUM: take_head_scalars(&s, false); break;
+    case NUM_CC:   take_head_scalars(&s, true); break;
+    case NUM_B1:   take_digits(&s, PF_B1LO, 513); break;
+    case NUM_B2:   take_digits(&s, PF_B2LO, 513); break;
+    case NUM_DX1:  take_digits(&s, PF_DX1LO, 4097); break;
+    case NUM_DX2:  take_digits(&s, PF_DX2LO, 4097); break;
+    case NUM_LG:   take_logits(&s); break;
+    case NUM_EL:   take_el(&s); break;
+    case NUM_ZL:
+        for (uint32_t i = 0; i < rows; i++)
+            w->rows.logits.Z[s.first + i] = at(&s, i);
+        break;
+    default:
+        if (plain[slot])
+            take_plain(&s, (pf_slot)(plain[slot] - 1));
+    }
+    return OK;
+}
+
+/* --- derived ------------------------------------------------------------------------------------------------------------- */
+
+/* Padding of the tensors whose honest value there is not 0, and what is masked. */
+static void fill_padding(pv_witness *w)
+{
+    const pf_layout *y = &w->y;
+    uint32_t L = y->shape.layers, keys = 1u << y->t_bits;
+    for (uint32_t l = 0; l < L; l++) {
+        uint32_t D = pf_at(y, l, PF_D), gd = pf_at(y, l, PF_GD), h = pf_at(y, l, PF_H), scores = y->shape.heads << y->t_bits, n = pf_padded(y, D);
+        for (uint32_t i = 0; i < pf_tokens(y); i++)
+            for (uint32_t j = 0; j < n; j++) {
+                uint32_t key = j & (keys - 1), place = i & (keys - 1);
+                if (j >= scores || !pf_is_token(y, i) || key > place)
+                    w->cell[D][(size_t)i * n + j] = (int16_t)((int64_t)y->hidden_d[0] - y->k.d_t);
+            }
+        for (size_t i = 0; i < cells_of(y, gd); i++)
+            w->cell[gd][i] = (int16_t)w->s->tables->slope[l][w->cell[h][i] + y->k.d_t];
+    }
+    uint32_t D = pf_at(y, L, PF_D), E = pf_at(y, L, PF_E), n = pf_padded(y, D);
+    for (uint32_t i = 0; i < pf_tokens(y); i++)
+        for (uint32_t j = 0; j < n; j++)
+            if (!pf_is_token(y, i) || j >= y->shape.vocab) {
+                w->cell[D][(size_t)i * n + j] = (int16_t)((int64_t)y->hidden_d[1] - y->k.d_t);
+                w->cell[E][(size_t)i * n + j] = -32768;
+            }
+}
+
+static void add_digits(const pv_witness *w, int32_t *out, const int32_t *from, uint32_t lo, int32_t n)
+{
+    for (size_t i = 0; i < cells_of(&w->y, lo); i++)
+        out[i] = from[i] + w->cell[lo][i] + n * w->cell[lo + 1][i];
+}
+
+static void make_streams(pv_witness *w)
+{
+    const pf_layout *y = &w->y;
+    uint32_t L = y->shape.layers;
+    for (uint32_t l = 0; l < L; l++) {
+        add_digits(w, w->x[2 * l + 1], w->x[2 * l], pf_at(y, l, PF_B1LO), 513);
+        add_digits(w, w->x[2 * l + 2], w->x[2 * l + 1], pf_at(y, l, PF_B2LO), 513);
+    }
+    add_digits(w, w->gx[1], w->gx[0], pf_at(y, L, PF_DX1LO), 4097);
+    for (uint32_t k = 0; k < L; k++) {
+        add_digits(w, w->gx[2 * k + 2], w->gx[2 * k + 1], pf_at(y, L - 1 - k, PF_DX2LO), 4097);
+        add_digits(w, w->gx[2 * k + 3], w->gx[2 * k + 2], pf_at(y, L - 1 - k, PF_DX1LO), 4097);
+    }
+}
+
+static void norm_rows(pv_witness *w, uint32_t k)
+{
+    const pf_layout *y = &w->y;
+    uint32_t l = k / 2, yy = pf_at(y, l, k & 1 ? PF_Y2 : PF_Y1), dn = pf_at(y, l, k & 1 ? PF_DN2 : PF_DN1), n = pf_padded(y, yy);
+    pf_norm_rows *r = &w->rows.norms[k];
+    for (uint32_t i = 0; i < pf_tokens(y); i++) {
+        if (!pf_is_token(y, i))
+            continue;
+        r->squares[i] = r->y_squares[i] = r->M[i] = 0;
+        for (uint32_t j = 0; j < y->shape.width; j++) {
+            size_t c = (size_t)i * n + j;
+            r->squares[i] += (int64_t)w->x[k][c] * w->x[k][c];
+            r->y_squares[i] += (int64_t)w->cell[yy][c] * w->cell[yy][c];
+            r->M[i] += (int64_t)w->cell[dn][c] * w->cell[yy][c];
+        }
+    }
+}
+
+err pv_witness_finish(pv_witness *w, fault *f)
+{
+    if (w->seen != num_trace_count(&w->y.shape) * w->s->sequences)
+        return fail(f, ERR_STATE, "trace", w->seen);
+    fill_padding(w);
+    make_streams(w);
+    for (uint32_t k = 0; k < 2 * w->y.shape.layers + 1; k++)
+        norm_rows(w, k);
+    TRY(pv_remainders(w, f));
+    return pv_multiplicities(w, f);
+}
