@@ -335,7 +335,11 @@ err pf_product_start(pf_run *run, uint32_t index, pf_transcript *t, fault *f)
     pf_product *p = &run->products[index];
     pf_stream s;
     if (p->kind == PF_X_DS_INNER) {
-        p->value = run->products[index - 1].b[0];
+        /* Its claim is younger than the fork: challenges must depend on it. */
+        const pf_product *outer = &run->products[index - 1];
+        pf_absorb_fx(t, "point", outer->end, outer->feature_bits + outer->token_bits);
+        pf_absorb_fx(t, "value", outer->b, 1);
+        p->value = outer->b[0];
         return OK;
     }
     if (p->kind < PF_X_C) {
