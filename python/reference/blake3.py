@@ -3,6 +3,7 @@
 
 Written from the BLAKE3 paper (https://github.com/BLAKE3-team/BLAKE3-specs). Lanes of a NumPy array are independent
 compressions, so chunks of a long message, blocks of a long output, or many short messages cost one pass."""
+import functools
 import struct
 
 import numpy as np
@@ -130,11 +131,61 @@ def keyed(key, data, length=32):
     return _finish(_root(_key_words(key), data, KEYED_HASH), length)
 
 
+@functools.lru_cache(maxsize=None)
 def derive_key(context, length=32):
     return _finish(_root(IV, context.encode(), DERIVE_CONTEXT), length)
 
 
+def _one_compression():
+    """compress() for one lane of Python integers, written out: faster than NumPy below a dozen lanes."""
+    lines = ["def one(cv, m, counter, length, flags):", " " + "".join(f"v{i}," for i in range(8)) + "=cv"]
+    lines += [f" v{8 + i}={IV[i]}" for i in range(4)] + [" v12,v13,v14,v15=counter&M,counter>>32,length,flags"]
+    lanes = [(i, 4 + i, 8 + i, 12 + i) for i in range(4)] + [(i, 4 + (i + 1) % 4, 8 + (i + 2) % 4, 12 + (i + 3) % 4) for i in range(4)]
+    for columns0, columns1, diagonals0, diagonals1 in SCHEDULE:
+        words = list(zip([*columns0, *diagonals0], [*columns1, *diagonals1]))
+        for (a, b, c, d), pair in zip(lanes, words):
+            for word, r1, r2 in zip(pair, (16, 8), (12, 7)):
+                lines += [f" v{a}=v{a}+v{b}+m[{word}]&M", f" t=v{d}^v{a}", f" v{d}=t>>{r1}|t<<{32 - r1}&M", f" v{c}=v{c}+v{d}&M",
+                          f" t=v{b}^v{c}", f" v{b}=t>>{r2}|t<<{32 - r2}&M"]
+    lines.append(" return (" + "".join(f"v{i}^v{i + 8}," for i in range(8)) + "".join(f"v{i + 8}^cv[{i}]," for i in range(8)) + ")")
+    scope = {"M": 0xFFFFFFFF}
+    exec("\n".join(lines), scope)
+    return scope["one"]
+
+
+one_compression = _one_compression()
+
+
+def _short(key, data, flags):
+    """The last compression of at most 1024 bytes, as arguments of one_compression: flags without ROOT."""
+    words = struct.unpack(f"<{max(16, -(-len(data) // BLOCK) * 16)}I", data + bytes(-len(data) % BLOCK if data else BLOCK))
+    cv, last, flags = key, max(0, len(words) // 16 - 1), flags | CHUNK_START
+    for i in range(last):
+        cv = one_compression(cv, words[16 * i:16 * i + 16], 0, BLOCK, flags)[:8]
+        flags &= ~CHUNK_START
+    return cv, words[16 * last:], 0, len(data) - last * BLOCK, flags | CHUNK_END
+
+
+@functools.lru_cache(maxsize=None)
+def _context_words(context):
+    return tuple(struct.unpack("<8I", derive_key(context)))
+
+
+def derive_stream(context, data, first, length):
+    """Bytes [first, first + length) of the extendable output over at most 1024 bytes; first is a multiple of 64."""
+    cv, m, _, size, flags = _short(_context_words(context), data, DERIVE_MATERIAL)
+    if length == BLOCK:
+        return struct.pack("<16I", *one_compression(cv, m, first // BLOCK, size, flags | ROOT))
+    blocks = -(-length // BLOCK)
+    cv, m = (np.repeat(np.array(a, np.uint32)[:, None], blocks, axis=1) for a in (cv, m))
+    counter = np.arange(first // BLOCK, first // BLOCK + blocks, dtype=np.uint64)
+    return _output_bytes(compress(cv, m, counter, size, flags | ROOT)).reshape(-1)[:length].tobytes()
+
+
 def derive(context, data, length=32):
+    if length == 32 and len(data) <= CHUNK:
+        cv, m, counter, size, flags = _short(_context_words(context), bytes(data), DERIVE_MATERIAL)
+        return struct.pack("<8I", *one_compression(cv, m, counter, size, flags | ROOT)[:8])
     return _finish(_root(_key_words(derive_key(context)), data, DERIVE_MATERIAL), length)
 
 

@@ -247,7 +247,9 @@ class Pass:
 
     def norm(self, x, layer, y_name, r_name):
         c = self.c
-        total = (x * x).sum(-1) + (c.d << (2 * c.f_res - 17))
+        squares = (x * x).sum(-1)
+        self.check(r_name, layer, squares, c.D_s)
+        total = squares + (c.d << (2 * c.f_res - 17))
         top = c.d << (2 * c.f_r + 2 * c.f_res)
         if top < 1 << 62:
             quotient = top // total

@@ -51,6 +51,7 @@ class Constants:
         wide = self.helper == "wide"
         self.D_b = (1 << 20) - 1 if wide else (1 << 17) - 1
         self.D_g = (1 << 24) - 1 if wide else (1 << 23) - 1
+        self.D_s = (1 << 46) - 1 if wide else (1 << 42) - 1
         n = math.isqrt((1 << 60) // self.hd)
         self.Cb, self.x_Cb = scaled_constant(n, self.b_C)
         self.C, self.x_C = scaled_constant(rhu(n * K_LOG2E, 30), self.b_C)
