@@ -400,6 +400,18 @@ static err book_debts(tr_coordinator *c, fault *f)
     return OK;
 }
 
+/* Pays before the checkpoint: clearing the journal forgets the receipts. What could not be paid stays due. */
+static err settle_up(tr_coordinator *c, fault *f)
+{
+    if (!c->due)
+        return OK;
+    TRY(tr_coord_pay(c, f));
+    TRY(tr_coord_checkpoint(c, f));
+    tr_store_clear(c->gradients);
+    c->due = false;
+    return OK;
+}
+
 static err finish(tr_coordinator *c, fault *f)
 {
     int64_t loss;
@@ -420,23 +432,18 @@ static err finish(tr_coordinator *c, fault *f)
     pthread_mutex_unlock(&c->mu);
     if (e == OK)
         tr_coord_event(c, &(tr_event){ .kind = TR_EVENT_STEP_END, .step = c->state.step - 1, .loss = loss, .at = tokens });
-    /* Pay before the checkpoint: clearing the journal forgets the receipts. */
     uint32_t every = c->cfg.checkpoint_steps ? c->cfg.checkpoint_steps : 1;
-    if (e == OK && (c->state.step % every == 0 || c->state.step == c->cfg.steps)) {
-        e = tr_coord_pay(c, f);
-        if (e == OK)
-            e = tr_coord_checkpoint(c, f);
-        if (e == OK)
-            tr_store_clear(c->gradients);
-    }
-    return e;
+    c->due = e == OK && (c->state.step % every == 0 || c->state.step == c->cfg.steps);
+    return e == OK ? settle_up(c, f) : e;
 }
 
 err tr_coordinator_step(tr_coordinator *c, fault *f)
 {
     if (c->state.step >= c->cfg.steps)
         return fail(f, ERR_STATE, "coordinator: all steps are done", c->state.step);
-    err e = begin(c, f);
+    err e = settle_up(c, f);
+    if (e == OK)
+        e = begin(c, f);
     if (e == OK)
         e = collect(c, f);
     if (e == OK)
@@ -457,6 +464,7 @@ err tr_coordinator_run(tr_coordinator *c, fault *f)
 {
     while (c->state.step < c->cfg.steps)
         TRY(tr_coordinator_step(c, f));
+    TRY(settle_up(c, f)); /* of a run before that could not */
     pthread_mutex_lock(&c->mu);
     c->done = true;
     tr_coord_wake(c);

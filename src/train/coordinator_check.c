@@ -156,6 +156,7 @@ static err accuse(tr_coordinator *c, member *m, answer *a, const tr_trace *mine,
     buf_init(&k.evidence, LIMIT_EVIDENCE_BYTES);
     fault why = { 0 };
     uint64_t height = 0;
+    bool unsent = false;
     err e = where == DEPARTS_TRACE       ? narrow(c, m, a, mine, &own->result, &k, &why)
             : where == DEPARTS_RANGE     ? narrow_range(c, a, mine, &own->result, &k, &why)
             : where == DEPARTS_OTHERWISE ? fail(&why, ERR_UNSUPPORTED, "dispute: RANGE is right, its trace is not", 0)
@@ -168,6 +169,7 @@ static err accuse(tr_coordinator *c, member *m, answer *a, const tr_trace *mine,
         tr_coord_event(c, &(tr_event){ .kind = TR_EVENT_SLASHED, .step = c->state.step, .lease_id = a->terms.lease_id, .worker = &m->key,
                                     .code = e, .at = height });
         *spoiled = e == OK;
+        unsent = e != OK && height == 0;
     }
     free(k.leaves);
     free(k.theirs);
@@ -176,8 +178,9 @@ static err accuse(tr_coordinator *c, member *m, answer *a, const tr_trace *mine,
     buf_deinit(&k.evidence);
     if (e != OK && atomic_load(&c->stopping)) /* perhaps because of that: the next life tries again */
         return fail(f, ERR_INTERRUPTED, "dispute", a->terms.lease_id);
-    if (e == ERR_EVIDENCE || e == ERR_MEMORY || e == ERR_DISK_FULL || e == ERR_IO) {
-        /* ERR_EVIDENCE: by the relation the worker is right, so our own executor is not. Nothing may be decided then. */
+    if (unsent || e == ERR_EVIDENCE || e == ERR_MEMORY || e == ERR_DISK_FULL || e == ERR_IO) {
+        /* ERR_EVIDENCE: by the relation the worker is right, so our own executor is not. Nothing may be decided then. Nor if the ledger
+         * never looked at the evidence: the next run sends it. */
         if (f)
             *f = why;
         return e;

@@ -98,6 +98,7 @@ struct tr_coordinator {
     tr_journal            journal;
     remembered           *past;
     size_t                past_count, past_room;
+    bool                  due; /* the step that ended last calls for payment and a checkpoint */
     atomic_bool           stopping;
 
     pthread_mutex_t mu;

@@ -30,17 +30,32 @@ static bool try_again(const tr_coordinator *c, err e)
     return true;
 }
 
+static err job_row(tr_coordinator *c, chain_row_job *row, fault *f)
+{
+    err e;
+    do
+        e = c->cfg.ledger.job(c->cfg.ledger.ctx, &c->cfg.job, row);
+    while (e != OK && try_again(c, e));
+    return e == OK ? OK : fail(f, e, "ledger.job", 0);
+}
+
 err tr_coord_escrow(tr_coordinator *c, uint64_t *out, fault *f)
 {
     chain_row_job row;
-    err e;
-    do
-        e = c->cfg.ledger.job(c->cfg.ledger.ctx, &c->cfg.job, &row);
-    while (e != OK && try_again(c, e));
-    if (e != OK)
-        return fail(f, e, "ledger.job", 0);
+    TRY(job_row(c, &row, f));
     *out = row.escrow;
     return OK;
+}
+
+/* Whether a refused submission of one lease says something about that lease: then OK. Otherwise the buyer has to do something (funds, the
+ * job's state, its rights), no worker may lose by it, and the run ends with the error, which *f has already. */
+static err about_lease(tr_coordinator *c, err e, uint64_t height, fault *f)
+{
+    chain_row_job job;
+    if (height == 0 || e == ERR_FUNDS || e == ERR_PERMISSION || e == ERR_INVARIANT || e == ERR_INTERNAL)
+        return e;
+    TRY(job_row(c, &job, f));
+    return job.status == CHAIN_JOB_OPEN ? OK : e;
 }
 
 err tr_coord_randomness(tr_coordinator *c, uint64_t height, hash256 *out, fault *f)
@@ -116,6 +131,7 @@ static err gather(tr_coordinator *c, batch *b, fault *f)
 
 static err submit_commit(tr_coordinator *c, const batch *b, uint64_t *height, fault *f)
 {
+    *height = 0;
     chain_tx tx;
     memset(&tx, 0, sizeof tx);
     tx.type = CHAIN_TX_TRACE_COMMIT;
@@ -132,9 +148,18 @@ static err commit_batch(tr_coordinator *c, batch *b, fault *f)
             c->answers[b->index[k]].look = true;
         return try_again(c, e) ? OK : e;
     }
-    if (e != OK && b->count == 1)
+    if (e != OK && height == 0)
+        return e;
+    if (e != OK && b->count == 1) {
         /* The ledger will never take it: to be trained again, by nobody else if another answer, which we have lost, holds the range. */
+        bool found = false;
+        if (e == ERR_DUPLICATE)
+            TRY(look_up(c, b->index[0], &found, f));
+        if (found)
+            return OK;
+        TRY(about_lease(c, e, height, f));
         return tr_coord_dismiss(c, b->index[0], e == ERR_OVERLAP, e, f);
+    }
     if (e != OK) {
         /* One of them spoils it for all: one by one. */
         size_t count = b->count, index[BATCH];
@@ -195,18 +220,18 @@ static void settle(tr_coordinator *c, owed *o, err code, uint64_t height)
     o->lease = o->attestation = NULL;
 }
 
-/* Settled before, says the ledger. */
-static err paid_before(tr_coordinator *c, owed *o, bool *yes, fault *f)
+/* Settled before, says the ledger. *row is zero if there is none. */
+static err paid_before(tr_coordinator *c, owed *o, bool *yes, chain_row_lease *row, fault *f)
 {
-    chain_row_lease row;
     err e;
+    memset(row, 0, sizeof *row);
     do
-        e = c->cfg.ledger.lease(c->cfg.ledger.ctx, &c->cfg.job, o->lease_id, &row);
+        e = c->cfg.ledger.lease(c->cfg.ledger.ctx, &c->cfg.job, o->lease_id, row);
     while (e != OK && e != ERR_NOT_FOUND && try_again(c, e));
     o->look = false;
-    *yes = e == OK && row.status == CHAIN_LEASE_PAID;
+    *yes = e == OK && row->status == CHAIN_LEASE_PAID;
     if (*yes)
-        settle(c, o, OK, row.settle_height);
+        settle(c, o, OK, row->settle_height);
     return e == OK || e == ERR_NOT_FOUND ? OK : fail(f, e, "ledger.lease", o->lease_id);
 }
 
@@ -216,11 +241,28 @@ static err submit_pay(tr_coordinator *c, owed **list, size_t count, uint8_t *roo
     for (size_t i = 0; i < count; i++)
         receipts[i] = (chain_receipt){ bytes_of(list[i]->lease, list[i]->lease_len), bytes_of(list[i]->attestation, list[i]->attestation_len) };
     chain_tx tx;
+    *height = 0;
     memset(&tx, 0, sizeof tx);
     tx.type = CHAIN_TX_RECEIPT_PAY;
     tx.payload.receipt_pay.job = c->cfg.job;
     TRY(chain_receipts_encode(&tx.payload.receipt_pay.receipts, room, 65536, receipts, count));
     return c->cfg.ledger.submit(c->cfg.ledger.ctx, &tx, height, f);
+}
+
+/* The ledger ran the payment of this one debt and refused it: paid before, never to be paid, or still owed. */
+static err refused_debt(tr_coordinator *c, owed *o, err e, uint64_t height, fault *f)
+{
+    chain_row_lease row;
+    bool paid;
+    TRY(paid_before(c, o, &paid, &row, f));
+    if (paid)
+        return OK;
+    if (row.challenge_height)
+        return e; /* somebody challenged it: owed until that is decided */
+    if (row.status != CHAIN_LEASE_SPOILED)
+        TRY(about_lease(c, e, height, f));
+    settle(c, o, e, height);
+    return OK;
 }
 
 static err pay_batch(tr_coordinator *c, owed **list, size_t count, uint8_t *room, fault *f)
@@ -232,26 +274,31 @@ static err pay_batch(tr_coordinator *c, owed **list, size_t count, uint8_t *room
             list[i]->look = true;
         return try_again(c, e) ? OK : e;
     }
+    if (e != OK && height == 0)
+        return e;
     if (e != OK && count > 1) {
         for (size_t i = 0; i < count; i++)
             TRY(pay_batch(c, &list[i], 1, room, f));
         return OK;
     }
+    if (e != OK)
+        return refused_debt(c, list[0], e, height, f);
     for (size_t i = 0; i < count; i++)
-        settle(c, list[i], e, height);
+        settle(c, list[i], OK, height);
     return OK;
 }
 
 /* The next debts that are not known to be settled. */
 static err next_debts(tr_coordinator *c, owed **list, size_t *count, fault *f)
 {
+    chain_row_lease row;
     *count = 0;
     for (size_t i = 0; i < c->debt_count && *count < BATCH; i++) {
         bool before = false;
         if (!c->debts[i].lease)
             continue;
         if (c->debts[i].look)
-            TRY(paid_before(c, &c->debts[i], &before, f));
+            TRY(paid_before(c, &c->debts[i], &before, &row, f));
         if (!before)
             list[(*count)++] = &c->debts[i];
     }
@@ -303,10 +350,11 @@ err tr_coord_ask_past(tr_coordinator *c, fault *f)
 static err insist(tr_coordinator *c, const chain_tx *tx, uint64_t *height, fault *f)
 {
     err e;
-    do
+    do {
+        *height = 0;
         e = c->cfg.ledger.submit(c->cfg.ledger.ctx, tx, height, f);
-    while (e != OK && try_again(c, e));
-    return e == ERR_DUPLICATE ? OK : e; /* done by the try whose answer was lost */
+    } while (e != OK && try_again(c, e));
+    return e == ERR_DUPLICATE && *height ? OK : e; /* done by the try whose answer was lost */
 }
 
 err tr_coord_slash(tr_coordinator *c, const answer *a, bytes evidence, uint64_t *height, fault *f)

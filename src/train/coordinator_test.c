@@ -224,6 +224,103 @@ static void a_false_range_is_slashed(void **state)
     }
 }
 
+/* What is the buyer's own fault, or an accident of its transaction, costs no worker anything: the run ends, and a later one pays. */
+static void a_refused_carrier_costs_no_worker_anything(void **state)
+{
+    (void)state;
+    const err codes[] = { ERR_FUNDS, ERR_FEE, ERR_NONCE, ERR_DUPLICATE, ERR_EXPIRED };
+    for (size_t i = 0; i < 2 * COUNT_OF(codes); i++) {
+        net n;
+        seen seen_events;
+        unsigned lives;
+        dir_kit d = dir_kit_make();
+        net_start(&n, 250000);
+        n.refuse_type = i % 2 ? CHAIN_TX_TRACE_COMMIT : CHAIN_TX_RECEIPT_PAY;
+        n.refuse_code = codes[i / 2];
+        n.refuse_count = 3;
+        setup_t s = { .net = &n, .dir = d.path, .sample_ppm = 250000, .per_lease = 2, .workers = 2, .checkpoint_steps = 2, .patience_ms = 60000 };
+        hash256 id = run_job(&s, &seen_events, &lives), want = reference(&n.job, NULL);
+        assert_memory_equal(id.b, want.b, 32);
+        assert_true(lives >= 4);
+        assert_int_equal(seen_events.events[TR_EVENT_REJECTED], 0);
+        assert_int_equal(seen_events.paid_ok, BATCH * STEPS / 2);
+        assert_all_paid(&n);
+        net_stop(&n);
+        dir_kit_remove(&d);
+    }
+}
+
+/* The same coordinator, told again to run, does not take the last step for done before it is paid. */
+static void what_could_not_be_paid_stays_due(void **state)
+{
+    (void)state;
+    net n;
+    seen seen_events = { .coordinator = NULL };
+    crew hands;
+    fault f;
+    dir_kit d = dir_kit_make();
+    net_start(&n, 0);
+    n.refuse_type = CHAIN_TX_RECEIPT_PAY;
+    n.refuse_code = ERR_FUNDS;
+    n.refuse_count = 2;
+    setup_t s = { .net = &n, .dir = d.path, .per_lease = 4, .workers = 1, .checkpoint_steps = STEPS, .patience_ms = 60000 };
+    crew_start(&hands, &s, &seen_events);
+    tr_coordinator *c = coordinator_start(&s, &seen_events);
+    crew_connect(&hands, c);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(tr_coordinator_run(c, &f), ERR_FUNDS);
+        assert_int_equal(seen_events.events[TR_EVENT_CHECKPOINT], 0);
+    }
+    assert_int_equal(tr_coordinator_run(c, &f), OK);
+    assert_int_equal(seen_events.events[TR_EVENT_CHECKPOINT], 1);
+    assert_all_paid(&n);
+    nap_ms(80);
+    crew_connect(&hands, NULL);
+    tr_coordinator_free(c);
+    crew_stop(&hands);
+    net_stop(&n);
+    dir_kit_remove(&d);
+}
+
+/* The ledger ran the payment and refused it, as the job was closed under the coordinator: that says nothing about the receipts. */
+static void a_closed_job_keeps_its_debts(void **state)
+{
+    (void)state;
+    net n;
+    seen seen_events = { .coordinator = NULL };
+    crew hands;
+    fault f;
+    tr_status status;
+    dir_kit d = dir_kit_make();
+    net_start(&n, 250000);
+    n.refuse_type = CHAIN_TX_RECEIPT_PAY;
+    n.refuse_code = ERR_FUNDS;
+    n.refuse_count = 1;
+    setup_t s = { .net = &n, .dir = d.path, .sample_ppm = 250000, .per_lease = 4, .workers = 1, .checkpoint_steps = STEPS, .patience_ms = 60000 };
+    crew_start(&hands, &s, &seen_events);
+    tr_coordinator *c = coordinator_start(&s, &seen_events);
+    crew_connect(&hands, c);
+    assert_int_equal(tr_coordinator_run(c, &f), ERR_FUNDS);
+    n.closed = true;
+    n.refuse_type = CHAIN_TX_RECEIPT_PAY;
+    n.refuse_code = ERR_STATE;
+    n.refuse_count = 9;
+    n.refuse_height = 7; /* it was run, and failed */
+    assert_int_equal(tr_coordinator_run(c, &f), ERR_STATE);
+    tr_coordinator_status(c, &status);
+    assert_int_equal(status.owed, 250 * BATCH * STEPS);
+    n.closed = false;
+    n.refuse_count = 0;
+    assert_int_equal(tr_coordinator_run(c, &f), OK);
+    assert_all_paid(&n);
+    nap_ms(80);
+    crew_connect(&hands, NULL);
+    tr_coordinator_free(c);
+    crew_stop(&hands);
+    net_stop(&n);
+    dir_kit_remove(&d);
+}
+
 static bool is_among(uint64_t lease, const uint64_t *list, unsigned count)
 {
     for (unsigned i = 0; i < count && i < 1024; i++)
@@ -336,6 +433,9 @@ int main(void)
         cmocka_unit_test(a_refused_tile_costs_the_bond),
         cmocka_unit_test(a_cheat_in_the_gradient_alone_is_slashed),
         cmocka_unit_test(a_false_range_is_slashed),
+        cmocka_unit_test(a_refused_carrier_costs_no_worker_anything),
+        cmocka_unit_test(what_could_not_be_paid_stays_due),
+        cmocka_unit_test(a_closed_job_keeps_its_debts),
         cmocka_unit_test(detection_matches_the_sample_rate),
         cmocka_unit_test(range_is_paid_and_the_step_repeated),
     };

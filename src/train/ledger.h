@@ -20,9 +20,10 @@ typedef struct tr_ledger {
     err (*lease)(void *ctx, const hash256 *job, uint64_t lease_id, chain_row_lease *out);
 
     /* Signs and sends tx->type with tx->payload (chain id, sender, nonce, expiry and fee are the ledger's business), and waits until it
-     * is in a durable block. *height is that block's. The error of a transaction that failed there is its own; an error marked
-     * retryable in errors.def means that the outcome is unknown or that nothing happened: the coordinator looks at the rows and
-     * asks again. */
+     * is in a durable block. *height is that block's, also if it failed there: then the error is about what it carries. With an error and
+     * *height 0 it was never in a block: the sender lacks funds, its nonce was taken, and so on, and nothing is said about what it
+     * carries. An error marked retryable in errors.def means that the outcome is unknown or that nothing happened: the coordinator looks
+     * at the rows and asks again. */
     err (*submit)(void *ctx, const chain_tx *tx, uint64_t *height, fault *f);
 
     /* The leaf with this hash that a worker opened in block `height` (the row's open_height): appended. ERR_NOT_FOUND. */

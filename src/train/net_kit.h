@@ -41,6 +41,11 @@ typedef struct net {
     hash256         job;
     unsigned        fail_every; /* every n-th submission is carried out, but its answer is lost */
     unsigned        submissions;
+    chain_tx_type   refuse_type; /* the next `refuse_count` of this type that the coordinator sends never get into a block: refuse_code */
+    err             refuse_code;
+    unsigned        refuse_count;
+    uint64_t        refuse_height; /* or they fail in this block */
+    bool            closed;      /* the job says so */
     unsigned        slashes;
     unsigned        challenges;
     uint8_t         opened[64][NUM_LEAF_BYTES_MAX]; /* leaves that workers opened */
@@ -79,6 +84,8 @@ static inline err net_job(void *ctx, const hash256 *job, chain_row_job *out)
     const chain_row_job *row = chain_job(n->kit.c, job);
     if (row)
         *out = *row;
+    if (row && n->closed)
+        out->status = CHAIN_JOB_COMPLETE;
     pthread_mutex_unlock(&n->mu);
     return row ? OK : ERR_NOT_FOUND;
 }
@@ -121,6 +128,14 @@ static inline err net_submit_as(net *n, unsigned who, const chain_tx *tx, uint64
 
 static inline err net_submit(void *ctx, const chain_tx *tx, uint64_t *height, fault *f)
 {
+    net *n = ctx;
+    pthread_mutex_lock(&n->mu);
+    bool refuse = n->refuse_count && tx->type == n->refuse_type;
+    n->refuse_count -= refuse;
+    pthread_mutex_unlock(&n->mu);
+    *height = n->refuse_height;
+    if (refuse)
+        return (fail)(f, n->refuse_code, "tx", 0);
     return net_submit_as(ctx, KIT_COORDINATOR, tx, height, f);
 }
 
@@ -463,7 +478,7 @@ static inline hash256 run_job(const setup_t *s, seen *seen_events, unsigned *liv
         ++*lives;
         crew_connect(&hands, c);
         err e = tr_coordinator_run(c, &f);
-        if (e != OK && e != ERR_INTERRUPTED)
+        if (e != OK && e != ERR_INTERRUPTED && e != s->net->refuse_code)
             fail_msg("%s: %s at %llu", err_describe(e)->name, f.what, (unsigned long long)f.at);
         if (e == OK && !s->silent)
             nap_ms(80); /* workers hear that it is done */
