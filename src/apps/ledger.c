@@ -221,6 +221,7 @@ static void read_outcome(tb_sent *out, const json_t *result)
 {
     const char *outcome;
     out->outcome = TB_SENT_UNKNOWN;
+    out->outrun = false;
     if (tb_json_string(&outcome, result, "outcome", NULL) != OK)
         return;
     if (strcmp(outcome, "ok") == 0)
@@ -238,6 +239,7 @@ static void read_outcome(tb_sent *out, const json_t *result)
         out->code = rpc_error_of_number(json_integer_value(json_object_get(error, "code")));
         const char *what = json_string_value(json_object_get(error, "what"));
         snprintf(out->what, sizeof out->what, "%s", what ? what : "");
+        out->outrun = out->outcome == TB_SENT_REJECTED && out->code == ERR_NONCE;
     }
 }
 
@@ -260,6 +262,8 @@ static err submit_once(tb_ledger *l, tb_sent *out, const char *hex, uint32_t wai
         return e;
     out->outcome = TB_SENT_REJECTED;
     out->code = e;
+    /* Of one that may have been taken before, the node only says that its nonce is used up: perhaps by itself. */
+    out->outrun = out->outrun && (e == ERR_NONCE || e == ERR_DUPLICATE);
     snprintf(out->what, sizeof out->what, "%s", remote->what);
     return OK;
 }
@@ -276,6 +280,7 @@ err tb_ledger_submit(tb_ledger *l, tb_sent *out, bytes tx, const hash256 *id, ui
     err e;
     for (;;) {
         uint64_t now = now_ms(), left = now < end ? end - now : 0;
+        out->outrun = !maybe_sent;
         e = submit_once(l, out, hex, (uint32_t)(left < WAIT_PIECE_MS ? left : WAIT_PIECE_MS), f);
         maybe_sent |= e == OK || e == ERR_TIMEOUT;
         bool over = now_ms() >= end;
@@ -288,22 +293,33 @@ err tb_ledger_submit(tb_ledger *l, tb_sent *out, bytes tx, const hash256 *id, ui
     return e != OK && is_transport(e) && maybe_sent ? OK : e;
 }
 
-err tb_ledger_run(tb_ledger *l, tb_sent *out, chain_tx *tx, const cr_secret_key *secret, uint32_t wait_ms, fault *f)
+/* One that waits has the nonce that the account gives: the next one comes with the next block. */
+static err run_past_others(tb_ledger *l, tb_sent *out, chain_tx *tx, uint8_t *buffer, const cr_secret_key *secret, uint32_t wait_ms, fault *f)
 {
     cr_public_key sender;
     hash256 id;
     bytes raw;
     memcpy(sender.b, secret->b + 32, sizeof sender.b);
+    uint64_t end = now_ms() + wait_ms;
+    for (;;) {
+        uint64_t now = now_ms();
+        TRY(tb_ledger_fill(l, tx, &sender, 120, f));
+        TRY(tb_ledger_sign(l, tx, &raw, buffer, LIMIT_TX_SLASH_BYTES, secret, &id, f));
+        TRY(tb_ledger_submit(l, out, raw, &id, now < end ? (uint32_t)(end - now) : 0, f));
+        if (!out->outrun || now >= end)
+            return OK;
+        sleep_ms(RETRY_MS);
+    }
+}
+
+err tb_ledger_run(tb_ledger *l, tb_sent *out, chain_tx *tx, const cr_secret_key *secret, uint32_t wait_ms, fault *f)
+{
     uint8_t *buffer = malloc(LIMIT_TX_SLASH_BYTES);
     if (!buffer)
         return fail(f, ERR_MEMORY, "transaction", 0);
     err e = tb_ledger_params(l, f);
     if (e == OK)
-        e = tb_ledger_fill(l, tx, &sender, 120, f);
-    if (e == OK)
-        e = tb_ledger_sign(l, tx, &raw, buffer, LIMIT_TX_SLASH_BYTES, secret, &id, f);
-    if (e == OK)
-        e = tb_ledger_submit(l, out, raw, &id, wait_ms ? wait_ms : RUN_WAIT_MS, f);
+        e = run_past_others(l, out, tx, buffer, secret, wait_ms ? wait_ms : RUN_WAIT_MS, f);
     free(buffer);
     if (e != OK)
         return e;

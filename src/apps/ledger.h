@@ -64,13 +64,15 @@ typedef struct tb_sent {
     err        code;     /* of failed and rejected */
     char       what[128];
     uint64_t   height, fee;
+    bool       outrun; /* rejected because another transaction has its nonce: nothing of it was done, or will be */
 } tb_sent;
 
 /* Hands in and waits for finality; repeats itself while the node is busy or the connection breaks (the bytes are the same, so it is
  * safe). An error only if nothing was sent: ERR_UNREACHABLE, ERR_INTERRUPTED, ERR_MEMORY. */
 err tb_ledger_submit(tb_ledger *l, tb_sent *out, bytes tx, const hash256 *id, uint32_t wait_ms, fault *f) MUST_USE;
 
-/* Fill, sign, submit; `wait_ms` 0: 30 s. ERR_STATE and so on as in tb_sent.code if it was not done: for programs that need no more. */
+/* Fill, sign, submit; again, with the next nonce, while another transaction of the key takes it. `wait_ms` 0: 30 s. ERR_STATE and so on
+ * as in tb_sent.code if it was not done: for programs that need no more. */
 err tb_ledger_run(tb_ledger *l, tb_sent *out, chain_tx *tx, const cr_secret_key *secret, uint32_t wait_ms, fault *f) MUST_USE;
 
 const char *tb_outcome_name(tb_outcome o);
