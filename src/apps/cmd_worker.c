@@ -255,7 +255,7 @@ static err work(worker *w, fault *f)
         return e;
     }
     tr_ledger face = tb_train_ledger_face(&hand);
-    tr_worker_config config = { .transport = tb_train_transport(client), .key = w->secret, .job = w->job, .coordinator = w->row.coordinator, .ledger = &face,
+    tr_worker_config config = { .transport = tb_train_transport(client), .key = w->secret, .job = w->job, .row = w->row, .ledger = &face,
                                 .chain_id = w->ledger.chain_id, .cache = cache, .threads = (unsigned)threads, .patience_ms = (uint32_t)patience * 1000,
                                 .cheat = { .seed = tb_uint(cli, "cheat-seed"), .rate_ppm = (uint32_t)rate, .gradient_ppm = TR_GRADIENT_PPM }, .on_event = on_event, .event_ctx = w };
     tb_signals_block();

@@ -385,6 +385,13 @@ static inline void *work(void *arg)
     return NULL;
 }
 
+static inline chain_row_job net_row(net *n)
+{
+    chain_row_job row;
+    assert_int_equal(net_job(n, &n->job, &row), OK);
+    return row;
+}
+
 static inline void crew_start(crew *c, const setup_t *s, seen *seen_events)
 {
     memset(c, 0, sizeof *c);
@@ -398,7 +405,7 @@ static inline void crew_start(crew *c, const setup_t *s, seen *seen_events)
         c->line[i].who = FIRST_WORKER + i;
         c->line[i].lose_every = s->lose_every ? s->lose_every + i : 0;
         tr_worker_config k = { .transport = { &c->line[i], line_call }, .key = kit_key(FIRST_WORKER + i), .job = s->net->job,
-                               .coordinator = kit_public(KIT_COORDINATOR), .cache = c->cache[i].path, .threads = 1, .split = i,
+                               .row = net_row(s->net), .cache = c->cache[i].path, .threads = 1, .split = i,
                                .wait_ms = 200, .on_event = on_worker_event, .event_ctx = seen_events };
         net_hand *hand = &c->hand[i];
         *hand = (net_hand){ .net = s->net, .who = FIRST_WORKER + i, .face = net_face(s->net) };

@@ -302,7 +302,7 @@ static void a_worker_refuses_a_lease_over_other_tokens(void **state)
     net_start(&n, 0);
     c = coordinator_start(&s, &events);
     tr_worker_config k = { .transport = { NULL, lying_line }, .key = kit_key(FIRST_WORKER), .job = n.job,
-                           .coordinator = kit_public(KIT_COORDINATOR), .cache = cache.path, .threads = 1, .wait_ms = 200,
+                           .row = net_row(&n), .cache = cache.path, .threads = 1, .wait_ms = 200,
                            .on_event = count_refusals };
     tr_worker *w;
     pthread_t thread;
@@ -323,6 +323,53 @@ static void a_worker_refuses_a_lease_over_other_tokens(void **state)
     net_stop(&n);
     dir_kit_remove(&cache);
     dir_kit_remove(&d);
+}
+
+/* A coordinator whose session says something else than the job on the ledger: nobody computes that. */
+static err other_session(void *ctx, const tr_request *r, uint32_t wait_ms, uint64_t reply_max, buf *out, fault *f)
+{
+    (void)r, (void)wait_ms, (void)reply_max, (void)f;
+    return tr_session_encode(out, ctx);
+}
+
+static void a_worker_refuses_another_job_than_the_ledgers(void **state)
+{
+    (void)state;
+    dir_kit cache = dir_kit_make();
+    net_start(&n, 0);
+    tr_session good = { .job = n.job, .coordinator = kit_public(KIT_COORDINATOR), .dataset = data.cid, .shape = shape, .batch_size = BATCH,
+                        .steps = STEPS, .spec_version = CHAIN_SPEC_VERSION, .gradient_version = TR_GRADIENT_VERSION }, s;
+    assert_int_equal(chain_name_set(&good.chain_id, bytes_of_str("kit-dev")), OK);
+    for (unsigned i = 0; i < 11; i++) {
+        s = good;
+        const struct { uint32_t *at, value; const char *what; } shapes[] = {
+            { &s.shape.vocab, shape.vocab + 1, "session.vocab" }, { &s.shape.context, 2 * shape.context, "session.context" },
+            { &s.shape.width, 2 * shape.width, "session.width" }, { &s.shape.layers, shape.layers + 1, "session.layers" },
+            { &s.shape.heads, 1, "session.heads" },               { &s.shape.bits, 10, "session.bits" },
+        };
+        const char *what = i < COUNT_OF(shapes) ? shapes[i].what : NULL;
+        err want = ERR_CONFIG;
+        if (i < COUNT_OF(shapes))
+            *shapes[i].at = shapes[i].value;
+        switch (i) {
+        case 6: s.batch_size++, what = "session.batch_size"; break;
+        case 7: s.steps++, what = "session.steps"; break;
+        case 8: s.dataset.b[0] ^= 1, what = "session.dataset"; break;
+        case 9: s.job.b[0] ^= 1, what = "session.job", want = ERR_STALE; break;
+        case 10: s.coordinator.b[0] ^= 1, what = "session.coordinator", want = ERR_STALE; break;
+        default: break;
+        }
+        tr_worker_config k = { .transport = { &s, other_session }, .key = kit_key(FIRST_WORKER), .job = n.job, .row = net_row(&n),
+                               .chain_id = good.chain_id, .cache = cache.path, .threads = 1, .wait_ms = 1, .patience_ms = 1 };
+        tr_worker *w;
+        fault f = { 0 };
+        assert_int_equal(tr_worker_new(&w, &k, &f), OK);
+        assert_int_equal(tr_worker_run(w, &f), want);
+        assert_string_equal(f.what, what);
+        tr_worker_free(w);
+    }
+    net_stop(&n);
+    dir_kit_remove(&cache);
 }
 
 static void bad_configurations_are_named(void **state)
@@ -363,6 +410,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(every_wrong_request_is_refused),
                                         cmocka_unit_test(a_worker_refuses_a_lease_over_other_tokens),
+                                        cmocka_unit_test(a_worker_refuses_another_job_than_the_ledgers),
                                         cmocka_unit_test(bad_configurations_are_named) };
     return cmocka_run_group_tests(tests, net_setup, net_teardown);
 }

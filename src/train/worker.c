@@ -145,16 +145,32 @@ static err get_data(tr_worker *w, fault *f)
     return e;
 }
 
+/* Nobody signs a session: what the ledger says of the job is what the worker bid for. */
+static err check_row(const chain_row_job *row, const tr_session *s, fault *f)
+{
+    const struct { const char *what; uint64_t said, is; } rules[] = {
+        { "session.vocab", s->shape.vocab, row->vocabulary },   { "session.context", s->shape.context, row->context },
+        { "session.width", s->shape.width, row->width },        { "session.layers", s->shape.layers, row->layers },
+        { "session.heads", s->shape.heads, row->heads },        { "session.bits", s->shape.bits, row->operand_bits },
+        { "session.batch_size", s->batch_size, row->batch_size }, { "session.steps", s->steps, row->steps },
+    };
+    for (size_t i = 0; i < COUNT_OF(rules); i++)
+        if (rules[i].said != rules[i].is)
+            return fail(f, ERR_CONFIG, rules[i].what, rules[i].said);
+    return hash256_equal(&s->dataset, &row->dataset_manifest_cid) ? OK : fail(f, ERR_CONFIG, "session.dataset", 0);
+}
+
 static err check_session(const tr_worker *w, const tr_session *s, fault *f)
 {
     if (!hash256_equal(&s->job, &w->cfg.job))
         return fail(f, ERR_STALE, "session.job", 0);
-    if (memcmp(&s->coordinator, &w->cfg.coordinator, sizeof s->coordinator) != 0)
+    if (memcmp(&s->coordinator, &w->cfg.row.coordinator, sizeof s->coordinator) != 0)
         return fail(f, ERR_STALE, "session.coordinator", 0);
     if (!chain_name_equal(&s->chain_id, &w->cfg.chain_id))
         return fail(f, ERR_CHAIN_ID, "session.chain_id", 0);
     if (s->spec_version != CHAIN_SPEC_VERSION || s->gradient_version != TR_GRADIENT_VERSION)
         return fail(f, ERR_VERSION, "session.version", s->spec_version);
+    TRY(check_row(&w->cfg.row, s, f));
     if (w->ready && (!hash256_equal(&s->dataset, &w->session.dataset) || memcmp(&s->shape, &w->session.shape, sizeof s->shape) != 0))
         return fail(f, ERR_STALE, "session: another data set or shape", 0);
     return OK;

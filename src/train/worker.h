@@ -33,8 +33,8 @@ typedef struct tr_worker_event {
 typedef struct tr_worker_config {
     tr_transport  transport;
     cr_secret_key key;         /* copied */
-    hash256       job;         /* what the worker bid for; the session must be of this job ... */
-    cr_public_key coordinator; /* ... and of its coordinator, as the ledger says */
+    hash256       job;         /* what the worker bid for ... */
+    chain_row_job row;         /* ... as the ledger has it: the session must say the same, and its coordinator key signs the leases */
     chain_name    chain_id;
     const char   *cache;       /* directory for data and models by content id, and for leases that may be challenged; made if absent */
     const tr_ledger *ledger;   /* answers challenges there, signed by the worker's key; borrowed. NULL: whoever challenges it on the ledger
@@ -52,7 +52,7 @@ err  tr_worker_new(tr_worker **out, const tr_worker_config *config, fault *f) MU
 void tr_worker_free(tr_worker *w);
 
 /* Works until the job is done (OK), stop is called (ERR_INTERRUPTED), or it cannot go on: ERR_PERMISSION (not admitted), ERR_CHEAT (caught),
- * ERR_STALE (another job or coordinator), ERR_EXPIRED (the coordinator took an answer and never committed it), ERR_UNREACHABLE after patience_ms, ERR_DISK_FULL, ERR_MEMORY. */
+ * ERR_STALE (another job or coordinator), ERR_CONFIG (its coordinator says something else of the job than the ledger), ERR_EXPIRED (the coordinator took an answer and never committed it), ERR_UNREACHABLE after patience_ms, ERR_DISK_FULL, ERR_MEMORY. */
 err  tr_worker_run(tr_worker *w, fault *f) MUST_USE;
 void tr_worker_stop(tr_worker *w); /* from any thread */
 

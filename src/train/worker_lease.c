@@ -16,7 +16,7 @@ err tr_wk_read_lease(tr_worker *w, past_lease *p, bytes in, fault *f)
     memcpy(p->signed_lease, in.data, in.len);
     p->len = in.len;
     TRY(chain_lease_decode(&p->lease, &p->s, bytes_of(p->signed_lease, p->len), f));
-    if (chain_signed_verify(&p->s, &w->cfg.coordinator) != OK)
+    if (chain_signed_verify(&p->s, &w->cfg.row.coordinator) != OK)
         return fail(f, ERR_SIGNATURE, "lease.signature", 0);
     if (!chain_name_equal(&p->lease.chain_id, &w->cfg.chain_id))
         return fail(f, ERR_CHAIN_ID, "lease.chain_id", 0);
