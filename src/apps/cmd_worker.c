@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { EXPIRY_BLOCKS_MIN = 16 }; /* to compute a lease and have it committed */
+
 /* A worker's key and its node, for the length of one command. */
 typedef struct worker {
     const tb_cli *cli;
@@ -23,6 +25,7 @@ typedef struct worker {
     cr_secret_key secret;
     hash256       job;
     chain_row_job row;
+    uint64_t      price; /* of its bid */
     tb_sent       sent; /* the bid of a run, if it made one */
     /* of a run */
     tr_worker    *work;
@@ -216,15 +219,17 @@ static void stop_work(void *ctx)
 static err join_job(worker *w, fault *f)
 {
     chain_key job_key = chain_key_job(&w->job), bid_key = chain_key_bid(&w->job, &w->key.address);
-    chain_row_bid bid;
+    chain_row_bid bid = { 0 };
     TRY(tb_ledger_row(&w->ledger, &w->row, CHAIN_TABLE_JOB, chain_key_bytes(&job_key), f));
     err e = tb_ledger_row(&w->ledger, &bid, CHAIN_TABLE_BID, chain_key_bytes(&bid_key), f);
+    w->price = bid.price;
     if (e != ERR_NOT_FOUND)
         return e;
     if (!*tb_text(w->cli, "price"))
         return fail(f, ERR_STATE, "no bid on this job: tb worker bid, or --price", 0);
     chain_tx tx = { 0 };
     TRY(fill_bid(&tx, &w->job, tb_text(w->cli, "price"), tb_uint(w->cli, "capacity"), f));
+    w->price = tx.payload.job_bid.price;
     return tb_ledger_run(&w->ledger, &w->sent, &tx, &w->secret, 0, f);
 }
 
@@ -255,7 +260,7 @@ static err work(worker *w, fault *f)
         return e;
     }
     tr_ledger face = tb_train_ledger_face(&hand);
-    tr_worker_config config = { .transport = tb_train_transport(client), .key = w->secret, .job = w->job, .row = w->row, .ledger = &face,
+    tr_worker_config config = { .transport = tb_train_transport(client), .key = w->secret, .job = w->job, .row = w->row, .price = w->price, .expiry_blocks_min = EXPIRY_BLOCKS_MIN, .ledger = &face,
                                 .chain_id = w->ledger.chain_id, .cache = cache, .threads = (unsigned)threads, .patience_ms = (uint32_t)patience * 1000,
                                 .cheat = { .seed = tb_uint(cli, "cheat-seed"), .rate_ppm = (uint32_t)rate, .gradient_ppm = TR_GRADIENT_PPM }, .on_event = on_event, .event_ctx = w };
     tb_signals_block();

@@ -190,6 +190,17 @@ static inline tr_ledger net_face(net *n)
                         .claim_delay = chain_param_value(n->kit.c, CHAIN_PARAM_CLAIM_DELAY) };
 }
 
+/* hand->net and hand->who are set. */
+static inline const tr_ledger *net_hand_face(net_hand *hand)
+{
+    hand->face = net_face(hand->net);
+    hand->face.ctx = hand;
+    hand->face.height = hand_height;
+    hand->face.lease = hand_lease;
+    hand->face.submit = hand_submit;
+    return &hand->face;
+}
+
 /* Long enough for whoever checks, in blocks that come as fast as they are asked for. */
 static inline void long_claims(chain_genesis *g)
 {
@@ -405,16 +416,11 @@ static inline void crew_start(crew *c, const setup_t *s, seen *seen_events)
         c->line[i].who = FIRST_WORKER + i;
         c->line[i].lose_every = s->lose_every ? s->lose_every + i : 0;
         tr_worker_config k = { .transport = { &c->line[i], line_call }, .key = kit_key(FIRST_WORKER + i), .job = s->net->job,
-                               .row = net_row(s->net), .cache = c->cache[i].path, .threads = 1, .split = i,
+                               .row = net_row(s->net), .price = 1000, .expiry_blocks_min = 10, .cache = c->cache[i].path, .threads = 1, .split = i,
                                .wait_ms = 200, .on_event = on_worker_event, .event_ctx = seen_events };
-        net_hand *hand = &c->hand[i];
-        *hand = (net_hand){ .net = s->net, .who = FIRST_WORKER + i, .face = net_face(s->net) };
-        hand->face.ctx = hand;
-        hand->face.height = hand_height;
-        hand->face.lease = hand_lease;
-        hand->face.submit = hand_submit;
+        c->hand[i] = (net_hand){ .net = s->net, .who = FIRST_WORKER + i };
         if (s->watches)
-            k.ledger = &hand->face;
+            k.ledger = net_hand_face(&c->hand[i]);
         if (last)
             k.cheat = s->cheat;
         assert_int_equal(chain_name_set(&k.chain_id, bytes_of_str("kit-dev")), OK);

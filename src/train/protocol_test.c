@@ -262,7 +262,18 @@ static void every_wrong_request_is_refused(void **state)
     dir_kit_remove(&d);
 }
 
-/* A coordinator that signs another tokens root than the data set gives. */
+/* A coordinator that signs leases as they should not be. */
+typedef enum bad_lease { BAD_TOKENS, BAD_PRICE, BAD_EXPIRY_SOON, BAD_EXPIRY_LATE, BAD_COUNT } bad_lease;
+
+static bad_lease bad;
+
+static const struct { err code; const char *what; } bad_said[BAD_COUNT] = {
+    [BAD_TOKENS] = { ERR_HASH, "lease.tokens" },
+    [BAD_PRICE] = { ERR_FUNDS, "lease.price: less than the bid" },
+    [BAD_EXPIRY_SOON] = { ERR_RANGE, "lease.expiry_height: too soon" },
+    [BAD_EXPIRY_LATE] = { ERR_RANGE, "lease.expiry_height: after the job's" },
+};
+
 static err lying_line(void *ctx, const tr_request *r, uint32_t wait_ms, uint64_t reply_max, buf *out, fault *f)
 {
     (void)ctx, (void)wait_ms, (void)reply_max;
@@ -270,6 +281,7 @@ static err lying_line(void *ctx, const tr_request *r, uint32_t wait_ms, uint64_t
     tr_work work_given;
     chain_lease l;
     chain_signed s;
+    uint64_t height;
     cr_secret_key key = kit_key(KIT_COORDINATOR);
     TRY(tr_coordinator_serve(c, r, out, f));
     if (!strstr(r->path, "/work"))
@@ -278,7 +290,14 @@ static err lying_line(void *ctx, const tr_request *r, uint32_t wait_ms, uint64_t
     if (work_given.kind != TR_WORK_LEASE)
         return OK;
     assert_int_equal(chain_lease_decode(&l, &s, work_given.lease, f), OK);
-    l.tokens.b[0] ^= 1;
+    assert_int_equal(net_height(&n, &height), OK);
+    switch (bad) {
+    case BAD_TOKENS: l.tokens.b[0] ^= 1; break;
+    case BAD_PRICE: l.price--; break;
+    case BAD_EXPIRY_SOON: l.expiry_height = height + 9; break;
+    case BAD_EXPIRY_LATE: l.expiry_height = net_row(&n).expiry_height + 1; break;
+    case BAD_COUNT: break;
+    }
     assert_int_equal(chain_lease_sign(&work_given.lease, room, sizeof room, &l, &key, NULL, f), OK);
     buf_clear(out);
     return tr_work_encode(out, &work_given);
@@ -289,40 +308,44 @@ static atomic_uint refused;
 static void count_refusals(void *ctx, const tr_worker_event *e)
 {
     (void)ctx;
-    if (e->kind == TR_WORKER_TROUBLE && e->code == ERR_HASH && strcmp(e->what, "lease.tokens") == 0 && atomic_fetch_add(&refused, 1) == 1)
+    if (e->kind == TR_WORKER_TROUBLE && e->code == bad_said[bad].code && strcmp(e->what, bad_said[bad].what) == 0 && atomic_fetch_add(&refused, 1) == 1)
         tr_coordinator_stop(c);
 }
 
-static void a_worker_refuses_a_lease_over_other_tokens(void **state)
+static void a_worker_refuses_a_bad_lease(void **state)
 {
     (void)state;
-    dir_kit d = dir_kit_make(), cache = dir_kit_make();
-    seen events = { .coordinator = NULL };
-    setup_t s = { .net = &n, .dir = d.path, .sample_ppm = 0, .per_lease = BATCH, .workers = 1, .checkpoint_steps = 1, .patience_ms = 60000 };
-    net_start(&n, 0);
-    c = coordinator_start(&s, &events);
-    tr_worker_config k = { .transport = { NULL, lying_line }, .key = kit_key(FIRST_WORKER), .job = n.job,
-                           .row = net_row(&n), .cache = cache.path, .threads = 1, .wait_ms = 200,
-                           .on_event = count_refusals };
-    tr_worker *w;
-    pthread_t thread;
-    crew one = { .count = 1 };
-    crew_arg arg = { &one, 0 };
-    fault f;
-    assert_int_equal(chain_name_set(&k.chain_id, bytes_of_str("kit-dev")), OK);
-    assert_int_equal(tr_worker_new(&w, &k, NULL), OK);
-    one.worker[0] = w;
-    assert_int_equal(pthread_create(&thread, NULL, work, &arg), 0);
-    assert_int_equal(tr_coordinator_run(c, &f), ERR_INTERRUPTED);
-    tr_worker_stop(w);
-    pthread_join(thread, NULL);
-    assert_true(atomic_load(&refused) >= 2); /* it went on asking */
-    assert_int_equal(events.events[TR_EVENT_SUBMITTED], 0);
-    tr_worker_free(w);
-    tr_coordinator_free(c);
-    net_stop(&n);
-    dir_kit_remove(&cache);
-    dir_kit_remove(&d);
+    for (bad = 0; bad < BAD_COUNT; bad++) {
+        dir_kit d = dir_kit_make(), cache = dir_kit_make();
+        seen events = { .coordinator = NULL };
+        setup_t s = { .net = &n, .dir = d.path, .sample_ppm = 0, .per_lease = BATCH, .workers = 1, .checkpoint_steps = 1, .patience_ms = 60000 };
+        net_start(&n, 0);
+        c = coordinator_start(&s, &events);
+        atomic_store(&refused, 0);
+        net_hand hand = { .net = &n, .who = FIRST_WORKER };
+        tr_worker_config k = { .transport = { NULL, lying_line }, .key = kit_key(FIRST_WORKER), .job = n.job, .row = net_row(&n), .price = 1000,
+                               .expiry_blocks_min = 10, .ledger = net_hand_face(&hand), .cache = cache.path, .threads = 1, .wait_ms = 200,
+                               .on_event = count_refusals };
+        tr_worker *w;
+        pthread_t thread;
+        crew one = { .count = 1 };
+        crew_arg arg = { &one, 0 };
+        fault f;
+        assert_int_equal(chain_name_set(&k.chain_id, bytes_of_str("kit-dev")), OK);
+        assert_int_equal(tr_worker_new(&w, &k, NULL), OK);
+        one.worker[0] = w;
+        assert_int_equal(pthread_create(&thread, NULL, work, &arg), 0);
+        assert_int_equal(tr_coordinator_run(c, &f), ERR_INTERRUPTED);
+        tr_worker_stop(w);
+        pthread_join(thread, NULL);
+        assert_true(atomic_load(&refused) >= 2); /* it went on asking */
+        assert_int_equal(events.events[TR_EVENT_SUBMITTED], 0);
+        tr_worker_free(w);
+        tr_coordinator_free(c);
+        net_stop(&n);
+        dir_kit_remove(&cache);
+        dir_kit_remove(&d);
+    }
 }
 
 /* A coordinator whose session says something else than the job on the ledger: nobody computes that. */
@@ -409,7 +432,7 @@ static void bad_configurations_are_named(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(every_wrong_request_is_refused),
-                                        cmocka_unit_test(a_worker_refuses_a_lease_over_other_tokens),
+                                        cmocka_unit_test(a_worker_refuses_a_bad_lease),
                                         cmocka_unit_test(a_worker_refuses_another_job_than_the_ledgers),
                                         cmocka_unit_test(bad_configurations_are_named) };
     return cmocka_run_group_tests(tests, net_setup, net_teardown);

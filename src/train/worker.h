@@ -35,6 +35,8 @@ typedef struct tr_worker_config {
     cr_secret_key key;         /* copied */
     hash256       job;         /* what the worker bid for ... */
     chain_row_job row;         /* ... as the ledger has it: the session must say the same, and its coordinator key signs the leases */
+    uint64_t      price;       /* of the accepted bid, for row.price_sequences: a lease for less is refused */
+    uint64_t      expiry_blocks_min; /* and one that expires sooner than so many blocks from now, or after the job; needs the ledger */
     chain_name    chain_id;
     const char   *cache;       /* directory for data and models by content id, and for leases that may be challenged; made if absent */
     const tr_ledger *ledger;   /* answers challenges there, signed by the worker's key; borrowed. NULL: whoever challenges it on the ledger

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A lease: check, compute, upload, attest; and opening its trace later. */
+#include "base/int.h"
 #include "train/token_root.h"
 #include "train/worker_int.h"
 
@@ -33,6 +34,24 @@ err tr_wk_read_lease(tr_worker *w, past_lease *p, bytes in, fault *f)
     hash256 tokens = tr_token_root(&w->data, &w->cfg.job, p->lease.from, p->lease.to, w->session.shape.context);
     if (!hash256_equal(&tokens, &p->lease.tokens)) /* an honest answer would be wrong by these tokens */
         return fail(f, ERR_HASH, "lease.tokens", p->lease.from);
+    return OK;
+}
+
+/* Worth computing: at the price of the bid, which the ledger allows to be undercut, and with time to be committed. */
+static err check_terms(const tr_worker *w, const chain_lease *l, fault *f)
+{
+    uint64_t fair, height = 0;
+    const tr_ledger *ledger = w->cfg.ledger;
+    TRY(mul_div_u64(&fair, w->cfg.price, l->to - l->from, w->cfg.row.price_sequences, ROUND_DOWN));
+    if (l->price < fair)
+        return fail(f, ERR_FUNDS, "lease.price: less than the bid", l->price);
+    err e = ledger ? ledger->height(ledger->ctx, &height) : OK;
+    if (e != OK)
+        return fail(f, e, "ledger.height", 0);
+    if (l->expiry_height > w->cfg.row.expiry_height)
+        return fail(f, ERR_RANGE, "lease.expiry_height: after the job's", l->expiry_height);
+    if (l->expiry_height < height || l->expiry_height - height < w->cfg.expiry_blocks_min)
+        return fail(f, ERR_RANGE, "lease.expiry_height: too soon", l->expiry_height);
     return OK;
 }
 
@@ -191,6 +210,8 @@ err tr_wk_lease(tr_worker *w, bytes signed_lease, fault *f)
     outcome o = { 0 };
     hash256 gradient = { { 0 } };
     err e = tr_wk_read_lease(w, &p, signed_lease, f);
+    if (e == OK)
+        e = check_terms(w, &p.lease, f);
     if (e == OK)
         e = get_model(w, &p.lease.model, f);
     if (e != OK) {
