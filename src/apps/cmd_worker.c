@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * `tb worker`: register, bid, work. */
+ * `tb worker`: register, bid, work, claim. */
 #include "apps/amount.h"
 #include "apps/signals.h"
 #include "apps/train_http.h"
@@ -171,6 +171,55 @@ int cmd_worker_status(const tb_cli *cli)
     return 0;
 }
 
+/* --- claiming --------------------------------------------------------------------------------------------------------- */
+
+/* Where this key keeps data, models, leases and receipts: several workers may share a data directory. */
+static err find_cache(const worker *w, char out[TB_PATH_MAX], fault *f)
+{
+    char name[96];
+    snprintf(name, sizeof name, "cache/%s", w->key.name);
+    return tb_home_path(out, &w->home, name, f);
+}
+
+static err claim(worker *w, tr_claims *out, fault *f)
+{
+    tb_train_ledger hand;
+    char cache[TB_PATH_MAX];
+    tb_ledger_options options = { .node = tb_text(w->cli, "node"), .token_file = tb_text(w->cli, "token-file") };
+    TRY(worker_open(w, true, f));
+    TRY(find_cache(w, cache, f));
+    TRY(tb_make_folders(cache, f));
+    TRY(tb_train_ledger_open(&hand, &w->home, &options, &w->secret, f));
+    tr_ledger face = tb_train_ledger_face(&hand);
+    err e = tr_worker_claim(out, cache, &w->key.key, &face, f);
+    w->sent = hand.sent;
+    tb_train_ledger_close(&hand);
+    return e;
+}
+
+int cmd_worker_claim(const tb_cli *cli)
+{
+    worker w = { .cli = cli };
+    tr_claims c = { .code = OK };
+    fault f = { 0 };
+    err e = claim(&w, &c, &f);
+    worker_close(&w);
+    if (e != OK)
+        return tb_refusal_report(cli, e, "worker", &w.sent, &f);
+    if (cli->json) {
+        tb_print_json(json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", "tb-worker-claim-1", "claimed", rpc_json_u64(c.claimed),
+                                "claimed_nblock", rpc_json_u64(c.claimed_nblock), "waiting", rpc_json_u64(c.waiting), "settled",
+                                rpc_json_u64(c.settled), "lost", rpc_json_u64(c.lost), "refused", rpc_json_u64(c.refused)));
+    } else {
+        char amount[TB_AMOUNT_TEXT];
+        tb_amount_format(amount, c.claimed_nblock);
+        printf("claimed   %" PRIu64 " leases, %s BLOCK\nwaiting   %" PRIu64 " leases\nsettled   %" PRIu64 " leases before\nlost      %" PRIu64
+               " leases, never committed\nrefused   %" PRIu64 " leases%s%s\n", c.claimed, amount, c.waiting, c.settled, c.lost, c.refused,
+               c.refused ? ": " : "", c.refused ? err_describe(c.code)->text : "");
+    }
+    return 0;
+}
+
 /* --- working ------------------------------------------------------------------------------------------------------------ */
 
 /* Tells the node what this worker does, for the dashboard and the blocktorch methods. It informs and decides nothing, so a failure is
@@ -239,7 +288,7 @@ static err work(worker *w, fault *f)
     rpc_client *client = NULL;
     tb_train_ledger hand;
     tb_ledger_options options = { .node = tb_text(cli, "node"), .token_file = tb_text(cli, "token-file"), .stop = &w->stop };
-    char cache[TB_PATH_MAX], name[96];
+    char cache[TB_PATH_MAX];
     tb_signals signals = { .until_eof = tb_flag(cli, "until-eof") };
     uint64_t threads = tb_uint(cli, "threads"), patience = tb_uint(cli, "patience"), rate = tb_uint(cli, "cheat-rate");
     if (threads > 1024 || patience > 86400 || rate > 1000000)
@@ -250,8 +299,7 @@ static err work(worker *w, fault *f)
         return fail(f, ERR_USAGE, "--coordinator is missing", 0);
     TRY(worker_open(w, true, f));
     TRY(join_job(w, f));
-    snprintf(name, sizeof name, "cache/%s", w->key.name); /* several workers may share a data directory */
-    TRY(tb_home_path(cache, &w->home, name, f));
+    TRY(find_cache(w, cache, f));
     TRY(tb_make_folders(cache, f));
     TRY(tb_train_ledger_open(&hand, &w->home, &options, &w->secret, f));
     err e = rpc_client_new(&client, tb_text(cli, "coordinator"), NULL, f);

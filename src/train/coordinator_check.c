@@ -377,6 +377,15 @@ static err judge_one(tr_coordinator *c, size_t i, bool *waits, fault *f)
     return sampled || a->suspect || a->said.result == CHAIN_RESULT_RANGE ? check(c, i, f) : accept(c, i, f);
 }
 
+/* The verdicts of one round reach the disk together. */
+static err sync_verdicts(tr_coordinator *c, fault *f)
+{
+    pthread_mutex_lock(&c->mu);
+    err e = tr_journal_sync(&c->journal, f);
+    pthread_mutex_unlock(&c->mu);
+    return e;
+}
+
 err tr_coord_judge(tr_coordinator *c, bool *idle, fault *f)
 {
     *idle = true;
@@ -386,7 +395,7 @@ err tr_coord_judge(tr_coordinator *c, bool *idle, fault *f)
         bool ready = !end && c->book.entries[i].status == TR_LEASE_SUBMITTED && (c->answers[i].committed || c->cfg.sample_ppm == 0);
         pthread_mutex_unlock(&c->mu);
         if (end)
-            return OK;
+            return *idle ? OK : sync_verdicts(c, f);
         if (!ready)
             continue;
         bool waits = false;

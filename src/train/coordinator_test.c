@@ -321,6 +321,66 @@ static void a_closed_job_keeps_its_debts(void **state)
     dir_kit_remove(&d);
 }
 
+static void claim_all(net *n, crew *hands, tr_claims *sum)
+{
+    memset(sum, 0, sizeof *sum);
+    for (unsigned i = 0; i < hands->count; i++) {
+        tr_claims one;
+        fault f = { 0 };
+        net_hand hand = { .net = n, .who = FIRST_WORKER + i };
+        cr_public_key key = kit_public(FIRST_WORKER + i);
+        assert_int_equal(tr_worker_claim(&one, hands->cache[i].path, &key, net_hand_face(&hand), &f), OK);
+        sum->claimed += one.claimed;
+        sum->claimed_nblock += one.claimed_nblock;
+        sum->waiting += one.waiting;
+        sum->settled += one.settled;
+        sum->refused += one.refused;
+    }
+}
+
+/* A buyer that never pays: what was committed, its workers collect themselves. And one that comes back finds its debts paid. */
+static void workers_claim_what_is_not_paid(void **state)
+{
+    (void)state;
+    enum { LEASES = BATCH * STEPS / 2 };
+    net n;
+    seen seen_events = { .coordinator = NULL };
+    crew hands;
+    tr_claims claims;
+    fault f;
+    dir_kit d = dir_kit_make();
+    net_start(&n, 250000);
+    n.refuse_type = CHAIN_TX_RECEIPT_PAY;
+    n.refuse_code = ERR_FUNDS;
+    n.refuse_count = 1;
+    setup_t s = { .net = &n, .dir = d.path, .sample_ppm = 250000, .per_lease = 2, .workers = 2, .watches = true, .checkpoint_steps = STEPS,
+                  .patience_ms = 60000 };
+    crew_start(&hands, &s, &seen_events);
+    tr_coordinator *c = coordinator_start(&s, &seen_events);
+    crew_connect(&hands, c);
+    assert_int_equal(tr_coordinator_run(c, &f), ERR_FUNDS);
+    claim_all(&n, &hands, &claims);
+    assert_int_equal(claims.waiting, LEASES); /* the buyer has time */
+    assert_int_equal(claims.claimed, 0);
+    kit_advance(&n.kit, chain_param_value(n.kit.c, CHAIN_PARAM_CLAIM_DELAY));
+    nap_ms(1500); /* workers see that they cannot be challenged any more; their receipts stay */
+    claim_all(&n, &hands, &claims);
+    assert_int_equal(claims.claimed, LEASES);
+    assert_int_equal(claims.claimed_nblock, 250 * BATCH * STEPS);
+    assert_int_equal(claims.refused + claims.waiting, 0);
+    assert_all_paid(&n);
+    claim_all(&n, &hands, &claims);
+    assert_int_equal(claims.claimed + claims.settled + claims.waiting, 0); /* forgotten */
+    assert_int_equal(tr_coordinator_run(c, &f), OK);
+    assert_int_equal(seen_events.paid_ok, LEASES);
+    nap_ms(80);
+    crew_connect(&hands, NULL);
+    tr_coordinator_free(c);
+    crew_stop(&hands);
+    net_stop(&n);
+    dir_kit_remove(&d);
+}
+
 static bool is_among(uint64_t lease, const uint64_t *list, unsigned count)
 {
     for (unsigned i = 0; i < count && i < 1024; i++)
@@ -436,6 +496,7 @@ int main(void)
         cmocka_unit_test(a_refused_carrier_costs_no_worker_anything),
         cmocka_unit_test(what_could_not_be_paid_stays_due),
         cmocka_unit_test(a_closed_job_keeps_its_debts),
+        cmocka_unit_test(workers_claim_what_is_not_paid),
         cmocka_unit_test(detection_matches_the_sample_rate),
         cmocka_unit_test(range_is_paid_and_the_step_repeated),
     };

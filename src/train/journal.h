@@ -3,7 +3,7 @@
  * The coordinator's journal: what was answered and decided since the newest checkpoint. Records are framed by length and hash; a torn
  * tail, as a killed process leaves it, is cut off when the journal is opened. It is emptied when a checkpoint covers it.
  *
- * It is synced before what it holds is committed on the ledger. Losing the rest (power cut) costs work, never money: payments are on the
+ * It is synced before what it holds is committed on the ledger, and after every round of verdicts. Losing the rest (power cut) costs work, never money: payments are on the
  * ledger, and whatever is missing is computed again to the same bits. */
 #ifndef TRAIN_JOURNAL_H
 #define TRAIN_JOURNAL_H

@@ -58,4 +58,19 @@ void tr_worker_free(tr_worker *w);
 err  tr_worker_run(tr_worker *w, fault *f) MUST_USE;
 void tr_worker_stop(tr_worker *w); /* from any thread */
 
+/* What became of the receipts in a cache. */
+typedef struct tr_claims {
+    uint64_t claimed, claimed_nblock; /* paid now */
+    uint64_t waiting;                 /* not committed yet, challenged, or the buyer still has time to pay: claim again later */
+    uint64_t settled;                 /* paid or spoiled before: forgotten now */
+    uint64_t lost;                    /* never committed by its expiry: forgotten now */
+    uint64_t refused;                 /* by the ledger, or unreadable; kept. `code` of the newest refusal */
+    err      code;
+} tr_claims;
+
+/* Claims the pay of every lease in `cache` that `worker` answered, whose trace was committed and which the coordinator has not paid within
+ * job.claim_delay. `ledger` signs with the worker's key. A worker may be running. Errors: those of the ledger when it is not reachable, or
+ * takes no transaction of this worker (ERR_FUNDS: no money for the fee); *out says how far it came. */
+err tr_worker_claim(tr_claims *out, const char *cache, const cr_public_key *worker, const tr_ledger *ledger, fault *f) MUST_USE;
+
 #endif

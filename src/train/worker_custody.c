@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Custody: who may be challenged on the ledger must be able to open any tile of what it committed to, until that is settled. Kept are the
- * lease and its model, in memory and, for a worker with a ledger, in the cache: everything else is computed again. */
+ * lease and its model, in memory and, for a worker with a ledger, in the cache: everything else is computed again. The receipt, lease and
+ * attestation, stays in the cache until it is paid: worker_claim.c. */
 #include "base/port/file.h"
 #include "train/worker_int.h"
 
@@ -46,6 +47,20 @@ static void write_file(const tr_worker *w, const char *kind, const hash256 *id, 
         e = base_file_write_atomic(path, content, 0600, BASE_FILE_REPLACE, &f);
     if (e != OK)
         tr_wk_event(w, &(tr_worker_event){ .kind = TR_WORKER_TROUBLE, .code = e, .what = f.what });
+}
+
+void tr_wk_keep_receipt(tr_worker *w, const past_lease *p, bytes attestation)
+{
+    uint8_t room[TR_RECEIPT_BYTES_MAX];
+    bytes file;
+    chain_receipt r = { bytes_of(p->signed_lease, p->len), attestation };
+    if (w->cfg.ledger && chain_receipts_encode(&file, room, sizeof room, &r, 1) == OK)
+        write_file(w, "receipt", &p->s.hash, file);
+}
+
+void tr_wk_drop_receipt(const tr_worker *w, const past_lease *p)
+{
+    remove_file(w, "receipt", &p->s.hash);
 }
 
 bool tr_wk_find_model(tr_worker *w, const hash256 *id, buf *out)
@@ -175,6 +190,8 @@ static err watch_lease(tr_worker *w, past_lease *p, uint64_t height, fault *f)
         return fail(f, ERR_EXPIRED, "worker: an answer was never committed", p->lease.lease_id);
     if (e != OK)
         return OK; /* not there yet, or not reachable: next time */
+    if (row.status != CHAIN_LEASE_COMMITTED)
+        tr_wk_drop_receipt(w, p);
     if (row.status != CHAIN_LEASE_COMMITTED || (!row.challenge_height && height > row.commit_height + w->cfg.ledger->claim_delay)) {
         tr_wk_let_go(w, p); /* settled, or too old to be challenged */
         return OK;

@@ -18,7 +18,7 @@ typedef struct past_lease {
     chain_signed s;
 } past_lease;
 
-enum { WORKER_PAST = 256 };
+enum { WORKER_PAST = 256, TR_RECEIPT_BYTES_MAX = 2 * 2048 + 64 }; /* two of LIMIT_LEASE_BYTES */
 
 struct tr_worker {
     tr_worker_config cfg;
@@ -56,6 +56,8 @@ err tr_wk_session(tr_worker *w, fault *f) MUST_USE;
 /* worker_custody.c: what has to be kept until the ledger has settled it. */
 past_lease *tr_wk_keep(tr_worker *w, past_lease *p); /* takes *p over */
 void tr_wk_let_go(tr_worker *w, past_lease *p);
+void tr_wk_keep_receipt(tr_worker *w, const past_lease *p, bytes attestation); /* until it is paid */
+void tr_wk_drop_receipt(const tr_worker *w, const past_lease *p);
 err  tr_wk_restore(tr_worker *w, fault *f) MUST_USE; /* what an earlier process kept */
 err  tr_wk_watch(tr_worker *w, fault *f) MUST_USE;   /* answers challenges on the ledger; now and then */
 err  tr_wk_linger(tr_worker *w, fault *f) MUST_USE;  /* until no lease can be challenged any more */

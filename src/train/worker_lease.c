@@ -197,6 +197,7 @@ static err attest(tr_worker *w, const past_lease *p, const outcome *o, const has
         a.loss = o->loss;
     }
     TRY(chain_attestation_sign(&view, room, sizeof room, &a, &w->cfg.key, &hash, f));
+    tr_wk_keep_receipt(w, p, view);
     buf reply;
     buf_init(&reply, 64);
     err e = tr_wk_insist(w, "POST", TR_PATH_PREFIX "attestation", view, 64, &reply, f);
@@ -230,8 +231,10 @@ err tr_wk_lease(tr_worker *w, bytes signed_lease, fault *f)
     if (e == OK)
         e = attest(w, kept, &o, &gradient, ms, f);
     tr_wk_event(w, &(tr_worker_event){ .kind = TR_WORKER_ANSWERED, .step = step, .lease_id = id, .code = e, .ms = ms });
-    if (e != OK && e != ERR_INTERRUPTED && !tr_wk_transient(e))
-        tr_wk_let_go(w, kept); /* refused */
+    if (e != OK && e != ERR_INTERRUPTED && !tr_wk_transient(e)) { /* refused */
+        tr_wk_drop_receipt(w, kept);
+        tr_wk_let_go(w, kept);
+    }
     free(o.leaves);
     /* Too late, or another was first: no reason to stop. */
     return e == ERR_STALE || e == ERR_EXPIRED || e == ERR_DUPLICATE ? OK : e;

@@ -76,6 +76,9 @@ checks=$((checks + 1))
 [ $code -eq 0 ] || [ $code -eq 8 ] || fail "the cheating worker: exit code $code"
 gives 0 job status "$job" --json
 json 'd["status"] == "complete" and d["sequences_paid"] == "64" and d["escrow_left"] == "0"'
+gives 0 worker claim --key honest --json
+json 'd["schema"] == "tb-worker-claim-1" and d["claimed"] == d["waiting"] == d["lost"] == d["refused"] == "0"'
+gives 3 worker claim --key nobody
 gives 0 worker status honest --json
 json 'd["chain"]["leases_spoiled"] == "0" and int(d["chain"]["leases_paid"]) >= 1'
 if [ -n "$evidence" ]; then
