@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { POLL_MS = 100, LEASE_BLOCKS = 10000, LEASE_MS = 30000, CHALLENGE_MS = 15000 };
+enum { POLL_MS = 100, LEASE_BLOCKS = 10000, LEASE_MS = 30000, PATIENCE_MS = 1200000, CHALLENGE_MS = 15000 };
 
 typedef struct run {
     const tb_job_options *o;
@@ -149,6 +149,8 @@ static void on_event(void *ctx, const tr_event *e)
     if (e->kind == TR_EVENT_REJECTED && e->code == ERR_CHEAT)
         say(r, "step %" PRIu64 ", lease %" PRIu64 ": computed again, the result differs: not paid, %s", e->step, e->lease_id,
             e->at ? "our own result counts" : "given to another worker");
+    if (e->kind == TR_EVENT_GIVEN_UP)
+        say(r, "step %" PRIu64 ": %" PRIu64 " leases were taken again and again and never answered: computed here", e->step, e->at);
     if (e->kind == TR_EVENT_CHALLENGED)
         say(r, "step %" PRIu64 ", lease %" PRIu64 ": the worker did not send its tile and has to open it on the ledger", e->step, e->lease_id);
     if (e->kind == TR_EVENT_SLASHED && e->code == OK)
@@ -176,7 +178,7 @@ static err start(run *r, fault *f)
         .shape = s->shape, .determinism_seed = s->seed, .schedule = s->schedule, .batch_size = s->batch, .steps = s->steps,
         .price_sequences = s->price_sequences, .level_min = CHAIN_LEVEL_REFEREED, .sample_ppm = s->sample_ppm,
         .expiry_height = r->row.expiry_height, .sequences_per_lease = s->lease, .lease_blocks = LEASE_BLOCKS, .lease_ms = LEASE_MS,
-        .challenge_ms = CHALLENGE_MS, .checkpoint_steps = s->checkpoint_steps, .threads = o->threads, .on_event = on_event, .event_ctx = r };
+        .challenge_ms = CHALLENGE_MS, .patience_ms = PATIENCE_MS, .checkpoint_steps = s->checkpoint_steps, .threads = o->threads, .on_event = on_event, .event_ctx = r };
     err e = tr_coordinator_new(&r->coordinator, &config, f);
     cr_wipe(&config.key, sizeof config.key);
     for (size_t i = 0; e == OK && i < r->bidders; i++)

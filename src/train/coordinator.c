@@ -273,7 +273,9 @@ static err look_around(tr_coordinator *c, bool *complete, bool *work, fault *f)
     if (e != OK)
         return fail(f, e, "ledger.height", 0);
     pthread_mutex_lock(&c->mu);
-    size_t freed = tr_book_expire(&c->book, tr_coord_now_ms(), height);
+    size_t freed = tr_book_expire(&c->book, tr_coord_now_ms(), height), given_up = tr_book_own_exhausted(&c->book);
+    if (given_up)
+        c->progress_ms = tr_coord_now_ms();
     *complete = tr_book_count(&c->book, TR_SLOT_ACCEPTED) + tr_book_count(&c->book, TR_SLOT_OWN) == c->book.slot_count;
     *work = tr_book_count(&c->book, TR_SLOT_SUBMITTED) > 0;
     bool idle = c->cfg.patience_ms && tr_coord_now_ms() - c->progress_ms > c->cfg.patience_ms;
@@ -284,6 +286,8 @@ static err look_around(tr_coordinator *c, bool *complete, bool *work, fault *f)
     pthread_mutex_unlock(&c->mu);
     if (freed)
         tr_coord_event(c, &(tr_event){ .kind = TR_EVENT_REVOKED, .step = c->state.step, .at = freed });
+    if (given_up)
+        tr_coord_event(c, &(tr_event){ .kind = TR_EVENT_GIVEN_UP, .step = c->state.step, .at = given_up });
     if (atomic_load(&c->stopping))
         return fail(f, ERR_INTERRUPTED, "coordinator", 0);
     return idle && !*complete && !*work ? fail(f, ERR_TIMEOUT, "coordinator: no worker answers", c->state.step) : OK;

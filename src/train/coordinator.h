@@ -23,6 +23,7 @@ typedef enum tr_event_kind {
     TR_EVENT_STEP_BEGIN,  /* step; model id in `hash` */
     TR_EVENT_LEASED,      /* a lease went out */
     TR_EVENT_REVOKED,     /* `at` slots were taken back: late or lost workers */
+    TR_EVENT_GIVEN_UP,    /* `at` slots were leased again and again without an answer: the coordinator computes them */
     TR_EVENT_SUBMITTED,   /* an answer came in */
     TR_EVENT_COMMITTED,   /* its trace root is on the ledger at height `at` */
     TR_EVENT_SAMPLED,     /* drawn for re-execution */

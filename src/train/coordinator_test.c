@@ -65,6 +65,72 @@ static void a_silent_worker_is_replaced(void **state)
     dir_kit_remove(&d);
 }
 
+static void takes_and_never_answers(tr_coordinator *c, uint64_t *nonce)
+{
+    tr_session session;
+    buf reply, body;
+    fault f;
+    char auth[TR_AUTH_BYTES];
+    cr_secret_key key = kit_key(FIRST_WORKER);
+    buf_init(&reply, 4096);
+    buf_init(&body, 16);
+    tr_request hello = { "GET", TR_PATH_PREFIX "session", NULL, bytes_of("", 0) };
+    assert_int_equal(tr_coordinator_serve(c, &hello, &reply, &f), OK);
+    assert_int_equal(tr_session_decode(&session, buf_bytes(&reply), &f), OK);
+    assert_int_equal(tr_count_encode(&body, 0), OK);
+    tr_request r = { "POST", TR_PATH_PREFIX "work", NULL, buf_bytes(&body) };
+    tr_auth_sign(auth, &key, session.id, ++*nonce, &r);
+    r.auth = auth;
+    buf_clear(&reply);
+    assert_int_equal(tr_coordinator_serve(c, &r, &reply, &f), OK);
+    buf_deinit(&reply);
+    buf_deinit(&body);
+}
+
+typedef struct running {
+    tr_coordinator *coordinator;
+    err             result;
+    atomic_bool     done;
+} running;
+
+static void *run_it(void *arg)
+{
+    running *r = arg;
+    fault f = { 0 };
+    r->result = tr_coordinator_run(r->coordinator, &f);
+    atomic_store(&r->done, true);
+    return NULL;
+}
+
+/* The coordinator computes what it gave out in vain, again and again. */
+static void a_job_of_silent_workers_ends(void **state)
+{
+    (void)state;
+    net n;
+    seen seen_events = { .coordinator = NULL };
+    pthread_t thread;
+    uint64_t nonce = 0;
+    dir_kit d = dir_kit_make();
+    net_start(&n, 250000);
+    setup_t s = { .net = &n, .dir = d.path, .sample_ppm = 250000, .per_lease = 2, .workers = 1, .lease_ms = 1, .checkpoint_steps = 1,
+                  .patience_ms = 60000 };
+    running r = { .coordinator = coordinator_start(&s, &seen_events) };
+    assert_int_equal(pthread_create(&thread, NULL, run_it, &r), 0);
+    while (!atomic_load(&r.done)) {
+        takes_and_never_answers(r.coordinator, &nonce);
+        nap_ms(3);
+    }
+    pthread_join(thread, NULL);
+    assert_int_equal(r.result, OK);
+    assert_true(seen_events.events[TR_EVENT_GIVEN_UP] > 0);
+    hash256 id = tr_coordinator_state_id(r.coordinator), want = reference(&n.job, NULL);
+    assert_memory_equal(id.b, want.b, 32);
+    assert_int_equal(chain_job(n.kit.c, &n.job)->sequences_paid, 0);
+    tr_coordinator_free(r.coordinator);
+    net_stop(&n);
+    dir_kit_remove(&d);
+}
+
 static void a_stopped_coordinator_goes_on_to_the_same_bits(void **state)
 {
     (void)state;
@@ -487,6 +553,7 @@ int main(void)
         cmocka_unit_test(any_number_of_workers_gives_the_same_state),
         cmocka_unit_test(lost_answers_on_both_sides),
         cmocka_unit_test(a_silent_worker_is_replaced),
+        cmocka_unit_test(a_job_of_silent_workers_ends),
         cmocka_unit_test(a_stopped_coordinator_goes_on_to_the_same_bits),
         cmocka_unit_test(a_cheat_is_caught_unpaid_and_slashed),
         cmocka_unit_test(every_kind_of_cheat_is_slashed),

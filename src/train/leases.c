@@ -54,10 +54,15 @@ const tr_lease_entry *tr_book_find(const tr_book *b, uint64_t id)
     return find(b, id);
 }
 
+static bool is_exhausted(const tr_slot *s)
+{
+    return s->status == TR_SLOT_FREE && s->attempts == TR_BOOK_ATTEMPTS_MAX;
+}
+
 static size_t first_free(const tr_book *b)
 {
     size_t i = 0;
-    while (i < b->slot_count && b->slots[i].status != TR_SLOT_FREE)
+    while (i < b->slot_count && (b->slots[i].status != TR_SLOT_FREE || is_exhausted(&b->slots[i])))
         i++;
     return i;
 }
@@ -71,8 +76,6 @@ err tr_book_lease(tr_book *b, const tr_lease_entry **out, const tr_terms *terms,
     uint64_t sequences = slot->to - slot->from, price;
     if (sequences > terms->capacity)
         return fail(f, ERR_LIMIT, "lease.capacity", terms->capacity);
-    if (slot->attempts == TR_BOOK_ATTEMPTS_MAX)
-        return fail(f, ERR_LIMIT, "lease.attempts", slot->from);
     TRY(mul_div_u64(&price, terms->price, sequences, terms->price_sequences, ROUND_DOWN));
     uint64_t exposure = price > slot->exposure ? price : slot->exposure;
     if (exposure - slot->exposure > b->escrow - b->outstanding)
@@ -194,16 +197,33 @@ err tr_book_reopen(tr_book *b, uint64_t id, fault *f)
     return OK;
 }
 
-err tr_book_own(tr_book *b, uint64_t id, fault *f)
+/* Nobody is paid for it any more. */
+static void make_own(tr_book *b, tr_slot *slot, size_t entry)
 {
-    TRY(tr_book_reject(b, id, f));
-    tr_slot *slot = &b->slots[find(b, id)->slot];
     slot->status = TR_SLOT_OWN;
-    slot->entry = (size_t)(find(b, id) - b->entries);
+    slot->entry = entry;
     b->outstanding -= slot->exposure;
     slot->exposure = 0;
     supersede_others(b, (size_t)(slot - b->slots));
+}
+
+err tr_book_own(tr_book *b, uint64_t id, fault *f)
+{
+    TRY(tr_book_reject(b, id, f));
+    tr_lease_entry *e = find(b, id);
+    make_own(b, &b->slots[e->slot], (size_t)(e - b->entries));
     return OK;
+}
+
+size_t tr_book_own_exhausted(tr_book *b)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < b->slot_count; i++)
+        if (is_exhausted(&b->slots[i])) {
+            make_own(b, &b->slots[i], b->slots[i].entry);
+            n++;
+        }
+    return n;
 }
 
 err tr_book_reject(tr_book *b, uint64_t id, fault *f)

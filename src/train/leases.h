@@ -22,13 +22,14 @@ typedef enum tr_slot_status {
     TR_SLOT_SUBMITTED,
     TR_SLOT_ACCEPTED,
     TR_SLOT_PAID,
-    TR_SLOT_OWN, /* its last answer was wrong, but the range stays reserved on the ledger: the coordinator computes it, nobody is paid */
+    TR_SLOT_OWN, /* the coordinator computes it, nobody is paid: its last answer was wrong, but the range stays reserved on the ledger, or
+                    it was leased too often */
 } tr_slot_status;
 
 typedef struct tr_slot {
     uint64_t       from, to;  /* sequences [from, to) */
     tr_slot_status status;
-    size_t         entry;     /* the lease that the status is about; meaningless while free */
+    size_t         entry;     /* the lease that the status is about; while free the last one, if there was any */
     uint64_t       exposure;  /* nBLOCK that this slot may still cost */
     uint32_t       attempts;  /* leases given out for it */
 } tr_slot;
@@ -81,8 +82,8 @@ typedef struct tr_terms {
     uint64_t expiry_height;
 } tr_terms;
 
-/* Leases the first free slot. *out stays valid until deinit. ERR_BUSY: none is free; ERR_LIMIT: slot too large for the worker, or
- * leased too often; ERR_FUNDS: the escrow does not cover it. */
+/* Leases the first free slot that was leased less than TR_BOOK_ATTEMPTS_MAX times. *out stays valid until deinit. ERR_BUSY: there is none;
+ * ERR_LIMIT: slot too large for the worker; ERR_FUNDS: the escrow does not cover it. */
 err tr_book_lease(tr_book *b, const tr_lease_entry **out, const tr_terms *terms, fault *f) MUST_USE;
 
 /* NULL if there is no such lease. */
@@ -101,6 +102,9 @@ err tr_book_paid(tr_book *b, uint64_t id, fault *f) MUST_USE;
 
 /* As reject, but the slot becomes the coordinator's own. */
 err tr_book_own(tr_book *b, uint64_t id, fault *f) MUST_USE;
+
+/* Free slots that were leased as often as may be become the coordinator's own. Returns how many. */
+size_t tr_book_own_exhausted(tr_book *b);
 
 /* An accepted lease is to be checked after all: submitted again. */
 err tr_book_reopen(tr_book *b, uint64_t id, fault *f) MUST_USE;

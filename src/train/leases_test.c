@@ -139,6 +139,35 @@ static void restored_leases(void **state)
     tr_book_deinit(&b);
 }
 
+/* One slot that nobody answers does not keep the others: it is passed over, and taken by the coordinator. */
+static void an_exhausted_slot_is_passed_over(void **state)
+{
+    (void)state;
+    tr_book b;
+    fault f;
+    hash256 h = { { 9 } };
+    const tr_lease_entry *e, *last = NULL;
+    assert_int_equal(tr_book_init(&b, 0, 16, 8, 1, 1000, &f), OK);
+    for (unsigned i = 0; i < TR_BOOK_ATTEMPTS_MAX; i++) {
+        assert_int_equal(tr_book_own_exhausted(&b), 0);
+        assert_int_equal(tr_book_lease(&b, &last, &plain, &f), OK);
+        assert_int_equal(last->slot, 0);
+        assert_int_equal(tr_book_own_exhausted(&b), 0); /* it is out */
+        assert_int_equal(tr_book_expire(&b, 1001, 1), 1);
+    }
+    assert_int_equal(tr_book_lease(&b, &e, &plain, &f), OK);
+    assert_int_equal(e->slot, 1);
+    assert_int_equal(tr_book_lease(&b, &e, &plain, &f), ERR_BUSY);
+    assert_int_equal(b.outstanding, 160);
+    assert_int_equal(tr_book_own_exhausted(&b), 1);
+    assert_int_equal(tr_book_own_exhausted(&b), 0);
+    assert_int_equal(b.outstanding, 80);
+    assert_int_equal(b.slots[0].status, TR_SLOT_OWN);
+    assert_int_equal(b.entries[b.slots[0].entry].id, last->id);
+    assert_int_equal(tr_book_submit(&b, last->id, &h, 1, &f), ERR_STALE); /* too late now */
+    tr_book_deinit(&b);
+}
+
 static void refusals(void **state)
 {
     (void)state;
@@ -243,6 +272,8 @@ static void one_history(uint64_t seed)
         default:
             if (mix(&s) % 8 == 0)
                 tr_book_worker_lost(&b, (uint32_t)(mix(&s) % 4));
+            if (mix(&s) % 4 == 0)
+                tr_book_own_exhausted(&b);
         }
         check_invariants(&b, escrow, paid);
     }
@@ -260,7 +291,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_lease_through_its_life), cmocka_unit_test(late_lost_and_superseded),
-        cmocka_unit_test(refusals), cmocka_unit_test(own_and_reopened), cmocka_unit_test(restored_leases), cmocka_unit_test(invariants_hold_in_any_history),
+        cmocka_unit_test(refusals), cmocka_unit_test(an_exhausted_slot_is_passed_over), cmocka_unit_test(own_and_reopened), cmocka_unit_test(restored_leases), cmocka_unit_test(invariants_hold_in_any_history),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

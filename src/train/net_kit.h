@@ -302,7 +302,7 @@ typedef struct setup {
     unsigned        lose_every; /* answers to workers that get lost; 0: none */
     unsigned        stop_after;
     bool            lose_files; /* what workers uploaded does not survive a life */
-    uint32_t        patience_ms;
+    uint32_t        patience_ms, lease_ms;
 } setup_t;
 
 /* The line to the coordinator; NULL: nobody listens. */
@@ -457,7 +457,7 @@ static inline tr_coordinator *coordinator_start(const setup_t *s, seen *seen_eve
         .dir = s->dir, .data = &data, .ledger = net_face(s->net), .key = kit_key(KIT_COORDINATOR), .job = s->net->job, .shape = shape,
         .determinism_seed = 7, .schedule = { 800000, 2, STEPS }, .batch_size = BATCH, .steps = STEPS, .price_sequences = 4,
         .level_min = CHAIN_LEVEL_REFEREED, .sample_ppm = s->sample_ppm, .expiry_height = 5000, .sequences_per_lease = s->per_lease,
-        .lease_blocks = 1000, .lease_ms = s->silent ? 700 : 20000, .challenge_ms = s->lie == LIE_NO_TILE ? 300 : 10000, .patience_ms = s->patience_ms,
+        .lease_blocks = 1000, .lease_ms = s->lease_ms ? s->lease_ms : s->silent ? 700 : 20000, .challenge_ms = s->lie == LIE_NO_TILE ? 300 : 10000, .patience_ms = s->patience_ms,
         .checkpoint_steps = s->checkpoint_steps, .master = s->master, .threads = 1, .split = s->split, .on_event = on_event, .event_ctx = seen_events,
     };
     tr_coordinator *c;
