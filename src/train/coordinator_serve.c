@@ -74,9 +74,9 @@ static err authenticate(tr_coordinator *c, const tr_request *r, member **out, fa
     if (!r->auth)
         return fail(f, ERR_PERMISSION, "auth", 0);
     TRY(tr_auth_parse(&a, r->auth, f));
-    if (memcmp(a.session, c->session, sizeof a.session) != 0)
-        return fail(f, ERR_STALE, "auth.session", 0);
-    TRY(tr_auth_verify(&a, r, f));
+    tr_addressee me = { .job = c->cfg.job, .coordinator = c->public_key };
+    memcpy(me.session, c->session, sizeof me.session);
+    TRY(tr_auth_verify(&a, &me, r, f));
     pthread_mutex_lock(&c->mu);
     member *m = NULL;
     for (size_t i = 0; i < c->member_count && !m; i++)

@@ -79,7 +79,8 @@ static void takes_and_never_answers(tr_coordinator *c, uint64_t *nonce)
     assert_int_equal(tr_session_decode(&session, buf_bytes(&reply), &f), OK);
     assert_int_equal(tr_count_encode(&body, 0), OK);
     tr_request r = { "POST", TR_PATH_PREFIX "work", NULL, buf_bytes(&body) };
-    tr_auth_sign(auth, &key, session.id, ++*nonce, &r);
+    tr_addressee to = net_addressee(session.job, session.id);
+    tr_auth_sign(auth, &key, &to, ++*nonce, &r);
     r.auth = auth;
     buf_clear(&reply);
     assert_int_equal(tr_coordinator_serve(c, &r, &reply, &f), OK);

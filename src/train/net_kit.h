@@ -312,6 +312,7 @@ typedef struct line {
     bool             deaf;      /* answers of this worker get lost on the way */
     lie              lie;
     unsigned         who;
+    hash256          job;
     uint64_t         from;      /* of the lease it has */
     unsigned         calls, lose_every;
 } line;
@@ -323,6 +324,13 @@ static inline void note_lease(line *l, bytes reply)
     chain_signed s;
     if (tr_work_decode(&work, reply, NULL) == OK && work.kind == TR_WORK_LEASE && chain_lease_decode(&lease, &s, work.lease, NULL) == OK)
         l->from = lease.from;
+}
+
+static inline tr_addressee net_addressee(hash256 job, const uint8_t session[TR_SESSION_BYTES])
+{
+    tr_addressee to = { .job = job, .coordinator = kit_public(KIT_COORDINATOR) };
+    memcpy(to.session, session, TR_SESSION_BYTES);
+    return to;
 }
 
 /* The attestation as it should not have been, and the request signed anew. */
@@ -341,7 +349,8 @@ static inline void tell_lie(const line *l, tr_request *r, uint8_t room[2048], ch
     a.loss = 0;
     memset(&a.gradient, 0, sizeof a.gradient);
     assert_int_equal(chain_attestation_sign(&r->body, room, 2048, &a, &key, NULL, NULL), OK);
-    tr_auth_sign(auth, &key, old.session, old.nonce, r);
+    tr_addressee to = net_addressee(l->job, old.session);
+    tr_auth_sign(auth, &key, &to, old.nonce, r);
     r->auth = auth;
 }
 
@@ -414,6 +423,7 @@ static inline void crew_start(crew *c, const setup_t *s, seen *seen_events)
         c->line[i].deaf = last && s->silent;
         c->line[i].lie = last ? s->lie : LIE_NOTHING;
         c->line[i].who = FIRST_WORKER + i;
+        c->line[i].job = s->net->job;
         c->line[i].lose_every = s->lose_every ? s->lose_every + i : 0;
         tr_worker_config k = { .transport = { &c->line[i], line_call }, .key = kit_key(FIRST_WORKER + i), .job = s->net->job,
                                .row = net_row(s->net), .price = 1000, .expiry_blocks_min = 10, .cache = c->cache[i].path, .threads = 1, .split = i,

@@ -19,7 +19,9 @@ static err ask_at(unsigned who, uint64_t at_nonce, const char *method, const cha
     fault f = { 0 };
     snprintf(url, sizeof url, TR_PATH_PREFIX "%s", path);
     tr_request r = { method, url, NULL, body };
-    tr_auth_sign(auth, &key, session.id, at_nonce, &r);
+    tr_addressee to = net_addressee(session.job, session.id);
+    to.coordinator = session.coordinator;
+    tr_auth_sign(auth, &key, &to, at_nonce, &r);
     r.auth = auth;
     if (sent)
         r.body = *sent;
@@ -85,6 +87,13 @@ static void strangers_and_replays(void)
     session.id[0] ^= 1;
     assert_int_equal(ask(1, "POST", "work", none), ERR_STALE);
     session.id[0] ^= 1;
+    /* Meant for another job, or another coordinator that gave out this session as its own. */
+    session.job.b[0] ^= 1;
+    assert_int_equal(ask(1, "POST", "work", none), ERR_SIGNATURE);
+    session.job.b[0] ^= 1;
+    session.coordinator = kit_public(5);
+    assert_int_equal(ask(1, "POST", "work", none), ERR_SIGNATURE);
+    session.coordinator = kit_public(KIT_COORDINATOR);
     buf wait;
     buf_init(&wait, 16);
     assert_int_equal(tr_count_encode(&wait, 0), OK);

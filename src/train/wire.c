@@ -10,14 +10,16 @@ static const char request_magic[] = "theblock/train-request/v1";
 static const char session_magic[] = "theblock/train-session/v1";
 
 /* What is signed. Returns its length. */
-static bytes signed_message(uint8_t out[512], const uint8_t session[TR_SESSION_BYTES], uint64_t nonce, const tr_request *r)
+static bytes signed_message(uint8_t out[512], const tr_addressee *to, uint64_t nonce, const tr_request *r)
 {
     bytes view = { 0 };
     hash256 body = cr_blake3_hash(r->body);
     cbor_writer w = cbor_writer_on(out, 512);
-    cbor_put_array(&w, 6);
+    cbor_put_array(&w, 8);
     cbor_put_text(&w, bytes_of(request_magic, sizeof request_magic - 1));
-    cbor_put_bytes(&w, bytes_of(session, TR_SESSION_BYTES));
+    cbor_put_bytes(&w, BYTES_OF(to->job));
+    cbor_put_bytes(&w, BYTES_OF(to->coordinator));
+    cbor_put_bytes(&w, BYTES_OF(to->session));
     cbor_put_uint(&w, nonce);
     cbor_put_text(&w, bytes_of_str(r->method));
     cbor_put_bytes(&w, bytes_of_str(r->path));
@@ -25,17 +27,16 @@ static bytes signed_message(uint8_t out[512], const uint8_t session[TR_SESSION_B
     return cbor_finish(&w, &view) == OK ? view : (bytes){ 0 };
 }
 
-void tr_auth_sign(char out[TR_AUTH_BYTES], const cr_secret_key *key, const uint8_t session[TR_SESSION_BYTES], uint64_t nonce,
-                  const tr_request *request)
+void tr_auth_sign(char out[TR_AUTH_BYTES], const cr_secret_key *key, const tr_addressee *to, uint64_t nonce, const tr_request *request)
 {
     uint8_t text[512], be[8];
     cr_signature s;
     CHECK(strlen(request->path) <= TR_URL_MAX);
-    cr_ed25519_sign(&s, key, signed_message(text, session, nonce, request));
+    cr_ed25519_sign(&s, key, signed_message(text, to, nonce, request));
     store_be64(be, nonce);
     base_hex_encode(out, key->b + 32, 32);
     out[64] = '-';
-    base_hex_encode(out + 65, session, TR_SESSION_BYTES);
+    base_hex_encode(out + 65, to->session, TR_SESSION_BYTES);
     out[97] = '-';
     base_hex_encode(out + 98, be, 8);
     out[114] = '-';
@@ -61,10 +62,12 @@ err tr_auth_parse(tr_auth *out, const char *text, fault *f)
     return OK;
 }
 
-err tr_auth_verify(const tr_auth *a, const tr_request *request, fault *f)
+err tr_auth_verify(const tr_auth *a, const tr_addressee *me, const tr_request *request, fault *f)
 {
+    if (memcmp(a->session, me->session, sizeof a->session) != 0)
+        return fail(f, ERR_STALE, "auth.session", 0);
     uint8_t text[512];
-    bytes message = strlen(request->path) <= TR_URL_MAX ? signed_message(text, a->session, a->nonce, request) : (bytes){ 0 };
+    bytes message = strlen(request->path) <= TR_URL_MAX ? signed_message(text, me, a->nonce, request) : (bytes){ 0 };
     if (message.len == 0 || cr_ed25519_verify(&a->key, message, &a->signature) != OK)
         return fail(f, ERR_SIGNATURE, "auth.signature", a->nonce);
     return OK;

@@ -32,8 +32,16 @@ typedef struct tr_transport {
     err (*call)(void *ctx, const tr_request *request, uint32_t wait_ms, uint64_t reply_max, buf *reply, fault *f);
 } tr_transport;
 
-/* A request is signed by the worker's key over session, nonce, method, path and body. The session is the coordinator's, new at
- * every start; nonces of a key go up. So a recorded request is worth nothing a second time, or elsewhere. */
+/* Whom a request is meant for. A worker takes job and coordinator from the ledger, not from who answers. */
+typedef struct tr_addressee {
+    hash256       job;
+    cr_public_key coordinator;
+    uint8_t       session[TR_SESSION_BYTES];
+} tr_addressee;
+
+/* A request is signed by the worker's key over addressee, nonce, method, path and body. The session is the coordinator's, new at
+ * every start; nonces of a key go up. So a recorded request is worth nothing a second time, or elsewhere: another coordinator can choose the
+ * same session, and not the same job and key. */
 typedef struct tr_auth {
     cr_public_key key;
     uint8_t       session[TR_SESSION_BYTES];
@@ -41,12 +49,11 @@ typedef struct tr_auth {
     cr_signature  signature;
 } tr_auth;
 
-void tr_auth_sign(char out[TR_AUTH_BYTES], const cr_secret_key *key, const uint8_t session[TR_SESSION_BYTES], uint64_t nonce,
-                  const tr_request *request);
+void tr_auth_sign(char out[TR_AUTH_BYTES], const cr_secret_key *key, const tr_addressee *to, uint64_t nonce, const tr_request *request);
 /* ERR_SYNTAX "auth". */
 err tr_auth_parse(tr_auth *out, const char *text, fault *f) MUST_USE;
-/* ERR_SIGNATURE "auth.signature". */
-err tr_auth_verify(const tr_auth *a, const tr_request *request, fault *f) MUST_USE;
+/* ERR_STALE "auth.session" of another session, ERR_SIGNATURE "auth.signature". */
+err tr_auth_verify(const tr_auth *a, const tr_addressee *me, const tr_request *request, fault *f) MUST_USE;
 
 /* Answer to GET session: what a worker must know. Whoever sends it, leases are believed only under the coordinator's key, which the
  * worker compares with the job's on the ledger. */

@@ -15,7 +15,8 @@ static void requests_are_bound_to_everything(void **state)
     (void)state;
     cr_secret_key key, other;
     cr_public_key public_key;
-    uint8_t seed[32] = { 1 }, session[TR_SESSION_BYTES] = { 9 };
+    uint8_t seed[32] = { 1 };
+    tr_addressee me = { .job = { { 5 } }, .coordinator = { { 6 } }, .session = { 9 } };
     assert_int_equal(cr_ed25519_self_test(), OK);
     cr_ed25519_keypair(&key, &public_key, seed);
     seed[0] = 2;
@@ -25,24 +26,30 @@ static void requests_are_bound_to_everything(void **state)
     char text[TR_AUTH_BYTES], bad[TR_AUTH_BYTES];
     tr_auth a;
     fault f;
-    tr_auth_sign(text, &key, session, 0x1122334455667788u, &r);
+    tr_auth_sign(text, &key, &me, 0x1122334455667788u, &r);
     assert_int_equal(strlen(text), TR_AUTH_BYTES - 1);
     assert_int_equal(tr_auth_parse(&a, text, &f), OK);
     assert_int_equal(a.nonce, 0x1122334455667788u);
     assert_memory_equal(a.key.b, public_key.b, 32);
-    assert_memory_equal(a.session, session, sizeof session);
-    assert_int_equal(tr_auth_verify(&a, &r, &f), OK);
+    assert_memory_equal(a.session, me.session, sizeof me.session);
+    assert_int_equal(tr_auth_verify(&a, &me, &r, &f), OK);
     tr_request changed[] = { r, r, r };
     changed[0].method = "GET";
     changed[1].path = "/v1/train/gradient/7/1";
     changed[2].body = bytes_of_str("Body");
     for (size_t i = 0; i < COUNT_OF(changed); i++)
-        assert_int_equal(tr_auth_verify(&a, &changed[i], &f), ERR_SIGNATURE);
+        assert_int_equal(tr_auth_verify(&a, &me, &changed[i], &f), ERR_SIGNATURE);
+    tr_addressee others[] = { me, me, me };
+    others[0].job.b[31] ^= 1;
+    others[1].coordinator.b[31] ^= 1;
+    others[2].session[15] ^= 1;
+    for (size_t i = 0; i < COUNT_OF(others); i++)
+        assert_int_equal(tr_auth_verify(&a, &others[i], &r, &f), i == 2 ? ERR_STALE : ERR_SIGNATURE);
     for (size_t i = 0; i < TR_AUTH_BYTES - 1; i++) {
         memcpy(bad, text, sizeof bad);
         bad[i] = bad[i] == '0' ? '1' : '0';
         err e = tr_auth_parse(&a, bad, &f);
-        assert_true(e == ERR_SYNTAX || tr_auth_verify(&a, &r, &f) == ERR_SIGNATURE);
+        assert_true(e == ERR_SYNTAX || tr_auth_verify(&a, &me, &r, &f) != OK);
     }
     assert_int_equal(tr_auth_parse(&a, NULL, &f), ERR_SYNTAX);
     assert_int_equal(tr_auth_parse(&a, "", &f), ERR_SYNTAX);

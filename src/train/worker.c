@@ -46,7 +46,9 @@ err tr_wk_call(tr_worker *w, const char *method, const char *path, bytes body, u
 {
     char auth[TR_AUTH_BYTES];
     tr_request r = { .method = method, .path = path, .body = body };
-    tr_auth_sign(auth, &w->cfg.key, w->session.id, next_nonce(w), &r);
+    tr_addressee to = { .job = w->cfg.job, .coordinator = w->cfg.row.coordinator };
+    memcpy(to.session, w->session.id, sizeof to.session);
+    tr_auth_sign(auth, &w->cfg.key, &to, next_nonce(w), &r);
     r.auth = auth;
     return w->cfg.transport.call(w->cfg.transport.ctx, &r, wait_ms, reply_max, reply, f);
 }
