@@ -3,6 +3,8 @@
  * What is compared is always the state id: it must not depend on who computed what, when, or how often. */
 #include "train/net_kit.h"
 
+#include "base/port/file.h"
+
 #include <math.h>
 
 static void any_number_of_workers_gives_the_same_state(void **state)
@@ -291,6 +293,57 @@ static void a_false_range_is_slashed(void **state)
     }
 }
 
+/* One life of a job whose second worker cheats, and is not drawn. ERR_INTERRUPTED: it was stopped. */
+static err live(const setup_t *s, seen *seen_events, hash256 *id)
+{
+    crew hands;
+    fault f = { 0 };
+    crew_start(&hands, s, seen_events);
+    tr_coordinator *c = coordinator_start(s, seen_events);
+    crew_connect(&hands, c);
+    err e = tr_coordinator_run(c, &f);
+    nap_ms(80);
+    crew_connect(&hands, NULL);
+    *id = tr_coordinator_state_id(c);
+    tr_coordinator_free(c);
+    crew_stop(&hands);
+    return e;
+}
+
+/* Killed after the ban reached the disk and before the verdicts did: what the journal calls accepted is re-executed all the same. */
+static void a_ban_outlives_the_verdicts(void **state)
+{
+    (void)state;
+    net n;
+    seen seen_events;
+    hash256 id, want;
+    char path[TR_PATH_MAX], name[80] = "banned-";
+    cr_public_key cheat = kit_public(FIRST_WORKER + 1);
+    unsigned accepted = 0;
+    for (unsigned tries = 0; tries < 20 && accepted == 0; tries++) { /* until it gets a lease, and the stop does not come first */
+        dir_kit d = dir_kit_make();
+        memset(&seen_events, 0, sizeof seen_events);
+        net_start(&n, 0);
+        setup_t s = { .net = &n, .dir = d.path, .per_lease = 1, .workers = 2, .cheat = { 1, 1000000, 0, TR_SPOIL_NOTHING },
+                      .checkpoint_steps = STEPS, .stop_after = BATCH - 1, .patience_ms = 60000 };
+        assert_int_equal(live(&s, &seen_events, &id), ERR_INTERRUPTED);
+        accepted = atomic_load(&seen_events.accepted_by[1]);
+        base_hex_encode(name + 7, cheat.b, 32);
+        assert_int_equal(tr_store_name(path, d.path, name, NULL), OK);
+        assert_int_equal(base_file_write_atomic(path, bytes_of("", 0), 0600, BASE_FILE_REPLACE, NULL), OK);
+        s.stop_after = 0;
+        assert_int_equal(live(&s, &seen_events, &id), OK);
+        want = reference(&n.job, NULL);
+        assert_memory_equal(id.b, want.b, 32);
+        assert_true(atomic_load(&seen_events.caught) >= accepted);
+        cr_address a = kit_address(FIRST_WORKER + 1);
+        assert_int_equal(chain_worker(n.kit.c, &a)->leases_paid, 0);
+        net_stop(&n);
+        dir_kit_remove(&d);
+    }
+    assert_true(accepted > 0);
+}
+
 /* What is the buyer's own fault, or an accident of its transaction, costs no worker anything: the run ends, and a later one pays. */
 static void a_refused_carrier_costs_no_worker_anything(void **state)
 {
@@ -561,6 +614,7 @@ int main(void)
         cmocka_unit_test(a_refused_tile_costs_the_bond),
         cmocka_unit_test(a_cheat_in_the_gradient_alone_is_slashed),
         cmocka_unit_test(a_false_range_is_slashed),
+        cmocka_unit_test(a_ban_outlives_the_verdicts),
         cmocka_unit_test(a_refused_carrier_costs_no_worker_anything),
         cmocka_unit_test(what_could_not_be_paid_stays_due),
         cmocka_unit_test(a_closed_job_keeps_its_debts),

@@ -251,6 +251,7 @@ typedef struct seen {
     uint64_t    judged[1024];
     atomic_uint drawn_count; /* leases that the sample drew */
     uint64_t    drawn[1024];
+    atomic_uint accepted_by[WORKERS_MAX];
     atomic_uint own;         /* ranges that the coordinator computed itself */
     atomic_uint spoiled_count; /* leases that the cheat says it spoiled, perhaps more than once */
     uint64_t    spoiled[1024];
@@ -264,6 +265,10 @@ static inline void on_event(void *ctx, const tr_event *e)
         atomic_fetch_add(&s->caught, 1);
     if (e->kind == TR_EVENT_SAMPLED)
         s->drawn[atomic_fetch_add(&s->drawn_count, 1) % 1024] = e->lease_id;
+    for (unsigned i = 0; e->kind == TR_EVENT_ACCEPTED && i < WORKERS_MAX; i++) {
+        cr_public_key key = kit_public(FIRST_WORKER + i);
+        atomic_fetch_add(&s->accepted_by[i], memcmp(e->worker, &key, sizeof key) == 0);
+    }
     if (e->kind == TR_EVENT_REJECTED)
         atomic_fetch_add(&s->own, (unsigned)e->at);
     if (e->kind == TR_EVENT_ACCEPTED || (e->kind == TR_EVENT_CHECKED && e->code == ERR_CHEAT))
