@@ -253,12 +253,21 @@ static err submit_pay(tr_coordinator *c, owed **list, size_t count, uint8_t *roo
 static err refused_debt(tr_coordinator *c, owed *o, err e, uint64_t height, fault *f)
 {
     chain_row_lease row;
-    bool paid;
-    TRY(paid_before(c, o, &paid, &row, f));
-    if (paid)
-        return OK;
-    if (row.challenge_height)
-        return e; /* somebody challenged it: owed until that is decided */
+    uint64_t now;
+    bool paid, waited = false;
+    for (;; waited = true) {
+        TRY(paid_before(c, o, &paid, &row, f));
+        if (paid)
+            return OK;
+        if (row.challenge_height == 0)
+            break;
+        /* Somebody challenged it, which holds up its pay: the worker opens, or the lease is spoiled. */
+        if (c->cfg.ledger.height(c->cfg.ledger.ctx, &now) != OK || now > row.challenge_height + c->cfg.ledger.open_window ||
+            !try_again(c, ERR_BUSY))
+            return e;
+    }
+    if (row.status == CHAIN_LEASE_COMMITTED && waited)
+        return OK; /* opened: now it can be paid */
     if (row.status != CHAIN_LEASE_SPOILED)
         TRY(about_lease(c, e, height, f));
     settle(c, o, e, height);

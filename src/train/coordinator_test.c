@@ -5,6 +5,7 @@
 
 #include "base/port/file.h"
 
+#include <dirent.h>
 #include <math.h>
 
 static void any_number_of_workers_gives_the_same_state(void **state)
@@ -501,6 +502,67 @@ static void workers_claim_what_is_not_paid(void **state)
     dir_kit_remove(&d);
 }
 
+/* The first receipt that the worker keeps, challenged by somebody who pays for it. */
+static void challenge_one(net *n, const char *cache)
+{
+    struct dirent *entry;
+    char path[TR_PATH_MAX];
+    buf file;
+    chain_receipt items[64];
+    size_t count;
+    uint64_t height;
+    fault f = { 0 };
+    DIR *d = opendir(cache);
+    assert_non_null(d);
+    while ((entry = readdir(d)) != NULL && strncmp(entry->d_name, "receipt-", 8) != 0)
+        continue;
+    assert_non_null(entry);
+    assert_int_equal(tr_store_name(path, cache, entry->d_name, NULL), OK);
+    closedir(d);
+    buf_init(&file, 8192);
+    assert_int_equal(base_file_read(&file, path, NULL), OK);
+    assert_int_equal(chain_receipts_decode(items, &count, buf_bytes(&file), NULL), OK);
+    chain_tx tx;
+    memset(&tx, 0, sizeof tx);
+    tx.type = CHAIN_TX_TRACE_CHALLENGE;
+    tx.payload.trace_challenge = (chain_tx_trace_challenge){ .job = n->job, .lease = items[0].lease, .attestation = items[0].attestation };
+    if (net_submit_as(n, 0, &tx, &height, &f) != OK)
+        fail_msg("challenge: %s %s", err_describe(f.code)->name, f.what);
+    buf_deinit(&file);
+}
+
+/* A challenge in the last moment holds the pay up, and takes it from nobody who opens. */
+static void a_challenged_debt_is_waited_for(void **state)
+{
+    (void)state;
+    net n;
+    seen seen_events = { .coordinator = NULL };
+    crew hands;
+    fault f;
+    dir_kit d = dir_kit_make();
+    net_start(&n, 250000);
+    n.refuse_type = CHAIN_TX_RECEIPT_PAY;
+    n.refuse_code = ERR_FUNDS;
+    n.refuse_count = 1;
+    setup_t s = { .net = &n, .dir = d.path, .sample_ppm = 250000, .per_lease = 4, .workers = 1, .watches = true, .checkpoint_steps = STEPS,
+                  .patience_ms = 60000 };
+    crew_start(&hands, &s, &seen_events);
+    tr_coordinator *c = coordinator_start(&s, &seen_events);
+    crew_connect(&hands, c);
+    assert_int_equal(tr_coordinator_run(c, &f), ERR_FUNDS);
+    challenge_one(&n, hands.cache[0].path);
+    assert_int_equal(tr_coordinator_run(c, &f), OK);
+    assert_int_equal(n.opened_count, 1);
+    assert_int_equal(seen_events.paid_ok, BATCH * STEPS / 4);
+    assert_all_paid(&n);
+    nap_ms(80);
+    crew_connect(&hands, NULL);
+    tr_coordinator_free(c);
+    crew_stop(&hands);
+    net_stop(&n);
+    dir_kit_remove(&d);
+}
+
 static bool is_among(uint64_t lease, const uint64_t *list, unsigned count)
 {
     for (unsigned i = 0; i < count && i < 1024; i++)
@@ -618,6 +680,7 @@ int main(void)
         cmocka_unit_test(a_refused_carrier_costs_no_worker_anything),
         cmocka_unit_test(what_could_not_be_paid_stays_due),
         cmocka_unit_test(a_closed_job_keeps_its_debts),
+        cmocka_unit_test(a_challenged_debt_is_waited_for),
         cmocka_unit_test(workers_claim_what_is_not_paid),
         cmocka_unit_test(detection_matches_the_sample_rate),
         cmocka_unit_test(range_is_paid_and_the_step_repeated),
