@@ -57,6 +57,12 @@ int main(int argc, char **argv)
         printf("step %.1f ms, witness %.1f ms, proof %.1f ms (%.2f of the step), verify %.1f ms; %llu leaves, %.1f ns a leaf; %llu cells; %zu bytes\n",
                (t1 - t0) * 1e3, (t2 - t1) * 1e3, (t3 - t2) * 1e3, (t3 - t1) / (t1 - t0), (t4 - t3) * 1e3, (unsigned long long)report.leaves,
                (t3 - t2) * 1e9 / (double)report.leaves, (unsigned long long)report.cells, proof.len);
+        static const char *const names[PF_ERROR_TERMS] = { "lookups", "layers", "products", "claims", "proximity" };
+        for (int t = 0; i == 0 && t < PF_ERROR_TERMS; t++)
+            printf("soundness: %s %llu / |K|\n", names[t], (unsigned long long)report.soundness.terms[t]);
+        if (i == 0)
+            printf("soundness: %u bits (algebra %u, queries %u), proven bounds, no grinding\n", report.soundness.bits, report.soundness.algebraic_bits,
+                   report.soundness.query_bits);
         buf_deinit(&proof);
     }
     kit_drop(&k);

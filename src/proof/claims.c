@@ -67,6 +67,7 @@ void pf_value(pf_builder *b, fx x)
 
 void pf_next_claim(pf_builder *b)
 {
+    b->c->claims++;
     b->scale = fx_mul(b->scale, b->mu);
 }
 

@@ -95,6 +95,7 @@ typedef struct pf_row {
 typedef struct pf_claims {
     pf_row  *rows;
     uint32_t count, room;
+    uint32_t claims;   /* how many were batched */
     fx       value;    /* what all rows must add up to */
     void   **memory;
     size_t   memory_count, memory_room;

@@ -297,8 +297,10 @@ err pf_verify(const pf_subject *s, bytes proof, pf_report *report, fault *f)
 {
     verifier v = { .s = s, .in = { proof, 0, f }, .f = f };
     err e = verify(&v);
-    if (report)
-        *report = (pf_report){ v.y.leaves, (uint64_t)v.geometry.rows << v.geometry.m, proof.len, v.y.instance_count, v.run.product_count, v.claims.count };
+    if (report && e == OK)
+        *report = (pf_report){ .leaves = v.y.leaves, .cells = v.geometry.rows << v.geometry.m, .proof_bytes = proof.len,
+                               .instances = v.y.instance_count, .products = v.run.product_count, .claims = v.claims.claims,
+                               .rows = v.claims.count, .soundness = pf_soundness_of(&v.run, &v.geometry, v.claims.claims, v.claims.count) };
     free(v.forks);
     free(v.ends);
     free(v.values.committed);

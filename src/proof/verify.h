@@ -5,12 +5,13 @@
 #ifndef PROOF_VERIFY_H
 #define PROOF_VERIFY_H
 
-#include "proof/public.h"
+#include "proof/soundness.h"
 
 typedef struct pf_report {
     uint64_t leaves, cells; /* lookups and committed cells */
     uint64_t proof_bytes;
-    uint32_t instances, products, claims;
+    uint32_t instances, products, claims, rows;
+    pf_soundness soundness;
 } pf_report;
 
 /* OK: the gradient, the loss and the result NORMAL of `s` are the right ones. The caller vouches for what pf_subject says it has checked.

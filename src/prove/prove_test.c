@@ -18,6 +18,7 @@ static void check(const num_shape *shape, uint32_t sequences, uint64_t seed)
     if (e != OK)
         print_error("verify: %s %s %llu\n", err_describe(e)->name, f.what, (unsigned long long)f.at);
     assert_int_equal(e, OK);
+    assert_true(report.soundness.bits >= 100);
     buf_deinit(&proof);
     kit_drop(&k);
 }
