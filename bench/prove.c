@@ -48,7 +48,7 @@ int main(int argc, char **argv)
         pf_report report;
         fault f;
         buf_init(&proof, (size_t)1 << 32);
-        if (pv_prove(&k.witness, &proof, &f) != OK)
+        if (pv_prove(k.ws, &k.witness, &proof, &f) != OK)
             return 1;
         double t3 = now();
         if (pf_verify(&k.subject, buf_bytes(&proof), &report, &f) != OK)

@@ -38,12 +38,12 @@ static void fill_tile(const prover *p, const pf_segment *s, uint32_t block, int3
     }
 }
 
-static err prove_integers(prover *p, uint32_t instance, pv_writer *w, pv_lookup_room *room)
+static err prove_integers(prover *p, uint32_t instance, pv_writer *w, pv_scratch *scratch)
 {
     const pf_layout *y = p->y;
     const pf_instance *in = &y->instances[instance];
     size_t tiles = (size_t)1 << in->tile_bits, size = (size_t)1 << (y->nu + y->b);
-    int32_t *memory = malloc(tiles * size * sizeof *memory);
+    int32_t *memory = pv_scratch_take(scratch, PV_USE_LEAVES, tiles * size * sizeof *memory);
     const int32_t **tile = malloc(tiles * sizeof *tile);
     fx *alpha = malloc(tiles * sizeof *alpha);
     err e = memory && tile && alpha ? OK : fail(p->f, ERR_MEMORY, "instance", tiles);
@@ -58,8 +58,7 @@ static err prove_integers(prover *p, uint32_t instance, pv_writer *w, pv_lookup_
         }
     }
     if (e == OK)
-        e = pv_lookup_ints(&p->run.ends[instance], w, room, &(pv_int_leaves){ tile, alpha, in->bits, y->nu + y->b });
-    free(memory);
+        e = pv_lookup_ints(&p->run.ends[instance], w, scratch->room, &(pv_int_leaves){ tile, alpha, in->bits, y->nu + y->b });
     free(tile);
     free(alpha);
     return e;
@@ -118,16 +117,15 @@ static err fill_tuples(const prover *p, const pf_segment *s, fxv *q)
     return OK;
 }
 
-static err prove_tuples(prover *p, uint32_t instance, pv_writer *w, pv_lookup_room *room)
+static err prove_tuples(prover *p, uint32_t instance, pv_writer *w, pv_scratch *scratch)
 {
     const pf_instance *in = &p->y->instances[instance];
-    fxv *q = fxv_alloc((size_t)1 << in->bits);
+    fxv *q = pv_scratch_take(scratch, PV_USE_LEAVES, fxv_blocks((size_t)1 << in->bits) * sizeof *q);
     err e = q ? OK : fail(p->f, ERR_MEMORY, "instance", in->bits);
     for (uint32_t k = 0; e == OK && k < in->segments; k++)
         e = fill_tuples(p, &p->y->segments[in->segment + k], q);
     if (e == OK)
-        e = pv_lookup_tuples(&p->run.ends[instance], w, room, q, in->bits);
-    free(q);
+        e = pv_lookup_tuples(&p->run.ends[instance], w, scratch->room, q, in->bits);
     return e;
 }
 
@@ -139,12 +137,12 @@ static int64_t multiplicity(const prover *p, uint32_t v)
     return p->w->cell[y->mult][at] + ((int64_t)p->w->cell[y->mult + 1][at] << 15);
 }
 
-static err prove_table(prover *p, uint32_t instance, pv_writer *w, pv_lookup_room *room)
+static err prove_table(prover *p, uint32_t instance, pv_writer *w, pv_scratch *scratch)
 {
     const pf_layout *y = p->y;
     const pf_instance *in = &y->instances[instance];
     size_t n = (size_t)1 << in->bits;
-    fx_fractions *leaves = aligned_alloc(64, fxv_blocks(n) * sizeof *leaves);
+    fx_fractions *leaves = pv_scratch_take(scratch, PV_USE_LEAVES, fxv_blocks(n) * sizeof *leaves);
     if (!leaves)
         return fail(p->f, ERR_MEMORY, "instance", n);
     memset(leaves, 0, fxv_blocks(n) * sizeof *leaves);
@@ -162,22 +160,21 @@ static err prove_table(prover *p, uint32_t instance, pv_writer *w, pv_lookup_roo
     for (size_t v = y->entries; v < n; v++)
         fxv_set(&leaves[v / FXV_LANES].q, v % FXV_LANES, p->run.alpha);
     if (e == OK)
-        e = pv_lookup_table(&p->run.ends[instance], w, room, leaves, in->bits);
-    free(leaves);
+        e = pv_lookup_table(&p->run.ends[instance], w, scratch->room, leaves, in->bits);
     return e;
 }
 
-err pv_prove_instance(prover *p, uint32_t instance, pv_writer *w, pv_lookup_room *room)
+err pv_prove_instance(prover *p, uint32_t instance, pv_writer *w, pv_scratch *scratch)
 {
     const pf_layout *y = p->y;
     const pf_instance *in = &y->instances[instance];
-    TRY(in->kind == PF_INTEGERS ? prove_integers(p, instance, w, room) : in->kind == PF_TUPLES ? prove_tuples(p, instance, w, room) :
-                                                                                                 prove_table(p, instance, w, room));
+    TRY(in->kind == PF_INTEGERS ? prove_integers(p, instance, w, scratch) : in->kind == PF_TUPLES ? prove_tuples(p, instance, w, scratch) :
+                                                                                                 prove_table(p, instance, w, scratch));
     for (uint32_t k = 0; k < in->segments; k++) {
         fx value;
         if (!pf_has_part(y, &y->segments[in->segment + k]))
             continue;
-        TRY(pv_part_value(p, in->segment + k, &value));
+        TRY(pv_part_value(p, scratch, in->segment + k, &value));
         p->run.parts[in->segment + k] = value;
         TRY(pv_send_fx(w, "parts", &value, 1));
     }

@@ -25,7 +25,7 @@ static void lies(void **state)
         uint64_t index = x.cols == 1 ? 5 : 5 * (uint64_t)x.cols + 3;
         kit_lie(&k, x.id, k.numbers[1], index, 1);
         buf_init(&proof, (size_t)1 << 30);
-        assert_int_equal(pv_prove(&k.witness, &proof, &f), OK);
+        assert_int_equal(pv_prove(k.ws, &k.witness, &proof, &f), OK);
         err e = pf_verify(&k.subject, buf_bytes(&proof), NULL, &f);
         /* Derived row scalars are traced as copies: altering them alters nothing. */
         bool harmless = memcmp(k.gradient, honest, bytes_n) == 0 && k.subject.loss == loss;

@@ -357,21 +357,13 @@ static void fill(scene *s, pv_product *pairs, size_t n)
     }
 }
 
-void pv_product_free(pv_product *pairs, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        free(pairs[i].p);
-        free(pairs[i].b);
-    }
-}
-
-err pv_product_arrays(const prover *p, uint32_t index, pv_product pairs[2])
+err pv_product_arrays(const prover *p, pv_scratch *scratch, uint32_t index, pv_product pairs[2])
 {
     const pf_product *x = &p->run.products[index];
     size_t n = (size_t)1 << (x->token_bits + x->feature_bits);
     memset(pairs, 0, 2 * sizeof *pairs);
     for (uint32_t i = 0; i < x->pairs; i++) {
-        pairs[i] = (pv_product){ fxv_alloc(n), fxv_alloc(n) };
+        pairs[i] = (pv_product){ pv_scratch_vector(scratch, i ? PV_USE_P1 : PV_USE_P0, n), pv_scratch_vector(scratch, i ? PV_USE_B1 : PV_USE_B0, n) };
         if (!pairs[i].p || !pairs[i].b)
             return fail(p->f, ERR_MEMORY, "product", n);
     }
@@ -389,7 +381,7 @@ err pv_product_arrays(const prover *p, uint32_t index, pv_product pairs[2])
     return s.e == OK ? OK : fail(p->f, s.e, "product", index);
 }
 
-err pv_part_value(const prover *p, uint32_t segment, fx *out)
+err pv_part_value(const prover *p, pv_scratch *scratch, uint32_t segment, fx *out)
 {
     uint32_t i = 0;
     pv_product pairs[2];
@@ -397,9 +389,7 @@ err pv_part_value(const prover *p, uint32_t segment, fx *out)
         i++;
     if (i == p->run.product_count)
         return fail(p->f, ERR_NOT_FOUND, "part", segment);
-    err e = pv_product_arrays(p, i, pairs);
-    if (e == OK)
-        *out = fxv_dot(pairs[0].p, pairs[0].b, (size_t)1 << (p->run.products[i].token_bits + p->run.products[i].feature_bits));
-    pv_product_free(pairs, 2);
-    return e;
+    TRY(pv_product_arrays(p, scratch, i, pairs));
+    *out = fxv_dot(pairs[0].p, pairs[0].b, (size_t)1 << (p->run.products[i].token_bits + p->run.products[i].feature_bits));
+    return OK;
 }

@@ -79,25 +79,22 @@ typedef struct fork_work {
     prover        *p;
     pv_writer     *writers;
     err           *errors;
-    pv_lookup_room **rooms; /* one a thread */
     bool           products;
 } fork_work;
 
-static err run_product(prover *p, uint32_t index, pv_writer *w)
+static err run_product(prover *p, pv_scratch *scratch, uint32_t index, pv_writer *w)
 {
     pf_product *x = &p->run.products[index];
     pv_product pairs[2];
     fx ends[4];
     TRY(pf_product_start(&p->run, index, &w->t, p->f));
-    err e = pv_product_arrays(p, index, pairs);
-    if (e == OK)
-        e = pv_inner_product(w, pairs, x->pairs, x->token_bits + x->feature_bits, x->end, ends);
-    pv_product_free(pairs, 2);
-    for (uint32_t m = 0; m < x->pairs && e == OK; m++) {
+    TRY(pv_product_arrays(p, scratch, index, pairs));
+    TRY(pv_inner_product(w, pairs, x->pairs, x->token_bits + x->feature_bits, x->end, ends));
+    for (uint32_t m = 0; m < x->pairs; m++) {
         x->p[m] = ends[2 * m];
         x->b[m] = ends[2 * m + 1];
     }
-    return e;
+    return OK;
 }
 
 /* Item i of the pool: one instance, or one product (with the inner one that follows it). */
@@ -106,18 +103,19 @@ static void run_fork(void *ctx, size_t i, unsigned thread)
     fork_work *work = ctx;
     prover *p = work->p;
     uint32_t index = (uint32_t)i;
+    pv_scratch *scratch = &p->ws->scratch[thread];
     if (!work->products) {
-        work->errors[i] = pv_prove_instance(p, index, &work->writers[i], work->rooms[thread]);
+        work->errors[i] = pv_prove_instance(p, index, &work->writers[i], scratch);
         return;
     }
     if (p->run.products[i].kind == PF_X_DS_INNER)
         return;
-    work->errors[i] = run_product(p, index, &work->writers[i]);
+    work->errors[i] = run_product(p, scratch, index, &work->writers[i]);
     if (work->errors[i] == OK && p->run.products[i].kind == PF_X_DS)
-        work->errors[i + 1] = run_product(p, index + 1, &work->writers[i + 1]);
+        work->errors[i + 1] = run_product(p, scratch, index + 1, &work->writers[i + 1]);
 }
 
-static err make_rooms(prover *p, fork_work *work, unsigned threads)
+static err make_rooms(prover *p)
 {
     unsigned most = 0;
     for (uint32_t i = 0; i < p->y->instance_count; i++) {
@@ -125,20 +123,18 @@ static err make_rooms(prover *p, fork_work *work, unsigned threads)
         unsigned need = p->y->instances[i].bits + (p->y->instances[i].kind == PF_TABLE);
         most = need > most ? need : most;
     }
-    for (unsigned i = 0; i < threads; i++)
-        TRY(pv_lookup_room_new(&work->rooms[i], most));
+    for (unsigned i = 0; i < p->ws->threads; i++)
+        TRY(pv_scratch_room(&p->ws->scratch[i], most));
     return OK;
 }
 
 static err run_forks(prover *p, size_t n, bool products)
 {
-    unsigned threads = base_pool_threads(p->w->pool);
-    fork_work work = { .p = p, .writers = calloc(n, sizeof *work.writers), .errors = calloc(n, sizeof *work.errors),
-                       .rooms = calloc(threads, sizeof *work.rooms), .products = products };
+    fork_work work = { .p = p, .writers = calloc(n, sizeof *work.writers), .errors = calloc(n, sizeof *work.errors), .products = products };
     pf_transcript *states = calloc(n, sizeof *states);
-    err e = work.writers && work.errors && work.rooms && states ? OK : fail(p->f, ERR_MEMORY, "proof", n);
+    err e = work.writers && work.errors && states ? OK : fail(p->f, ERR_MEMORY, "proof", n);
     if (e == OK && !products)
-        e = make_rooms(p, &work, threads);
+        e = make_rooms(p);
     for (size_t i = 0; e == OK && i < n; i++) {
         buf_init(&work.writers[i].out, p->out.out.max);
         work.writers[i].t = pf_fork(&p->out.t, products ? "product" : "lookup", i);
@@ -161,9 +157,6 @@ static err run_forks(prover *p, size_t n, bool products)
         pf_join(&p->out.t, states, n);
     for (size_t i = 0; work.writers && i < n; i++)
         buf_deinit(&work.writers[i].out);
-    for (unsigned i = 0; work.rooms && i < threads; i++)
-        pv_lookup_room_free(work.rooms[i]);
-    free(work.rooms);
     free(work.writers);
     free(work.errors);
     free(states);
@@ -204,9 +197,10 @@ static err prove(prover *p)
     return open_commitment(p);
 }
 
-err pv_prove(pv_witness *w, buf *out, fault *f)
+err pv_prove(pv_workspace *ws, pv_witness *w, buf *out, fault *f)
 {
-    prover p = { .w = w, .y = &w->y, .out = { .out = *out }, .f = f };
+    CHECK(ws->threads == base_pool_threads(w->pool));
+    prover p = { .ws = ws, .w = w, .y = &w->y, .out = { .out = *out }, .f = f };
     size_t before = out->len;
     err e = prove(&p);
     *out = p.out.out;

@@ -7,8 +7,13 @@
 #include "base/buf.h"
 #include "prove/witness.h"
 
+/* Memory that a prover keeps from proof to proof, per thread of the pool: touching new pages costs as much as proving. For one proof at a time. */
+typedef struct pv_workspace pv_workspace;
+err  pv_workspace_new(pv_workspace **out, base_pool *pool) MUST_USE; /* ERR_MEMORY; the pool (borrowed, may be NULL) is that of the witness */
+void pv_workspace_free(pv_workspace *ws);                            /* NULL is fine */
+
 /* Appends the proof of w->s to `out`. The subject's loss and gradient are those of the step. ERR_MEMORY, ERR_LIMIT (of out); ERR_UNPROVED: the witness does
  * not satisfy the relations. */
-err pv_prove(pv_witness *w, buf *out, fault *f) MUST_USE;
+err pv_prove(pv_workspace *ws, pv_witness *w, buf *out, fault *f) MUST_USE;
 
 #endif

@@ -7,8 +7,10 @@
 #include "prove/lookup.h"
 #include "prove/sumcheck.h"
 #include "prove/witness_int.h"
+#include "prove/workspace.h"
 
 typedef struct prover {
+    pv_workspace *ws;
     pv_witness   *w;
     const pf_layout *y;
     pf_run        run;
@@ -22,15 +24,14 @@ typedef struct prover {
     fault        *f;
 } prover;
 
-/* products.c: P and B of product `index`, 2^(token_bits + feature_bits) elements each, for its pairs. Owned by the caller. */
-err pv_product_arrays(const prover *p, uint32_t index, pv_product pairs[2]) MUST_USE;
-void pv_product_free(pv_product *pairs, size_t count);
+/* products.c: P and B of product `index`, 2^(token_bits + feature_bits) elements each, for its pairs, in the scratch memory. */
+err pv_product_arrays(const prover *p, pv_scratch *scratch, uint32_t index, pv_product pairs[2]) MUST_USE;
 
 /* The value of the part that belongs to a segment; ERR_NOT_FOUND: it has none. */
-err pv_part_value(const prover *p, uint32_t segment, fx *out) MUST_USE;
+err pv_part_value(const prover *p, pv_scratch *scratch, uint32_t segment, fx *out) MUST_USE;
 
 /* leaves of an instance. */
-err pv_prove_instance(prover *p, uint32_t instance, pv_writer *w, pv_lookup_room *room) MUST_USE;
+err pv_prove_instance(prover *p, uint32_t instance, pv_writer *w, pv_scratch *scratch) MUST_USE;
 
 /* reduce */
 err pv_reduce(prover *p) MUST_USE;

@@ -10,7 +10,7 @@ static void check(const num_shape *shape, uint32_t sequences, uint64_t seed)
     pf_report report;
     kit_make(&k, shape, sequences, seed, NULL);
     buf_init(&proof, (size_t)1 << 30);
-    err e = pv_prove(&k.witness, &proof, &f);
+    err e = pv_prove(k.ws, &k.witness, &proof, &f);
     if (e != OK)
         print_error("prove: %s %s %llu\n", err_describe(e)->name, f.what, (unsigned long long)f.at);
     assert_int_equal(e, OK);
@@ -53,7 +53,7 @@ static void tampered_statements(void **state)
     fault f;
     kit_make(&k, &shape, 2, 1, NULL);
     buf_init(&proof, (size_t)1 << 30);
-    assert_int_equal(pv_prove(&k.witness, &proof, NULL), OK);
+    assert_int_equal(pv_prove(k.ws, &k.witness, &proof, NULL), OK);
     for (uint32_t t = 0; t < num_tensor_count(&shape); t++) {
         num_tensor_info info = num_tensor_describe(&shape, t);
         uint64_t n = (uint64_t)info.rows * info.cols, at[3] = { 0, n / 2, n - 1 };
@@ -96,7 +96,7 @@ static void tampered_proofs(void **state)
     buf proof;
     kit_make(&k, &shape, 2, 1, NULL);
     buf_init(&proof, (size_t)1 << 30);
-    assert_int_equal(pv_prove(&k.witness, &proof, NULL), OK);
+    assert_int_equal(pv_prove(k.ws, &k.witness, &proof, NULL), OK);
     size_t rows = 4 + 32, step = proof.len / 97;
     for (size_t at = 0, i = 0; at < proof.len; at += i++ < 40 ? rows / 7 + i * i : step) {
         fault f = { 0 };
@@ -131,7 +131,7 @@ static void same_bytes(void **state)
             assert_int_equal(base_pool_new(&pool, threads), OK);
             kit_make(&k, &shape, 2, 1, pool);
             buf_init(&proof, (size_t)1 << 30);
-            assert_int_equal(pv_prove(&k.witness, &proof, NULL), OK);
+            assert_int_equal(pv_prove(k.ws, &k.witness, &proof, NULL), OK);
             assert_int_equal(pf_verify(&k.subject, buf_bytes(&proof), NULL, NULL), OK);
             kit_drop(&k);
             base_pool_free(pool);

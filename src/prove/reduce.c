@@ -21,8 +21,10 @@ static err products_new(pv_product **out, size_t count, size_t n, fault *f)
 
 static void products_free(pv_product *x, size_t count)
 {
-    if (x)
-        pv_product_free(x, count);
+    for (size_t i = 0; x && i < count; i++) {
+        free(x[i].p);
+        free(x[i].b);
+    }
     free(x);
 }
 

@@ -32,6 +32,7 @@ typedef struct step_kit {
     pf_subject      subject;
     pv_witness      witness;
     bt_result       result;
+    pv_workspace   *ws;
     /* The lie of a malicious worker: one element of one tensor of the trace, altered right after the operation that writes it. */
     bool            lies, lied;
     uint32_t        lie_tensor;
@@ -129,6 +130,7 @@ static inline void kit_make(step_kit *k, const num_shape *shape, uint32_t sequen
                                .tables_hash = k->model.tables_hash, .job_id = batch.job_id, .step = batch.step, .sequences = sequences,
                                .numbers = k->numbers, .tokens = k->tokens, .weights = k->model.weights, .gradient = k->gradient,
                                .tables = &k->tables };
+    assert_int_equal(pv_workspace_new(&k->ws, pool), OK);
     kit_step(k, pool);
 }
 
@@ -149,6 +151,7 @@ static inline void kit_lie(step_kit *k, uint32_t tensor, uint64_t sequence, uint
 static inline void kit_drop(step_kit *k)
 {
     pv_witness_deinit(&k->witness);
+    pv_workspace_free(k->ws);
     free(k->numbers);
     free(k->tokens);
     free(k->gradient);

@@ -193,7 +193,7 @@ int main(int argc, char **argv)
         make_finer(&k, (int)n[8]);
     fill_hashes(&k.subject);
     buf_init(&proof, (size_t)1 << 30);
-    err e = pv_prove(&k.witness, &proof, &f);
+    err e = pv_prove(k.ws, &k.witness, &proof, &f);
     if (e != OK) {
         fprintf(stderr, "%s %s\n", err_describe(e)->name, f.what);
         return 1;

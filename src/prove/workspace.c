@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "prove/workspace.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+err pv_workspace_new(pv_workspace **out, base_pool *pool)
+{
+    pv_workspace *ws = calloc(1, sizeof *ws);
+    if (!ws)
+        return ERR_MEMORY;
+    ws->threads = base_pool_threads(pool);
+    ws->scratch = calloc(ws->threads, sizeof *ws->scratch);
+    if (!ws->scratch) {
+        free(ws);
+        return ERR_MEMORY;
+    }
+    *out = ws;
+    return OK;
+}
+
+void pv_workspace_free(pv_workspace *ws)
+{
+    if (!ws)
+        return;
+    for (unsigned i = 0; i < ws->threads; i++) {
+        pv_lookup_room_free(ws->scratch[i].room);
+        for (int k = 0; k < PV_USES; k++)
+            free(ws->scratch[i].block[k]);
+    }
+    free(ws->scratch);
+    free(ws);
+}
+
+void *pv_scratch_take(pv_scratch *s, pv_use use, size_t size)
+{
+    if (size > s->size[use]) {
+        size = (size + 63) / 64 * 64;
+        free(s->block[use]);
+        s->block[use] = aligned_alloc(64, size);
+        s->size[use] = s->block[use] ? size : 0;
+    }
+    return s->block[use];
+}
+
+fxv *pv_scratch_vector(pv_scratch *s, pv_use use, size_t n)
+{
+    size_t size = fxv_blocks(n) * sizeof(fxv);
+    fxv *v = pv_scratch_take(s, use, size);
+    if (v)
+        memset(v, 0, size);
+    return v;
+}
+
+err pv_scratch_room(pv_scratch *s, unsigned bits)
+{
+    if (s->room && bits <= s->room_bits)
+        return OK;
+    pv_lookup_room_free(s->room);
+    s->room = NULL;
+    TRY(pv_lookup_room_new(&s->room, bits));
+    s->room_bits = bits;
+    return OK;
+}

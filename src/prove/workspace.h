@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PROVE_WORKSPACE_H
+#define PROVE_WORKSPACE_H
+
+#include "prove/lookup.h"
+#include "prove/prove.h"
+
+typedef enum pv_use { PV_USE_LEAVES, PV_USE_P0, PV_USE_B0, PV_USE_P1, PV_USE_B1, PV_USES } pv_use;
+
+/* What one thread works with. */
+typedef struct pv_scratch {
+    pv_lookup_room *room;
+    unsigned        room_bits;
+    void           *block[PV_USES];
+    size_t          size[PV_USES];
+} pv_scratch;
+
+struct pv_workspace {
+    unsigned    threads;
+    pv_scratch *scratch;
+};
+
+/* At least `size` bytes, 64-byte aligned, with anything in them; valid until the next call for the same use. NULL: no memory. */
+void *pv_scratch_take(pv_scratch *s, pv_use use, size_t size);
+
+/* n elements, zero. */
+fxv *pv_scratch_vector(pv_scratch *s, pv_use use, size_t n);
+
+/* A room for instances of up to 2^bits leaves. ERR_MEMORY. */
+err pv_scratch_room(pv_scratch *s, unsigned bits) MUST_USE;
+
+#endif
