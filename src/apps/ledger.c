@@ -386,3 +386,27 @@ int tb_refusal_report(const tb_cli *cli, err e, const char *subject, const tb_se
     int code = tb_report(cli, e, refused ? tb_outcome_name(s->outcome) : subject, f);
     return refused ? tb_sent_exit_code(s) : code;
 }
+
+err tb_ledger_find_tx(tb_ledger *l, uint64_t height, err (*take)(void *ctx, bytes raw, fault *f), void *ctx, const char *what, fault *f)
+{
+    json_t *block, *tx;
+    size_t i;
+    char text[24];
+    snprintf(text, sizeof text, "%llu", (unsigned long long)height);
+    TRY(tb_ledger_call(l, "chain.block", json_pack("{s:s, s:b}", "height", text, "bodies", 1), 0, &block, f));
+    err e = fail(f, ERR_NOT_FOUND, what, height);
+    uint8_t *buffer = malloc(LIMIT_TX_SLASH_BYTES);
+    if (!buffer)
+        e = fail(f, ERR_MEMORY, "transaction", 0);
+    json_array_foreach(json_object_get(block, "txs"), i, tx) {
+        bytes raw;
+        if (!buffer || e == OK || tb_json_hex(&raw, buffer, LIMIT_TX_SLASH_BYTES, tx, "bytes", NULL) != OK)
+            continue;
+        err found = take(ctx, raw, f);
+        if (found != ERR_NOT_FOUND)
+            e = found;
+    }
+    free(buffer);
+    json_decref(block);
+    return e;
+}

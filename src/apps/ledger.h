@@ -88,6 +88,10 @@ int tb_sent_report(const tb_cli *cli, err e, const tb_sent *s, const fault *f, c
 /* tb_report for a command that does more than send: what the ledger refused (*s, the newest one; zeroed: none) ends in 6, whatever its code. */
 int tb_refusal_report(const tb_cli *cli, err e, const char *subject, const tb_sent *s, const fault *f);
 
+/* Hands the transactions of block `height` to `take` until it answers anything but ERR_NOT_FOUND, and returns that; ERR_NOT_FOUND naming `what`
+ * if none is the one. `raw` is valid during the call. */
+err tb_ledger_find_tx(tb_ledger *l, uint64_t height, err (*take)(void *ctx, bytes raw, fault *f), void *ctx, const char *what, fault *f) MUST_USE;
+
 /* --- JSON --------------------------------------------------------------------------------------------------------------- */
 
 /* Members of a node's answer: ERR_FIELD naming `name` (static) if it is absent or of another form. */

@@ -60,29 +60,23 @@ static err find_in_tx(tb_receipt_parts *parts, uint8_t *copy, bytes tx_bytes, co
     return ERR_NOT_FOUND;
 }
 
+typedef struct payment_search {
+    tb_receipt_parts      *parts;
+    uint8_t               *copy;
+    const chain_row_lease *payment;
+} payment_search;
+
+static err take_payment(void *ctx, bytes tx, fault *f)
+{
+    payment_search *s = ctx;
+    return find_in_tx(s->parts, s->copy, tx, s->payment, f);
+}
+
 /* The signed lease and attestation stand in the payment's block. `copy` has 2 * LIMIT_LEASE_BYTES. */
 static err find_in_block(tb_receipt_parts *parts, uint8_t *copy, tb_ledger *l, const chain_row_lease *payment, fault *f)
 {
-    json_t *block, *tx;
-    size_t i;
-    char height[24];
-    snprintf(height, sizeof height, "%llu", (unsigned long long)payment->settle_height);
-    TRY(tb_ledger_call(l, "chain.block", json_pack("{s:s, s:b}", "height", height, "bodies", 1), 0, &block, f));
-    err e = fail(f, ERR_NOT_FOUND, "receipt_pay in its block", payment->settle_height);
-    uint8_t *buffer = malloc(LIMIT_TX_SLASH_BYTES);
-    if (!buffer)
-        e = fail(f, ERR_MEMORY, "transaction", 0);
-    json_array_foreach(json_object_get(block, "txs"), i, tx) {
-        bytes raw;
-        if (!buffer || e == OK || tb_json_hex(&raw, buffer, LIMIT_TX_SLASH_BYTES, tx, "bytes", NULL) != OK)
-            continue;
-        err found = find_in_tx(parts, copy, raw, payment, f);
-        if (found != ERR_NOT_FOUND)
-            e = found;
-    }
-    free(buffer);
-    json_decref(block);
-    return e;
+    payment_search s = { parts, copy, payment };
+    return tb_ledger_find_tx(l, payment->settle_height, take_payment, &s, "receipt_pay in its block", f);
 }
 
 /* All rows under one state root; a block in between makes it start again. */

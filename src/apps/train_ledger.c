@@ -132,40 +132,30 @@ static err submit(void *ctx, const chain_tx *tx, uint64_t *height, fault *f)
 }
 
 /* Whether this transaction opens that leaf of the lease (it may have failed: the hash says what counts): then it is appended. */
-static err take_opening(buf *leaf, bytes raw, const hash256 *job, uint64_t lease_id, const hash256 *hash)
+typedef struct opening_search {
+    const hash256 *job, *hash;
+    uint64_t       lease_id;
+    buf           *leaf;
+} opening_search;
+
+static err take_opening(void *ctx, bytes raw, fault *f)
 {
+    const opening_search *s = ctx;
     chain_tx tx;
     const chain_tx_trace_open *p = &tx.payload.trace_open;
-    if (chain_tx_decode(&tx, raw, NULL) != OK || tx.type != CHAIN_TX_TRACE_OPEN || p->lease_id != lease_id || !hash256_equal(&p->job, job))
+    (void)f;
+    if (chain_tx_decode(&tx, raw, NULL) != OK || tx.type != CHAIN_TX_TRACE_OPEN || p->lease_id != s->lease_id || !hash256_equal(&p->job, s->job))
         return ERR_NOT_FOUND;
     hash256 h = cr_merkle_leaf(&cr_merkle_blake3, p->tile);
-    return hash256_equal(&h, hash) ? buf_put(leaf, p->tile.data, p->tile.len) : ERR_NOT_FOUND;
+    return hash256_equal(&h, s->hash) ? buf_put(s->leaf, p->tile.data, p->tile.len) : ERR_NOT_FOUND;
 }
 
 static err get_opened(void *ctx, const hash256 *job, uint64_t lease_id, uint64_t height, const hash256 *hash, buf *leaf,
                       fault *f)
 {
     tb_train_ledger *l = ctx;
-    json_t *block, *tx;
-    size_t i;
-    char text[24];
-    snprintf(text, sizeof text, "%llu", (unsigned long long)height);
-    TRY(tb_ledger_call(&l->main, "chain.block", json_pack("{s:s, s:b}", "height", text, "bodies", 1), 0, &block, f));
-    err e = fail(f, ERR_NOT_FOUND, "trace_open in its block", height);
-    uint8_t *buffer = malloc(LIMIT_TX_SLASH_BYTES);
-    if (!buffer)
-        e = fail(f, ERR_MEMORY, "transaction", 0);
-    json_array_foreach(json_object_get(block, "txs"), i, tx) {
-        bytes raw;
-        if (!buffer || e == OK || tb_json_hex(&raw, buffer, LIMIT_TX_SLASH_BYTES, tx, "bytes", NULL) != OK)
-            continue;
-        err found = take_opening(leaf, raw, job, lease_id, hash);
-        if (found != ERR_NOT_FOUND)
-            e = found;
-    }
-    free(buffer);
-    json_decref(block);
-    return e;
+    opening_search s = { job, hash, lease_id, leaf };
+    return tb_ledger_find_tx(&l->main, height, take_opening, &s, "trace_open in its block", f);
 }
 
 static err get_randomness(void *ctx, uint64_t height, hash256 *out, fault *f)

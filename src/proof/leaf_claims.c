@@ -12,7 +12,6 @@ typedef struct leaf {
     uint32_t   instance;
     const pf_segment  *s;
     const pf_rounding *r;
-    const fx  *point;
     const fxv *w;   /* omega */
     fxv       *phi;
     uint32_t   n;   /* padded features */
@@ -365,7 +364,7 @@ err pf_instance_claim(pf_builder *b, uint32_t instance)
     fx left = FX_ONE, total = fx_sub(b->run->alpha, end->claim.q);
     bool filler = false;
     for (uint32_t k = 0; k < in->segments; k++) {
-        leaf l = { .instance = instance, .s = &y->segments[in->segment + k], .point = end->point, .w = w };
+        leaf l = { .instance = instance, .s = &y->segments[in->segment + k], .w = w };
         fx open;
         TRY(segment_claim(b, &l, in->segment + k, &open));
         filler = filler || l.s->part == PF_PART_FILLER;

@@ -264,7 +264,7 @@ static err check_exceptions(const pf_rows *r, const pf_layout *y, fault *f)
     return OK;
 }
 
-static int norm_fraction(const pf_layout *y, uint32_t k)
+int pf_norm_fraction(const pf_layout *y, uint32_t k)
 {
     uint32_t L = y->shape.layers;
     return k == 2 * L ? y->fractions.top.yf : k & 1 ? y->fractions.layer[k / 2].y2 : y->fractions.layer[k / 2].y1;
@@ -308,7 +308,7 @@ static err derive_norm(pf_rows *r, const pf_layout *y, uint32_t k, fault *f)
         int64_t most = (int64_t)d * c->d_t * c->q_max;
         if (n->M[i] > most || n->M[i] < -most)
             return fail(f, ERR_UNPROVED, "norm: M", i);
-        n->m[i] = num_norm_m(n->r[i], n->M[i], d, norm_fraction(y, k));
+        n->m[i] = num_norm_m(n->r[i], n->M[i], d, pf_norm_fraction(y, k));
         if (!num_in_domain(n->m[i], (int64_t)1 << 34))
             return fail(f, ERR_UNPROVED, "norm: m", i);
     }

@@ -77,6 +77,9 @@ err pf_rows_receive(pf_rows *r, const pf_layout *y, const pf_subject *s, pf_read
 /* Derives r, m, R, RL from what was sent, and checks them; the prover calls it on its own rows. */
 err pf_rows_derive(pf_rows *r, const pf_layout *y, const pf_subject *s, fault *f) MUST_USE;
 
+/* The fraction of y of norm k. */
+int pf_norm_fraction(const pf_layout *y, uint32_t k);
+
 static inline const pf_norm_rows *pf_norm_of(const pf_rows *r, const pf_layout *y, uint32_t layer, bool second)
 {
     return &r->norms[layer == y->shape.layers ? 2 * layer : 2 * layer + second];

@@ -391,11 +391,10 @@ static void derive(pv_witness *w)
     const num_const *c = &y->k;
     for (uint32_t k = 0; k < 2 * y->shape.layers + 1; k++) {
         pf_norm_rows *n = &w->rows.norms[k];
-        int f_y = k == 2 * y->shape.layers ? y->fractions.top.yf : k & 1 ? y->fractions.layer[k / 2].y2 : y->fractions.layer[k / 2].y1;
         for (uint32_t i = 0; i < pf_tokens(y); i++)
             if (pf_is_token(y, i)) {
                 n->r[i] = num_norm_r((uint64_t)n->squares[i], y->shape.width, c->f_r, c->f_res);
-                n->m[i] = num_norm_m(n->r[i], n->M[i], y->shape.width, f_y);
+                n->m[i] = num_norm_m(n->r[i], n->M[i], y->shape.width, pf_norm_fraction(y, k));
             }
     }
     for (uint32_t k = 0; k < y->shape.layers * y->shape.heads + 1; k++) {
