@@ -1,22 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-# Target BLAKE3::BLAKE3: an installed libblake3, else the official C and assembly sources that the Debian package
-# librust-blake3-dev installs, built here as a static library with their own flags (not ours, and without -Werror).
+# Target BLAKE3::BLAKE3: the official C and assembly sources that the Debian package librust-blake3-dev installs, built here as a static
+# library with their own flags (not ours, and without -Werror). An installed library would not do: it hides blake3_hash_many.
 # Set BLAKE3_SOURCE_DIR to build from another copy of the official `c` folder.
 if(TARGET BLAKE3::BLAKE3)
   return()
-endif()
-
-if(NOT CMAKE_CROSSCOMPILING AND NOT BLAKE3_SOURCE_DIR)
-  find_path(BLAKE3_INCLUDE_DIR blake3.h)
-  find_library(BLAKE3_LIBRARY blake3)
-  mark_as_advanced(BLAKE3_INCLUDE_DIR BLAKE3_LIBRARY)
-  if(BLAKE3_INCLUDE_DIR AND BLAKE3_LIBRARY)
-    add_library(BLAKE3::BLAKE3 UNKNOWN IMPORTED)
-    set_target_properties(BLAKE3::BLAKE3 PROPERTIES
-      IMPORTED_LOCATION ${BLAKE3_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES ${BLAKE3_INCLUDE_DIR})
-    set(BLAKE3_FOUND TRUE)
-    return()
-  endif()
 endif()
 
 if(NOT BLAKE3_SOURCE_DIR)

@@ -20,12 +20,12 @@ def merkle_root(leaves):
 
 
 def tile_rows(index, q):
-    """The leaf messages of one operand matrix, uint8 (tiles, 12 + 512)."""
+    """The leaf messages of one operand matrix, uint8 (tiles, 64 + 512)."""
     rows, columns = (-(-n // TILE) for n in q.shape)
     padded = np.zeros((rows * TILE, columns * TILE), "<i2")
     padded[:q.shape[0], :q.shape[1]] = q
     tiles = padded.reshape(rows, TILE, columns, TILE).transpose(0, 2, 1, 3).reshape(rows * columns, TILE * TILE)
-    head = np.empty((rows * columns, 3), "<u4")
+    head = np.zeros((rows * columns, 16), "<u4")
     head[:, 0] = index
     head[:, 1], head[:, 2] = np.divmod(np.arange(rows * columns), columns)
     return np.concatenate([head.view(np.uint8), np.ascontiguousarray(tiles).view(np.uint8)], axis=1)

@@ -69,11 +69,38 @@ static void pieces_reset_and_seek_agree(void **state)
     assert_memory_equal(all + 77, part, sizeof part);
 }
 
+static void many_are_each_one(void **state)
+{
+    (void)state;
+    enum { MOST = 37 }; /* more than two groups of lanes */
+    static uint8_t input[MOST * CR_BLAKE3_MANY_BYTES];
+    hash256 out[MOST];
+    for (size_t i = 0; i < sizeof input; i++)
+        input[i] = (uint8_t)(i * 37 >> 4);
+    const uint8_t key[32] = "whats the Elvish word for friend";
+    cr_blake3 starts[3];
+    cr_blake3_init(&starts[0]);
+    cr_blake3_init_keyed(&starts[1], key);
+    cr_blake3_init_derive(&starts[2], "theblock 2026 test v1");
+    for (size_t s = 0; s < COUNT_OF(starts); s++)
+        for (size_t len = 64; len <= CR_BLAKE3_MANY_BYTES; len += 64)
+            for (size_t n = 0; n <= MOST; n += n < 3 ? 1 : 17) {
+                cr_blake3_many(&starts[s], out, input, len, n);
+                for (size_t i = 0; i < n; i++) {
+                    cr_blake3 h = starts[s];
+                    cr_blake3_update(&h, bytes_of(input + i * len, len));
+                    hash256 one = cr_blake3_final(&h);
+                    assert_memory_equal(out[i].b, one.b, 32);
+                }
+            }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(official_vectors),
         cmocka_unit_test(pieces_reset_and_seek_agree),
+        cmocka_unit_test(many_are_each_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,6 +16,13 @@ hash256 cr_merkle_leaf(const cr_merkle_rule *rule, bytes data)
     return rule->leaf(&state, data);
 }
 
+void cr_merkle_leaves(const cr_merkle_rule *rule, hash256 *out, const uint8_t *data, size_t len, size_t n)
+{
+    cr_blake3 state;
+    rule->start_leaf(&state);
+    rule->leaves(&state, out, data, len, n);
+}
+
 /* ---- roots ---- */
 
 void cr_merkle_builder_init(cr_merkle_builder *b, const cr_merkle_rule *rule)
@@ -26,14 +33,20 @@ void cr_merkle_builder_init(cr_merkle_builder *b, const cr_merkle_rule *rule)
     rule->start_node(&b->node_state);
 }
 
-void cr_merkle_builder_add(cr_merkle_builder *b, const hash256 *leaf)
+/* Adds the root of 2^level leaves; that many divide the count so far. */
+static void add_full(cr_merkle_builder *b, const hash256 *root, unsigned level)
 {
     unsigned top = (unsigned)__builtin_popcountll(b->count);
-    hash256 h = *leaf;
-    for (uint64_t n = b->count; n & 1; n >>= 1)
+    hash256 h = *root;
+    for (uint64_t n = b->count >> level; n & 1; n >>= 1)
         h = b->rule->node(&b->node_state, &b->open[--top], &h);
     b->open[top] = h;
-    b->count++;
+    b->count += (uint64_t)1 << level;
+}
+
+void cr_merkle_builder_add(cr_merkle_builder *b, const hash256 *leaf)
+{
+    add_full(b, leaf, 0);
 }
 
 hash256 cr_merkle_builder_add_data(cr_merkle_builder *b, bytes data)
@@ -54,11 +67,30 @@ hash256 cr_merkle_builder_root(cr_merkle_builder *b)
     return h;
 }
 
+enum { FULL_LEVEL = 8, FULL = 1 << FULL_LEVEL };
+
+/* The root of FULL leaves, level by level: the nodes of a level are hashed together. */
+static hash256 full_root(cr_merkle_builder *b, const hash256 *leaves)
+{
+    hash256 level[2][FULL / 2];
+    const hash256 *below = leaves;
+    for (size_t n = FULL / 2, i = 0; n != 0; n /= 2, i ^= 1) {
+        b->rule->nodes(&b->node_state, level[i], below, n);
+        below = level[i];
+    }
+    return *below;
+}
+
 hash256 cr_merkle_root(const cr_merkle_rule *rule, const hash256 *leaves, size_t count)
 {
     cr_merkle_builder b;
     cr_merkle_builder_init(&b, rule);
-    for (size_t i = 0; i < count; i++)
+    size_t i = 0;
+    for (; count - i >= FULL; i += FULL) {
+        hash256 root = full_root(&b, leaves + i);
+        add_full(&b, &root, FULL_LEVEL);
+    }
+    for (; i < count; i++)
         cr_merkle_builder_add(&b, &leaves[i]);
     return cr_merkle_builder_root(&b);
 }

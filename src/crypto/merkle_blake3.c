@@ -35,4 +35,21 @@ static hash256 empty(void)
     return cr_blake3_hash_in(node_context, bytes_of(NULL, 0));
 }
 
-const cr_merkle_rule cr_merkle_blake3 = { start_leaf, start_node, leaf, node, empty };
+static void leaves(cr_blake3 *state, hash256 *out, const uint8_t *data, size_t len, size_t n)
+{
+    cr_blake3_reset(state);
+    if (len != 0 && len % 64 == 0 && len <= CR_BLAKE3_MANY_BYTES) {
+        cr_blake3_many(state, out, data, len, n);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        out[i] = leaf(state, bytes_of(data + i * len, len));
+}
+
+static void nodes(cr_blake3 *state, hash256 *out, const hash256 *pairs, size_t n)
+{
+    cr_blake3_reset(state);
+    cr_blake3_many(state, out, pairs->b, 2 * sizeof *pairs, n);
+}
+
+const cr_merkle_rule cr_merkle_blake3 = { start_leaf, start_node, leaf, node, empty, leaves, nodes };

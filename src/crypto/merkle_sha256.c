@@ -26,4 +26,16 @@ static hash256 empty(void)
     return cr_sha256(bytes_of(NULL, 0));
 }
 
-const cr_merkle_rule cr_merkle_sha256 = { start, start, leaf, node, empty };
+static void leaves(cr_blake3 *state, hash256 *out, const uint8_t *data, size_t len, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = leaf(state, bytes_of(data + i * len, len));
+}
+
+static void nodes(cr_blake3 *state, hash256 *out, const hash256 *pairs, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = node(state, &pairs[2 * i], &pairs[2 * i + 1]);
+}
+
+const cr_merkle_rule cr_merkle_sha256 = { start, start, leaf, node, empty, leaves, nodes };

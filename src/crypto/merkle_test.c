@@ -113,6 +113,38 @@ static void certificate_transparency_roots(void **state)
     }
 }
 
+/* A large tree is hashed in groups: the root must be that of leaves that come one by one, and the leaves those of single messages. */
+static void groups_are_each_one(void **state)
+{
+    (void)state;
+    enum { MOST = 1100 };
+    static hash256 leaves[MOST];
+    static const size_t counts[] = { 1, 15, 255, 256, 257, 511, 512, 513, 768, 1023, MOST };
+    uint8_t data[20 * 128];
+    for (size_t i = 0; i < sizeof data; i++)
+        data[i] = (uint8_t)(i * 7 >> 2);
+    for (size_t r = 0; r < COUNT_OF(rules); r++) {
+        for (size_t i = 0; i < MOST; i++)
+            leaves[i] = cr_merkle_leaf(rules[r], BYTES_OF(i));
+        for (size_t k = 0; k < COUNT_OF(counts); k++) {
+            cr_merkle_builder b;
+            cr_merkle_builder_init(&b, rules[r]);
+            for (size_t i = 0; i < counts[k]; i++)
+                cr_merkle_builder_add(&b, &leaves[i]);
+            hash256 want = cr_merkle_builder_root(&b), got = cr_merkle_root(rules[r], leaves, counts[k]);
+            assert_memory_equal(got.b, want.b, 32);
+        }
+        for (size_t len = 1; len <= 128; len++) {
+            hash256 got[20];
+            cr_merkle_leaves(rules[r], got, data, len, COUNT_OF(got));
+            for (size_t i = 0; i < COUNT_OF(got); i++) {
+                hash256 want = cr_merkle_leaf(rules[r], bytes_of(data + i * len, len));
+                assert_memory_equal(got[i].b, want.b, 32);
+            }
+        }
+    }
+}
+
 static void every_path_and_no_other(void **state)
 {
     (void)state;
@@ -276,6 +308,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(vectors),
         cmocka_unit_test(certificate_transparency_roots),
+        cmocka_unit_test(groups_are_each_one),
         cmocka_unit_test(every_path_and_no_other),
         cmocka_unit_test(every_range_and_no_other),
         cmocka_unit_test(hostile_shapes_end),

@@ -172,23 +172,6 @@ err num_trace_locate(num_trace_tensor *out, uint64_t *seq_index, uint32_t *tile_
 
 /* ---- leaves ---- */
 
-static void store_le(uint8_t *out, const void *element, uint32_t elem_bytes)
-{
-    if (elem_bytes == 2) {
-        uint16_t v;
-        memcpy(&v, element, sizeof v);
-        store_le16(out, v);
-    } else if (elem_bytes == 4) {
-        uint32_t v;
-        memcpy(&v, element, sizeof v);
-        store_le32(out, v);
-    } else {
-        uint64_t v;
-        memcpy(&v, element, sizeof v);
-        store_le64(out, v);
-    }
-}
-
 size_t num_tile_pack(uint8_t *out, const uint8_t *elements, uint32_t n_rows, uint32_t n_cols, uint32_t size)
 {
     size_t n = (size_t)n_cols * size;
@@ -205,22 +188,23 @@ void num_tile_unpack(uint8_t *elements, const uint8_t *packed, uint32_t n_rows, 
         memcpy(elements + (size_t)i * NUM_TILE * size, packed + i * n, n);
 }
 
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "elements in memory are the elements of a leaf");
+
 /* The part of a rows x cols tensor that lies in the tile; `out` has 256 elements. */
 static void tile_encode(uint8_t *out, const uint8_t *data, uint32_t rows, uint32_t cols, uint32_t elem_bytes,
                         uint32_t tile_row, uint32_t tile_col)
 {
-    memset(out, 0, (size_t)elem_bytes * NUM_TILE_ELEMENTS);
     uint32_t row = tile_row * NUM_TILE, col = tile_col * NUM_TILE;
     uint32_t n_rows = num_tile_span(rows, tile_row), n_cols = num_tile_span(cols, tile_col);
-    for (uint32_t i = 0; i < n_rows; i++) {
-        const uint8_t *from = data + ((size_t)(row + i) * cols + col) * elem_bytes;
-        for (uint32_t j = 0; j < n_cols; j++)
-            store_le(out + (size_t)(i * NUM_TILE + j) * elem_bytes, from + (size_t)j * elem_bytes, elem_bytes);
-    }
+    if (n_rows < NUM_TILE || n_cols < NUM_TILE)
+        memset(out, 0, (size_t)elem_bytes * NUM_TILE_ELEMENTS);
+    for (uint32_t i = 0; i < n_rows; i++)
+        memcpy(out + (size_t)i * NUM_TILE * elem_bytes, data + ((size_t)(row + i) * cols + col) * elem_bytes, (size_t)n_cols * elem_bytes);
 }
 
 static void leaf_head(uint8_t *out, const num_trace_tensor *t, uint64_t sequence, uint32_t tile_row, uint32_t tile_col)
 {
+    memset(out, 0, NUM_LEAF_HEAD);
     store_le32(out, t->id);
     store_le64(out + 4, sequence);
     store_le32(out + 12, tile_row);
@@ -302,10 +286,11 @@ static void parameter_leaf_encode(uint8_t *out, const num_shape *s, uint32_t ten
 {
     num_tensor_info t = num_tensor_describe(s, tensor);
     CHECK(tile_row < num_tiles(t.rows) && tile_col < num_tiles(t.cols));
+    memset(out, 0, NUM_LEAF_HEAD);
     store_le32(out, tensor);
     store_le32(out + 4, tile_row);
     store_le32(out + 8, tile_col);
-    tile_encode(out + NUM_WEIGHT_LEAF_HEAD, data, t.rows - first_row, t.cols, elem_bytes, tile_row - first_row / NUM_TILE, tile_col);
+    tile_encode(out + NUM_LEAF_HEAD, data, t.rows - first_row, t.cols, elem_bytes, tile_row - first_row / NUM_TILE, tile_col);
 }
 
 void num_weight_leaf_encode(uint8_t out[NUM_WEIGHT_LEAF_BYTES], const num_shape *s, uint32_t tensor, uint32_t tile_row,

@@ -11,7 +11,7 @@
 enum {
     NUM_TILE = 16,                           /* rows and columns of a tile */
     NUM_TILE_ELEMENTS = NUM_TILE * NUM_TILE,
-    NUM_LEAF_HEAD = 4 + 8 + 4 + 4,           /* le32 tensor, le64 sequence, le32 tile row, le32 tile column */
+    NUM_LEAF_HEAD = 64,                      /* a block of BLAKE3, so that leaves are whole blocks (cr_blake3_many) */
     NUM_LEAF_BYTES_MAX = NUM_LEAF_HEAD + 8 * NUM_TILE_ELEMENTS,
 };
 
@@ -69,8 +69,8 @@ static inline size_t num_leaf_bytes(uint32_t elem_bytes)
     return NUM_LEAF_HEAD + (size_t)elem_bytes * NUM_TILE_ELEMENTS;
 }
 
-/* Writes the leaf's num_leaf_bytes(elem_bytes) bytes: head, then the tile's 256 elements row-major, little-endian, zero
- * outside the tensor. `sequence` is the global sequence number; `data` the sequence's rows x cols tensor in host order. */
+/* Writes the leaf's num_leaf_bytes(elem_bytes) bytes: head (le32 tensor, le64 sequence, le32 tile row, le32 tile column, zeros), then
+ * the tile's 256 elements row-major, little-endian, zero outside the tensor. `sequence` is the global sequence number; `data` the sequence's rows x cols tensor in host order. */
 void num_leaf_encode(uint8_t *out, const num_trace_tensor *tensor, uint64_t sequence, uint32_t tile_row, uint32_t tile_col,
                      const void *data);
 
@@ -80,8 +80,8 @@ bool num_leaf_is_formed(bytes leaf, const num_trace_tensor *tensor, uint64_t seq
 /* Element `at` (0 .. 255) of an encoded leaf. */
 int64_t num_leaf_element(const uint8_t *leaf, uint32_t elem_bytes, uint32_t at);
 
-/* The leaf of a weight tile under the weight root (section 14): le32 tensor, le32 tile row, le32 tile column, 256 le16. */
-enum { NUM_WEIGHT_LEAF_HEAD = 12, NUM_WEIGHT_LEAF_BYTES = NUM_WEIGHT_LEAF_HEAD + 2 * NUM_TILE_ELEMENTS };
+/* The leaf of a weight tile under the weight root (section 14): head (le32 tensor, le32 tile row, le32 tile column, zeros), 256 le16. */
+enum { NUM_WEIGHT_LEAF_BYTES = NUM_LEAF_HEAD + 2 * NUM_TILE_ELEMENTS };
 
 uint64_t num_weight_leaves(const num_shape *shape);
 uint64_t num_weight_leaf(const num_shape *shape, uint32_t tensor, uint32_t tile_row, uint32_t tile_col);
@@ -95,7 +95,7 @@ void num_weight_leaf_encode(uint8_t out[NUM_WEIGHT_LEAF_BYTES], const num_shape 
 
 /* The leaf of a gradient tile under the gradient root: the same places as the weights, with 256 le64 elements. `gradient` is that
  * of the tensor, rows x cols. */
-enum { NUM_GRADIENT_LEAF_BYTES = NUM_WEIGHT_LEAF_HEAD + 8 * NUM_TILE_ELEMENTS };
+enum { NUM_GRADIENT_LEAF_BYTES = NUM_LEAF_HEAD + 8 * NUM_TILE_ELEMENTS };
 
 void num_gradient_leaf_encode(uint8_t out[NUM_GRADIENT_LEAF_BYTES], const num_shape *shape, uint32_t tensor, uint32_t tile_row,
                               uint32_t tile_col, const int64_t *gradient);

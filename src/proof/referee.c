@@ -77,9 +77,8 @@ static err count_tiles(opened *at, const pf_opening *o, fault *f)
 static err verify_tiles(const pf_opening *o, const opened *at, const uint8_t *head, size_t head_bytes, const hash256 *root,
                         uint64_t leaves, fault *f)
 {
-    uint8_t leaf[NUM_LEAF_BYTES_MAX];
+    uint8_t leaf[NUM_LEAF_BYTES_MAX] = { 0 };
     hash256 hashes[LEAVES_MAX];
-    size_t leaf_bytes = head_bytes + 8 + (size_t)at->elem_bytes * NUM_TILE_ELEMENTS;
     uint32_t tile_cols = num_tiles(at->cols), n_rows, n_cols;
     const uint8_t *from = at->elements;
     memcpy(leaf, head, head_bytes);
@@ -87,8 +86,8 @@ static err verify_tiles(const pf_opening *o, const opened *at, const uint8_t *he
         size_t size = tile_size(at, at->tile + i, &n_rows, &n_cols);
         store_le32(leaf + head_bytes, (uint32_t)((at->tile + i) / tile_cols));
         store_le32(leaf + head_bytes + 4, (uint32_t)((at->tile + i) % tile_cols));
-        num_tile_unpack(leaf + head_bytes + 8, from, n_rows, n_cols, at->elem_bytes);
-        hashes[i] = cr_merkle_leaf(&cr_merkle_blake3, bytes_of(leaf, leaf_bytes));
+        num_tile_unpack(leaf + NUM_LEAF_HEAD, from, n_rows, n_cols, at->elem_bytes);
+        hashes[i] = cr_merkle_leaf(&cr_merkle_blake3, bytes_of(leaf, num_leaf_bytes(at->elem_bytes)));
         from += size;
     }
     return verify_leaves(o, hashes, at->count, root, leaves, f);

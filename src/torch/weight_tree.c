@@ -11,21 +11,24 @@ typedef struct tensor_job {
     hash256         *leaves;   /* of the tensor */
 } tensor_job;
 
+enum { GROUP = 16 }; /* tiles hashed together */
+
 /* The leaves of one row of tiles. */
 static void hash_tile_row(void *ctx, size_t row, unsigned thread)
 {
     const tensor_job *job = ctx;
     (void)thread;
-    cr_merkle_builder b; /* for its prepared leaf state */
-    cr_merkle_builder_init(&b, &cr_merkle_blake3);
-    for (uint32_t c = 0; c < job->tile_cols; c++) {
-        uint8_t leaf[NUM_GRADIENT_LEAF_BYTES];
-        size_t len = job->weights ? NUM_WEIGHT_LEAF_BYTES : NUM_GRADIENT_LEAF_BYTES;
-        if (job->weights)
-            num_weight_leaf_encode(leaf, job->shape, job->tensor, (uint32_t)row, c, job->weights);
-        else
-            num_gradient_leaf_encode(leaf, job->shape, job->tensor, (uint32_t)row, c, job->gradient);
-        job->leaves[row * job->tile_cols + c] = cr_merkle_builder_add_data(&b, bytes_of(leaf, len));
+    uint8_t leaves[GROUP * NUM_GRADIENT_LEAF_BYTES];
+    size_t  len = job->weights ? NUM_WEIGHT_LEAF_BYTES : NUM_GRADIENT_LEAF_BYTES;
+    for (uint32_t c = 0; c < job->tile_cols; c += GROUP) {
+        uint32_t n = job->tile_cols - c < GROUP ? job->tile_cols - c : GROUP;
+        for (uint32_t i = 0; i < n; i++) {
+            if (job->weights)
+                num_weight_leaf_encode(leaves + i * len, job->shape, job->tensor, (uint32_t)row, c + i, job->weights);
+            else
+                num_gradient_leaf_encode(leaves + i * len, job->shape, job->tensor, (uint32_t)row, c + i, job->gradient);
+        }
+        cr_merkle_leaves(&cr_merkle_blake3, job->leaves + row * job->tile_cols + c, leaves, len, n);
     }
 }
 

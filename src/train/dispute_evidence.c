@@ -93,7 +93,7 @@ static err put_weight_tile(packer *p, uint64_t leaf)
     num_weight_locate(&tensor, &row, &col, s, leaf);
     num_tensor_info t = num_tensor_describe(s, tensor);
     num_weight_leaf_encode(text, s, tensor, row, col, p->model->weights + t.offset);
-    return tr_dispute_put_tile(&p->bytes, text + NUM_WEIGHT_LEAF_HEAD, t.rows, t.cols, 2, row, col);
+    return tr_dispute_put_tile(&p->bytes, text + NUM_LEAF_HEAD, t.rows, t.cols, 2, row, col);
 }
 
 static err hash_weights(packer *p, fault *f)

@@ -215,7 +215,7 @@ static err put_all(buf *room, pf_evidence *e, const tr_sum_dispute *d, const tr_
     const pf_run run = { .first = d->plan->gradient, .count = 1 };
     size_t at = room->len;
     num_tensor_info t = num_tensor_describe(&task->model->shape, d->tensor - PF_GRADIENT);
-    TRY(tr_dispute_put_tile(room, d->tile + NUM_WEIGHT_LEAF_HEAD, t.rows, t.cols, 8, (uint32_t)(d->element / t.cols / NUM_TILE),
+    TRY(tr_dispute_put_tile(room, d->tile + NUM_LEAF_HEAD, t.rows, t.cols, 8, (uint32_t)(d->element / t.cols / NUM_TILE),
                             (uint32_t)(d->element % t.cols / NUM_TILE)));
     e->gradient_count = 1;
     return tr_dispute_open(&e->gradient, room, at, &run, d->leaves, num_weight_leaves(&task->model->shape));

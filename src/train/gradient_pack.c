@@ -24,15 +24,21 @@ static size_t packed_bytes(size_t count, unsigned width)
 
 static void pack_block(uint8_t *out, const int64_t *values, size_t count, unsigned width)
 {
-    u128 pending = 0;
-    unsigned bits = 0;
+    uint64_t pending = 0;
+    unsigned bits = 0; /* of them */
     for (size_t i = 0; i < count; i++) {
-        pending |= (u128)zigzag(values[i]) << bits;
-        for (bits += width; bits >= 8; bits -= 8, pending >>= 8)
-            *out++ = (uint8_t)pending;
+        uint64_t u = zigzag(values[i]);
+        pending |= u << bits;
+        bits += width;
+        if (bits >= 64) {
+            store_le64(out, pending);
+            out += 8;
+            bits -= 64;
+            pending = bits ? u >> (width - bits) : 0;
+        }
     }
-    if (bits)
-        *out = (uint8_t)pending;
+    for (; bits > 0; bits -= bits < 8 ? bits : 8, pending >>= 8)
+        *out++ = (uint8_t)pending;
 }
 
 size_t tr_chunk_pack(uint8_t out[TR_CHUNK_PACKED_MAX], const int64_t *values, size_t count)
@@ -52,24 +58,37 @@ size_t tr_chunk_pack(uint8_t out[TR_CHUNK_PACKED_MAX], const int64_t *values, si
     return (size_t)(p - out);
 }
 
+/* `width` <= 64 bits from bit `at` of `in`, of which `len` bytes may be read. */
+static inline uint64_t bits_at(const uint8_t *in, size_t len, size_t at, unsigned width)
+{
+    size_t   byte = at / 8, left = len - byte < 9 ? len - byte : 9;
+    unsigned shift = at % 8;
+    uint64_t low = 0, high = 0;
+    if (left >= 8)
+        low = load_le64(in + byte);
+    else
+        for (size_t i = 0; i < left; i++)
+            low |= (uint64_t)in[byte + i] << 8 * i;
+    if (shift + width > 64)
+        high = (uint64_t)in[byte + 8] << (64 - shift);
+    uint64_t mask = width == 64 ? UINT64_MAX : ((uint64_t)1 << width) - 1;
+    return (low >> shift | high) & mask;
+}
+
 /* `in` holds packed_bytes(count, width) bytes. */
 static err unpack_block(int64_t *values, size_t count, unsigned width, const uint8_t *in)
 {
-    const uint64_t mask = width == 64 ? UINT64_MAX : ((uint64_t)1 << width) - 1;
-    u128 pending = 0;
-    unsigned bits = 0;
+    size_t   len = packed_bytes(count, width);
     uint64_t all = 0;
     for (size_t i = 0; i < count; i++) {
-        for (; bits < width; bits += 8)
-            pending |= (u128)*in++ << bits;
-        uint64_t u = (uint64_t)pending & mask;
-        pending >>= width;
-        bits -= width;
+        uint64_t u = width == 0 ? 0 : bits_at(in, len, i * width, width);
         all |= u;
         values[i] = unzigzag(u);
     }
     /* A smaller width would have done, or bits behind the last element are set: not what the writer writes. */
-    return bit_length_u64(all) != width || pending != 0 ? ERR_CANONICAL : OK;
+    unsigned spare = (unsigned)(8 * len - count * width);
+    bool     clean = spare == 0 || in[len - 1] >> (8 - spare) == 0;
+    return bit_length_u64(all) != width || !clean ? ERR_CANONICAL : OK;
 }
 
 err tr_chunk_unpack(int64_t *values, size_t count, bytes packed)

@@ -83,13 +83,13 @@ static void root_is_over_tiles(void **state)
         num_tensor_info t = num_tensor_describe(&head.shape, i);
         for (uint32_t r = 0; r < t.rows; r += 16)
             for (uint32_t c = 0; c < t.cols; c += 16) {
-                uint8_t leaf[12 + 8 * 256] = { 0 };
+                uint8_t leaf[64 + 8 * 256] = { 0 };
                 store_le32(leaf, i);
                 store_le32(leaf + 4, r / 16);
                 store_le32(leaf + 8, c / 16);
                 for (uint32_t y = 0; y < 16 && r + y < t.rows; y++)
                     for (uint32_t x = 0; x < 16 && c + x < t.cols; x++)
-                        store_le64(leaf + 12 + 8 * (16 * y + x), (uint64_t)values[t.offset + (uint64_t)(r + y) * t.cols + c + x]);
+                        store_le64(leaf + 64 + 8 * (16 * y + x), (uint64_t)values[t.offset + (uint64_t)(r + y) * t.cols + c + x]);
                 level[n] = cr_blake3_hash_in("theblock 2026 merkle leaf v1", bytes_of(leaf, sizeof leaf));
                 uint32_t tensor, row, col;
                 num_weight_locate(&tensor, &row, &col, &head.shape, n++);

@@ -51,23 +51,26 @@ static bool index_of(uint32_t *out, const tr_trace *t, uint64_t sequence)
     return lo < t->count && t->sequences[lo] == sequence;
 }
 
-typedef struct row_job {
+typedef struct group_job {
     const num_trace_tensor *tensor;
     uint64_t                sequence;
     const void             *data;
     hash256                *leaves; /* of the sequence's first tile */
-} row_job;
+} group_job;
 
-static void hash_tile_row(void *ctx, size_t tile_row, unsigned thread)
+enum { GROUP = 16 }; /* tiles hashed together */
+
+static void hash_group(void *ctx, size_t group, unsigned thread)
 {
     (void)thread;
-    const row_job *job = ctx;
-    uint8_t leaf[NUM_LEAF_BYTES_MAX];
-    size_t len = num_leaf_bytes(job->tensor->elem_bytes);
-    for (uint32_t c = 0; c < job->tensor->tile_cols; c++) {
-        num_leaf_encode(leaf, job->tensor, job->sequence, (uint32_t)tile_row, c, job->data);
-        job->leaves[tile_row * job->tensor->tile_cols + c] = cr_merkle_leaf(&cr_merkle_blake3, bytes_of(leaf, len));
-    }
+    const group_job *job = ctx;
+    const num_trace_tensor *t = job->tensor;
+    uint8_t leaves[GROUP * NUM_LEAF_BYTES_MAX];
+    size_t len = num_leaf_bytes(t->elem_bytes), first = group * GROUP;
+    size_t n = t->tiles - first < GROUP ? (size_t)t->tiles - first : GROUP;
+    for (size_t i = 0; i < n; i++)
+        num_leaf_encode(leaves + i * len, t, job->sequence, (uint32_t)((first + i) / t->tile_cols), (uint32_t)((first + i) % t->tile_cols), job->data);
+    cr_merkle_leaves(&cr_merkle_blake3, job->leaves + first, leaves, len, n);
 }
 
 err tr_trace_take(void *ctx, uint32_t tensor_id, uint64_t sequence, const void *data, uint32_t rows, uint32_t cols,
@@ -86,8 +89,8 @@ err tr_trace_take(void *ctx, uint32_t tensor_id, uint64_t sequence, const void *
         return ERR_DUPLICATE;
     *seen = 1;
     t->missing--;
-    row_job job = { &tensor, sequence, data, t->leaves + num_trace_leaf(&tensor, t->count, index, 0, 0) };
-    base_pool_for(t->pool, tensor.tile_rows, hash_tile_row, &job);
+    group_job job = { &tensor, sequence, data, t->leaves + num_trace_leaf(&tensor, t->count, index, 0, 0) };
+    base_pool_for(t->pool, (size_t)((tensor.tiles + GROUP - 1) / GROUP), hash_group, &job);
     return OK;
 }
 

@@ -78,7 +78,7 @@ static void root_does_not_depend_on_order_or_threads(void **state)
     for (uint32_t r = 0; r < 16; r++)
         for (uint32_t c = 0; c < 16; c++)
             if (16 + r < 20)
-                store_le16(leaf + 20 + 2 * (16 * r + c), (uint16_t)value_of(y1.id, 9, (16 + r) * 32 + 16 + c));
+                store_le16(leaf + 64 + 2 * (16 * r + c), (uint16_t)value_of(y1.id, 9, (16 + r) * 32 + 16 + c));
     hash256 want = cr_merkle_leaf(&cr_merkle_blake3, bytes_of(leaf, num_leaf_bytes(2)));
     assert_memory_equal(a.leaves[num_trace_leaf(&y1, COUNT, 1, 1, 1)].b, want.b, 32);
     tr_trace_deinit(&a);

@@ -319,7 +319,7 @@ static bool accuse(world *w, file *out, uint32_t tensor, uint64_t element)
         for (uint32_t k = 0; k < plan.weight[i].count; k++) {
             uint64_t tile = plan.weight[i].first + k - num_weight_leaf(&w->shape, tensor_index, 0, 0);
             num_weight_leaf_encode(leaf, &w->shape, tensor_index, (uint32_t)(tile / cols), (uint32_t)(tile % cols), w->model.weights + t.offset);
-            len += num_tile_pack(data + len, leaf + NUM_WEIGHT_LEAF_HEAD, num_tile_span(t.rows, (uint32_t)(tile / cols)),
+            len += num_tile_pack(data + len, leaf + NUM_LEAF_HEAD, num_tile_span(t.rows, (uint32_t)(tile / cols)),
                                  num_tile_span(t.cols, (uint32_t)(tile % cols)), 2);
         }
         e.weight[e.weight_count++] = (pf_opening){ plan.weight[i].first, bytes_of(data, len),
@@ -338,7 +338,7 @@ static bool accuse(world *w, file *out, uint32_t tensor, uint64_t element)
         num_tensor_info t = num_tensor_describe(&w->shape, tensor - PF_GRADIENT);
         uint64_t tile = plan.gradient - num_weight_leaf(&w->shape, tensor - PF_GRADIENT, 0, 0), cols = (t.cols + 15) / 16;
         num_gradient_leaf_encode(gradient_leaf, &w->shape, tensor - PF_GRADIENT, (uint32_t)(tile / cols), (uint32_t)(tile % cols), w->gradient + t.offset);
-        uint8_t *packed = gradient_leaf + NUM_WEIGHT_LEAF_HEAD;
+        uint8_t *packed = gradient_leaf + NUM_LEAF_HEAD;
         size_t len = num_tile_pack(packed, packed, num_tile_span(t.rows, (uint32_t)(tile / cols)), num_tile_span(t.cols, (uint32_t)(tile % cols)), 8);
         e.gradient = (pf_opening){ plan.gradient, bytes_of(packed, len),
                                    siblings_of(w->gradient_leaves, w->weight_leaf_count, (pf_run){ plan.gradient, 1 }) };
