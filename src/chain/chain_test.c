@@ -321,8 +321,7 @@ static void job_post_refusals(void **state)
     REFUSE(price, 0, ERR_RANGE);
     REFUSE(price_sequences, 0, ERR_RANGE);
     REFUSE(level_min, 0, ERR_RANGE);
-    REFUSE(level_min, CHAIN_LEVEL_LINEAR, ERR_UNSUPPORTED); /* no proof is verified yet */
-    REFUSE(level_min, CHAIN_LEVEL_FULL, ERR_UNSUPPORTED);
+    REFUSE(level_min, CHAIN_LEVEL_LINEAR, ERR_UNSUPPORTED); /* nothing checks it yet */
     REFUSE(escrow, 3999, ERR_FUNDS);
     REFUSE(escrow, KIT_BALANCE, ERR_FUNDS);
     REFUSE(expiry_height, 1, ERR_EXPIRED);
@@ -548,8 +547,10 @@ static void receipt_refusals(void **state)
     REFUSE(a.proof.b[0] = 1, 1, ERR_RANGE);
     REFUSE(a.level = 0, 1, ERR_RANGE);
     REFUSE(a.level = CHAIN_LEVEL_LINEAR, 1, ERR_RANGE); /* without a proof */
-    REFUSE((a.level = CHAIN_LEVEL_FULL, a.proof.b[0] = 1), 1, ERR_UNSUPPORTED); /* with a claim that nobody checks */
-    REFUSE((l.level_min = CHAIN_LEVEL_FULL, a.level = CHAIN_LEVEL_FULL, a.proof.b[0] = 1), 1, ERR_UNSUPPORTED);
+    REFUSE((a.level = CHAIN_LEVEL_LINEAR, a.proof.b[0] = 1), 1, ERR_UNSUPPORTED); /* with a claim that nobody checks */
+    REFUSE((l.level_min = CHAIN_LEVEL_FULL, a.level = CHAIN_LEVEL_LINEAR, a.proof.b[0] = 1), 1, ERR_LEVEL); /* below the lease's */
+    REFUSE(a.level = CHAIN_LEVEL_FULL, 1, ERR_RANGE); /* without a proof */
+    REFUSE((a.result = CHAIN_RESULT_RANGE, memset(&a.gradient, 0, 32), a.loss = 0, a.level = CHAIN_LEVEL_FULL, a.proof.b[0] = 1), 1, ERR_RANGE);
     REFUSE(a.spec_version++, 1, ERR_VERSION);
     REFUSE(a.tokens--, 1, ERR_RANGE);
     REFUSE(a.result = CHAIN_RESULT_RANGE, 1, ERR_RANGE); /* with a gradient */
@@ -582,6 +583,52 @@ static void receipt_refusals(void **state)
     a.range_index = 99;
     r = kit_receipt(&l, &a, 1);
     assert_int_equal(kit_pay(&k, KIT_COORDINATOR, &job, &r, 1), OK);
+    audit(&k);
+    kit_stop(&k);
+}
+
+/* A job at level full: what is attested below it is refused even if it is signed by everybody, but for RANGE, which has no proof; the row
+ * says what was attested. */
+static void full_job(void **state)
+{
+    (void)state;
+    kit k;
+    kit_start(&k, NULL);
+    chain_tx post = kit_tx(&k, 0, CHAIN_TX_JOB_POST, 0);
+    post.payload.job_post = (chain_tx_job_post){
+        .coordinator = kit_public(KIT_COORDINATOR), .model_parameters = 1000, .width = 32, .layers = 1, .heads = 2, .context = 64,
+        .vocabulary = 73, .operand_bits = 12, .batch_size = 8, .steps = 2, .gradient_format = 1, .sequences_total = 16, .price = 1000,
+        .price_sequences = 4, .level_min = CHAIN_LEVEL_FULL, .escrow = 4000, .expiry_height = chain_head(k.c)->height + 300 };
+    assert_int_equal(kit_run(&k, &post, 0), OK);
+    hash256 job = k.last_id;
+    kit_add_worker(&k, 1, &job);
+
+    chain_lease l = kit_lease(&k, &job, 1, 1, 0, 8);
+    chain_attestation a = kit_attestation(&l);
+    chain_receipt r = kit_receipt(&l, &a, 1);
+    assert_int_equal(kit_pay(&k, KIT_COORDINATOR, &job, &r, 1), ERR_LEVEL); /* the lease */
+    l.level_min = CHAIN_LEVEL_FULL;
+    a = kit_attestation(&l);
+    r = kit_receipt(&l, &a, 1);
+    assert_int_equal(kit_pay(&k, KIT_COORDINATOR, &job, &r, 1), ERR_LEVEL); /* the attestation */
+    a.level = CHAIN_LEVEL_FULL;
+    a.proof.b[0] = 77;
+    r = kit_receipt(&l, &a, 1);
+    assert_int_equal(kit_pay(&k, KIT_COORDINATOR, &job, &r, 1), OK);
+    const chain_row_lease *row = chain_lease_row(k.c, &job, 1);
+    assert_int_equal(row->level, CHAIN_LEVEL_FULL);
+    assert_memory_equal(row->proof.b, a.proof.b, 32);
+
+    l = kit_lease(&k, &job, 1, 2, 8, 16);
+    l.level_min = CHAIN_LEVEL_FULL;
+    a = kit_attestation(&l);
+    memset(&a.gradient, 0, 32);
+    a.loss = 0;
+    a.result = CHAIN_RESULT_RANGE;
+    a.range_sequence = 15;
+    r = kit_receipt(&l, &a, 1);
+    assert_int_equal(kit_pay(&k, KIT_COORDINATOR, &job, &r, 1), OK);
+    assert_int_equal(chain_lease_row(k.c, &job, 2)->level, CHAIN_LEVEL_REFEREED);
     audit(&k);
     kit_stop(&k);
 }
@@ -749,7 +796,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(check_window),         cmocka_unit_test(failed_tx_leaves_nothing), cmocka_unit_test(identity),
     cmocka_unit_test(workers),              cmocka_unit_test(job_post_refusals),    cmocka_unit_test(bids_and_matches),
     cmocka_unit_test(pays_once_and_closes), cmocka_unit_test(the_bond_outweighs_a_lease), cmocka_unit_test(refund_after_expiry),  cmocka_unit_test(receipt_refusals),
-    cmocka_unit_test(escrow_suffices_however_the_job_is_cut), cmocka_unit_test(sampled_job),
+    cmocka_unit_test(full_job), cmocka_unit_test(escrow_suffices_however_the_job_is_cut), cmocka_unit_test(sampled_job),
     cmocka_unit_test(a_committed_range_is_reserved),          cmocka_unit_test(sample_rate),
 };
 

@@ -23,7 +23,7 @@ static err check_model(const chain_tx_job_post *p, fault *f)
     for (size_t i = 0; i < COUNT_OF(positive); i++)
         if (positive[i].value == 0)
             return fail(f, ERR_RANGE, positive[i].what, 0);
-    if (p->level_min > CHAIN_LEVEL_REFEREED) /* see receipt_check_terms */
+    if (p->level_min == CHAIN_LEVEL_LINEAR) /* nothing proves or checks it yet */
         return fail(f, ERR_UNSUPPORTED, "job_post.level_min", p->level_min);
     if (p->operand_bits < 8)
         return fail(f, ERR_RANGE, "job_post.operand_bits", p->operand_bits);

@@ -31,8 +31,8 @@ static err receipt_check_terms(const exec *x, const receipt *r, const chain_row_
         return fail(f, ERR_STALE, "lease.step", l->step);
     if (l->level_min < job->level_min)
         return fail(f, ERR_LEVEL, "lease.level_min", l->level_min);
-    /* Nothing on this chain, nor beside it, verifies a proof yet: paying such a claim would put a level on record that nobody checked. */
-    if (r->attestation.level > CHAIN_LEVEL_REFEREED)
+    /* Nothing proves or checks it yet: paying such a claim would put a level on record that nobody checked. */
+    if (r->attestation.level == CHAIN_LEVEL_LINEAR)
         return fail(f, ERR_UNSUPPORTED, "attestation.level", r->attestation.level);
     if (l->expiry_height > job->expiry_height)
         return fail(f, ERR_EXPIRED, "lease.expiry_height", l->expiry_height);
@@ -65,7 +65,7 @@ chain_row_lease *chain_lease_create(const exec *x, const receipt *r)
     chain_row_lease *row = chain_row_create(x->c, CHAIN_TABLE_LEASE, &key);
     *row = (chain_row_lease){ .lease_hash = r->lease_signed.hash, .attestation_hash = r->attestation_signed.hash,
                               .trace_root = r->attestation.trace_root, .worker = r->worker, .from = r->lease.from,
-                              .to = r->lease.to };
+                              .to = r->lease.to, .level = r->attestation.level, .proof = r->attestation.proof };
     return row;
 }
 

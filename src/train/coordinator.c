@@ -56,7 +56,7 @@ static err check_config(const tr_coordinator_config *k, fault *f)
         { "config.leases", (k->batch_size - 1) / k->sequences_per_lease < TR_BOOK_SLOTS_MAX },
         { "config.price_sequences", k->price_sequences > 0 },
         { "config.sample_ppm", k->sample_ppm <= TR_SAMPLE_PPM_MAX },
-        { "config.level_min", k->level_min == CHAIN_LEVEL_REFEREED },
+        { "config.level_min", k->level_min == CHAIN_LEVEL_REFEREED || k->level_min == CHAIN_LEVEL_FULL },
         { "config.lease_blocks", k->lease_blocks > 0 && k->lease_blocks < (uint64_t)1 << 32 },
         { "config.lease_ms", k->lease_ms > 0 },
         { "config.data", k->data->missing == 0 && tr_dataset_windows(k->data, k->shape.context) > 0 },
@@ -250,6 +250,8 @@ static err publish(tr_coordinator *c, fault *f)
 static err begin(tr_coordinator *c, fault *f)
 {
     TRY(publish(c, f));
+    if (c->cfg.level_min == CHAIN_LEVEL_FULL)
+        TRY(tr_coord_can_prove(c, f));
     TRY(tr_coord_ask_past(c, f));
     uint64_t from = c->state.step * c->cfg.batch_size;
     pthread_mutex_lock(&c->mu);
@@ -302,6 +304,7 @@ static err collect(tr_coordinator *c, fault *f)
             return OK;
         if (!work)
             continue;
+        TRY(tr_coord_verify(c, f));
         if (c->cfg.sample_ppm)
             TRY(tr_coord_commit(c, f));
         TRY(tr_coord_judge(c, &idle, f));

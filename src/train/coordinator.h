@@ -28,6 +28,7 @@ typedef enum tr_event_kind {
     TR_EVENT_COMMITTED,   /* its trace root is on the ledger at height `at` */
     TR_EVENT_SAMPLED,     /* drawn for re-execution */
     TR_EVENT_CHECKED,     /* re-executed: `code` OK or ERR_CHEAT */
+    TR_EVENT_PROVED,      /* `code` OK: the proof, of `at` bytes, verifies; else what pf_verify says, of relation `path` at `at` */
     TR_EVENT_ACCEPTED,
     TR_EVENT_REJECTED,    /* `code` says why; `at` 0: its range goes to another worker, 1: the coordinator computes it */
     TR_EVENT_CHALLENGED,  /* did not send its tile: has to open leaf `at` on the ledger */
@@ -51,7 +52,7 @@ typedef struct tr_event {
     int64_t              loss;   /* sum in 2^-16 bits */
     const hash256       *hash;
     bytes                lease, attestation; /* signed */
-    const char          *path;
+    const char          *path;   /* a file; of PROVED the relation that fails */
 } tr_event;
 
 typedef struct tr_coordinator_config {
@@ -69,7 +70,7 @@ typedef struct tr_coordinator_config {
     uint32_t    batch_size;      /* sequences of a step */
     uint64_t    steps;
     uint64_t    price_sequences; /* what a bid's price buys */
-    uint8_t     level_min;       /* chain_level; this build checks `refereed` */
+    uint8_t     level_min;       /* chain_level: refereed or full */
     uint32_t    sample_ppm;      /* at most TR_SAMPLE_PPM_MAX; above 0, answers are committed on the ledger before the draw */
     uint64_t    expiry_height;   /* of the job */
     const int32_t *master;       /* start weights instead of the seed's, or NULL; read by new() alone */

@@ -24,10 +24,18 @@ static void drop_leaves(member *m)
     m->leaves.open = false;
 }
 
+static void drop_proof(member *m)
+{
+    if (m->proof.open)
+        tr_store_drop(&m->proof.writer);
+    m->proof.open = false;
+}
+
 void tr_coord_drop_uploads(member *m)
 {
     drop_gradient(m);
     drop_leaves(m);
+    drop_proof(m);
 }
 
 static err may_answer(const tr_coordinator *c, const member *m, int64_t at, uint64_t lease_id, uint64_t height, fault *f)
@@ -70,9 +78,22 @@ static err start_leaves(tr_coordinator *c, member *m, const answer *a, fault *f)
     return OK;
 }
 
-/* Which of the two uploads a part belongs to. */
+static err start_proof(tr_coordinator *c, member *m, const answer *a, fault *f)
+{
+    char label[72] = "proof-";
+    drop_proof(m);
+    base_hex_encode(label + 6, m->key.b, 32);
+    m->proof.lease_id = a->terms.lease_id;
+    TRY(tr_store_open(&m->proof.writer, c->gradients, label, f));
+    m->proof.open = true;
+    return OK;
+}
+
+/* Which of the uploads a part belongs to. */
+typedef enum upload_kind { UPLOAD_GRADIENT, UPLOAD_LEAVES, UPLOAD_PROOF } upload_kind;
+
 typedef struct upload {
-    bool     leaves;
+    upload_kind kind;
     uint64_t lease_id, offset;
     bytes    part;
 } upload;
@@ -80,10 +101,37 @@ typedef struct upload {
 /* How far the upload of this lease has come; false: it has not begun. */
 static bool upload_at(const member *m, const upload *u, uint64_t *have)
 {
-    bool open = u->leaves ? m->leaves.open && m->leaves.lease_id == u->lease_id : m->reader && m->upload_lease == u->lease_id;
-    if (open)
-        *have = u->leaves ? m->leaves.writer.len : tr_gradient_reader_at(m->reader);
+    bool open = false;
+    switch (u->kind) {
+    case UPLOAD_GRADIENT:
+        open = m->reader && m->upload_lease == u->lease_id;
+        *have = open ? tr_gradient_reader_at(m->reader) : 0;
+        break;
+    case UPLOAD_LEAVES:
+        open = m->leaves.open && m->leaves.lease_id == u->lease_id;
+        *have = open ? m->leaves.writer.len : 0;
+        break;
+    case UPLOAD_PROOF:
+        open = m->proof.open && m->proof.lease_id == u->lease_id;
+        *have = open ? m->proof.writer.len : 0;
+        break;
+    }
     return open;
+}
+
+static err start(tr_coordinator *c, member *m, upload_kind kind, const answer *a, fault *f)
+{
+    return kind == UPLOAD_LEAVES ? start_leaves(c, m, a, f) : kind == UPLOAD_PROOF ? start_proof(c, m, a, f) : start_gradient(c, m, a, f);
+}
+
+static void drop(member *m, upload_kind kind)
+{
+    if (kind == UPLOAD_LEAVES)
+        drop_leaves(m);
+    else if (kind == UPLOAD_PROOF)
+        drop_proof(m);
+    else
+        drop_gradient(m);
 }
 
 /* Whether the part is the next one; *skip: it is here already. With mu. */
@@ -95,7 +143,7 @@ static err place_part(tr_coordinator *c, member *m, const upload *u, uint64_t he
     int64_t at = tr_coord_find_id(c, u->lease_id);
     TRY(may_answer(c, m, at, u->lease_id, height, f));
     if (u->offset == 0 && !(upload_at(m, u, &have) && have == u->part.len))
-        TRY(u->leaves ? start_leaves(c, m, &c->answers[at], f) : start_gradient(c, m, &c->answers[at], f));
+        TRY(start(c, m, u->kind, &c->answers[at], f));
     if (!upload_at(m, u, &have))
         return fail(f, ERR_RANGE, "upload: starts at 0", u->offset);
     *skip = u->offset < have && u->offset + u->part.len == have;
@@ -125,6 +173,18 @@ static err add_leaves(member *m, bytes part, fault *f)
     return tr_store_add(&l->writer, part, f);
 }
 
+static err add_proof(member *m, bytes part, fault *f)
+{
+    if (part.len > LIMIT_PROOF_BYTES - m->proof.writer.len)
+        return fail(f, ERR_LIMIT, "proof.part", part.len);
+    return tr_store_add(&m->proof.writer, part, f);
+}
+
+static err add(member *m, const upload *u, fault *f)
+{
+    return u->kind == UPLOAD_LEAVES ? add_leaves(m, u->part, f) : u->kind == UPLOAD_PROOF ? add_proof(m, u->part, f) : add_gradient(m, u->part, f);
+}
+
 static err take_part(tr_coordinator *c, member *m, const upload *u, buf *reply, fault *f)
 {
     uint64_t height;
@@ -138,33 +198,38 @@ static err take_part(tr_coordinator *c, member *m, const upload *u, buf *reply, 
     e = place_part(c, m, u, height, &skip, f);
     pthread_mutex_unlock(&c->mu);
     if (e == OK && !skip) {
-        e = u->leaves ? add_leaves(m, u->part, f) : add_gradient(m, u->part, f);
+        e = add(m, u, f);
         pthread_mutex_lock(&c->mu);
         m->busy = false;
-        if (e != OK && u->leaves)
-            drop_leaves(m);
-        else if (e != OK)
-            drop_gradient(m);
+        if (e != OK)
+            drop(m, u->kind);
         c->progress_ms = tr_coord_now_ms();
         pthread_mutex_unlock(&c->mu);
     }
     return e == OK ? tr_count_encode(reply, u->offset + u->part.len) : e;
 }
 
-err tr_coord_take_gradient(tr_coordinator *c, member *m, const tr_request *r, const char *path, buf *reply, fault *f)
+static err take(tr_coordinator *c, member *m, upload_kind kind, const tr_request *r, const char *path, buf *reply, fault *f)
 {
-    upload u = { .part = r->body };
+    upload u = { .kind = kind, .part = r->body };
     TRY(tr_coord_number(&u.lease_id, &path, f));
     TRY(tr_coord_number(&u.offset, &path, f));
     return take_part(c, m, &u, reply, f);
 }
 
+err tr_coord_take_gradient(tr_coordinator *c, member *m, const tr_request *r, const char *path, buf *reply, fault *f)
+{
+    return take(c, m, UPLOAD_GRADIENT, r, path, reply, f);
+}
+
 err tr_coord_take_leaves(tr_coordinator *c, member *m, const tr_request *r, const char *path, buf *reply, fault *f)
 {
-    upload u = { .leaves = true, .part = r->body };
-    TRY(tr_coord_number(&u.lease_id, &path, f));
-    TRY(tr_coord_number(&u.offset, &path, f));
-    return take_part(c, m, &u, reply, f);
+    return take(c, m, UPLOAD_LEAVES, r, path, reply, f);
+}
+
+err tr_coord_take_proof(tr_coordinator *c, member *m, const tr_request *r, const char *path, buf *reply, fault *f)
+{
+    return take(c, m, UPLOAD_PROOF, r, path, reply, f);
 }
 
 /* --- the answer ----------------------------------------------------------------------------------------------------------- */
@@ -175,7 +240,7 @@ static err check_answer(const tr_coordinator *c, const answer *a, const chain_at
     TRY(chain_attestation_matches(said, &a->terms, &a->lease_hash, f));
     if (chain_signed_verify(s, &a->terms.worker) != OK)
         return fail(f, ERR_SIGNATURE, "attestation.signature", 0);
-    if (said->level != CHAIN_LEVEL_REFEREED)
+    if (said->level == CHAIN_LEVEL_LINEAR)
         return fail(f, ERR_UNSUPPORTED, "attestation.level", said->level);
     if (said->tokens != (a->terms.to - a->terms.from) * c->cfg.shape.context)
         return fail(f, ERR_RANGE, "attestation.tokens", said->tokens);
@@ -206,6 +271,19 @@ static err check_leaves(member *m, const chain_attestation *said, uint64_t lease
     return hash256_equal(&root, &said->trace_root) ? OK : fail(f, ERR_HASH, "attestation.trace_root", 0);
 }
 
+/* The proof that was uploaded is the one attested; what it proves is looked at later. Keeps its file. */
+static err keep_proof(member *m, const chain_attestation *said, uint64_t lease_id, fault *f)
+{
+    hash256 id;
+    if (!m->proof.open || m->proof.lease_id != lease_id)
+        return fail(f, ERR_STATE, "proof: not uploaded", lease_id);
+    id = cr_blake3_final(&m->proof.writer.hash);
+    if (!hash256_equal(&id, &said->proof))
+        return fail(f, ERR_HASH, "attestation.proof", 0);
+    m->proof.open = false;
+    return tr_store_keep(&m->proof.writer, false, &id, f);
+}
+
 /* Under the name of their root. */
 static err keep_leaves(member *m, const chain_attestation *said, fault *f)
 {
@@ -234,6 +312,8 @@ static err take_answer(tr_coordinator *c, member *m, bytes body, uint64_t height
     TRY(check_leaves(m, &said, *lease_id, f));
     if (said.result == CHAIN_RESULT_NORMAL)
         TRY(keep_gradient(m, &said, *lease_id, &file, f));
+    if (said.level == CHAIN_LEVEL_FULL)
+        TRY(keep_proof(m, &said, *lease_id, f));
     TRY(keep_leaves(m, &said, f));
     uint8_t *copy = malloc(body.len);
     if (!copy)

@@ -214,9 +214,9 @@ static err suspect(tr_coordinator *c, uint32_t worker, fault *f)
         const tr_lease_entry *entry = &c->book.entries[i];
         answer *a = &c->answers[i];
         bool accepted = entry->status == TR_LEASE_ACCEPTED;
-        if (entry->worker != worker || a->verified || (!accepted && entry->status != TR_LEASE_SUBMITTED))
+        if (entry->worker != worker || a->verified || a->proved || (!accepted && entry->status != TR_LEASE_SUBMITTED))
             continue;
-        a->suspect = a->committed || a->look;
+        a->suspect = a->suspect || a->committed || a->look;
         if (!accepted)
             continue;
         s->accepted--;
@@ -241,7 +241,7 @@ static err ban(tr_coordinator *c, member *m, fault *f)
         pthread_mutex_lock(&c->mu);
         bool end = i >= c->book.entry_count;
         bool worthless = !end && c->book.entries[i].worker == worker && c->book.entries[i].status == TR_LEASE_SUBMITTED &&
-                         !c->answers[i].suspect && !c->answers[i].verified;
+                         !c->answers[i].suspect && !c->answers[i].verified && !c->answers[i].proved;
         pthread_mutex_unlock(&c->mu);
         if (end)
             break;
@@ -310,6 +310,13 @@ static err convict(tr_coordinator *c, member *m, size_t i, const tr_trace *mine,
     return ban(c, m, f);
 }
 
+/* The right answer without a proof of it: not what the lease asks for, and nothing that a bond could be cut for. */
+static err turn_down(tr_coordinator *c, member *m, size_t i, fault *f)
+{
+    TRY(tr_coord_dismiss(c, i, c->answers[i].committed, ERR_UNPROVED, f));
+    return ban(c, m, f);
+}
+
 static err check(tr_coordinator *c, size_t i, fault *f)
 {
     answer *a = &c->answers[i];
@@ -329,7 +336,7 @@ static err check(tr_coordinator *c, size_t i, fault *f)
         a->verified = where == DEPARTS_NOWHERE;
         if (!a->challenged) /* else it was said before */
             say(c, TR_EVENT_CHECKED, a, a->verified ? OK : ERR_CHEAT);
-        e = a->verified ? accept(c, i, f) : convict(c, m, i, &trace, &own, where, f);
+        e = !a->verified ? convict(c, m, i, &trace, &own, where, f) : a->unproved ? turn_down(c, m, i, f) : accept(c, i, f);
     }
     tr_trace_deinit(&trace);
     free(numbers);
@@ -366,6 +373,8 @@ static err judge_one(tr_coordinator *c, size_t i, bool *waits, fault *f)
     const answer *a = &c->answers[i];
     if (a->challenged)
         return follow(c, i, waits, f);
+    if (a->unproved)
+        return check(c, i, f);
     TRY(drawn(c, a, &sampled, f));
     if (sampled) {
         pthread_mutex_lock(&c->mu);
@@ -392,7 +401,8 @@ err tr_coord_judge(tr_coordinator *c, bool *idle, fault *f)
     for (size_t i = 0;; i++) {
         pthread_mutex_lock(&c->mu);
         bool end = i >= c->book.entry_count;
-        bool ready = !end && c->book.entries[i].status == TR_LEASE_SUBMITTED && (c->answers[i].committed || c->cfg.sample_ppm == 0);
+        bool ready = !end && c->book.entries[i].status == TR_LEASE_SUBMITTED && !tr_coord_wants_proof(&c->answers[i]) &&
+                     (c->answers[i].committed || c->cfg.sample_ppm == 0 || c->answers[i].unproved);
         pthread_mutex_unlock(&c->mu);
         if (end)
             return *idle ? OK : sync_verdicts(c, f);

@@ -29,6 +29,8 @@ typedef struct answer {
     bool              committed;
     uint64_t          commit_height;
     bool              verified;  /* re-executed and right */
+    bool              proved;    /* its proof was verified */
+    bool              unproved;  /* its proof is none: re-executed for evidence, and never accepted */
     bool              challenged; /* its worker has to open a leaf on the ledger, and may have time left */
     bool              suspect;   /* its worker was caught: re-executed, drawn or not */
 } answer;
@@ -50,6 +52,12 @@ typedef struct leaves_upload {
     tr_store_writer   writer;
 } leaves_upload;
 
+typedef struct proof_upload {
+    bool            open;
+    uint64_t        lease_id;
+    tr_store_writer writer;
+} proof_upload;
+
 typedef struct member {
     cr_public_key key;
     uint64_t      price, capacity;
@@ -59,6 +67,7 @@ typedef struct member {
     tr_gradient_reader *reader; /* NULL: no upload */
     tr_store_writer     writer;
     leaves_upload leaves;
+    proof_upload  proof;
     challenge     challenge;
     bool          mute;        /* did not send a tile once: it is asked on the ledger at once */
     tr_worker_status status;
@@ -144,9 +153,21 @@ err tr_coord_turn_away(const tr_coordinator *c, const member *m, fault *f) MUST_
 /* coordinator_answer.c: one request each, path after its first word. */
 err tr_coord_take_gradient(tr_coordinator *c, member *m, const tr_request *r, const char *path, buf *reply, fault *f) MUST_USE;
 err tr_coord_take_leaves(tr_coordinator *c, member *m, const tr_request *r, const char *path, buf *reply, fault *f) MUST_USE;
+err tr_coord_take_proof(tr_coordinator *c, member *m, const tr_request *r, const char *path, buf *reply, fault *f) MUST_USE;
 err tr_coord_take_attestation(tr_coordinator *c, member *m, const tr_request *r, buf *reply, fault *f) MUST_USE;
 err tr_coord_take_tile(tr_coordinator *c, member *m, const tr_request *r, const char *path, buf *reply, fault *f) MUST_USE;
 void tr_coord_drop_uploads(member *m);
+
+/* coordinator_proof.c: the run thread, without mu. Verifies the proofs that have come. */
+err tr_coord_verify(tr_coordinator *c, fault *f) MUST_USE;
+/* Whether the model's fractions admit proofs: ERR_LEDGER. */
+err tr_coord_can_prove(const tr_coordinator *c, fault *f) MUST_USE;
+
+/* The answer has to be proved before it counts. */
+static inline bool tr_coord_wants_proof(const answer *a)
+{
+    return a->said.level == CHAIN_LEVEL_FULL && !a->proved && !a->unproved;
+}
 
 /* coordinator_check.c: the run thread, without mu. Draws, re-executes, decides. */
 err tr_coord_judge(tr_coordinator *c, bool *idle, fault *f) MUST_USE; /* *idle: nothing but challenges is waited for */

@@ -113,7 +113,8 @@ static err gather(tr_coordinator *c, batch *b, fault *f)
     for (size_t i = 0; b->count < BATCH; i++) {
         pthread_mutex_lock(&c->mu);
         bool end = i >= c->book.entry_count;
-        bool wants = !end && c->book.entries[i].status == TR_LEASE_SUBMITTED && !c->answers[i].committed;
+        bool wants = !end && c->book.entries[i].status == TR_LEASE_SUBMITTED && !c->answers[i].committed &&
+                     !tr_coord_wants_proof(&c->answers[i]) && !c->answers[i].unproved;
         bool look = wants && c->answers[i].look, found = false;
         pthread_mutex_unlock(&c->mu);
         if (end)

@@ -291,6 +291,8 @@ err tr_coordinator_serve(tr_coordinator *c, const tr_request *request, buf *repl
         return tr_coord_take_gradient(c, m, request, path, reply, f);
     if (put && take_word(&path, "leaves"))
         return tr_coord_take_leaves(c, m, request, path, reply, f);
+    if (put && take_word(&path, "proof"))
+        return tr_coord_take_proof(c, m, request, path, reply, f);
     if (post && take_word(&path, "attestation") && !*path)
         return tr_coord_take_attestation(c, m, request, reply, f);
     if (put && take_word(&path, "tile"))

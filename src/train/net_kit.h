@@ -27,6 +27,7 @@ enum { BATCH = 8, STEPS = 4, CONTEXT = 16, WORKERS_MAX = 3, FIRST_WORKER = 1 };
 static tr_dataset data;
 static num_shape  shape;
 static uint64_t   net_salt; /* another job id, and so other sequences */
+static uint8_t    net_level = CHAIN_LEVEL_REFEREED; /* of the job */
 
 static inline void nap_ms(long ms)
 {
@@ -224,7 +225,7 @@ static inline void net_start(net *n, uint32_t sample_ppm)
         .width = shape.width, .layers = shape.layers, .heads = shape.heads, .context = shape.context, .vocabulary = shape.vocab,
         .operand_bits = 12, .batch_size = BATCH, .steps = STEPS, .learning_rate_ppb = 1000000 + net_salt, .determinism_seed = 7,
         .gradient_format = 1, .max_batch_latency_blocks = 10, .max_batch_latency_ms = 50000, .sequences_total = BATCH * STEPS,
-        .price = 1000, .price_sequences = 4, .level_min = CHAIN_LEVEL_REFEREED, .sample_ppm = sample_ppm,
+        .price = 1000, .price_sequences = 4, .level_min = net_level, .sample_ppm = sample_ppm,
         .escrow = 250 * BATCH * STEPS, .expiry_height = 5000, .required_backends = CHAIN_BACKEND_CPU,
     };
     assert_int_equal(kit_run(&n->kit, &tx, 0), OK);
@@ -245,7 +246,7 @@ static inline void net_stop(net *n)
 
 typedef struct seen {
     atomic_uint events[TR_EVENT_LEDGER + 1];
-    atomic_uint caught, paid_ok, stop_after; /* stop the coordinator after so many submissions; 0: never */
+    atomic_uint caught, proved, unproved, paid_ok, stop_after; /* stop the coordinator after so many submissions; 0: never */
     tr_coordinator *coordinator;
     atomic_uint judged_count; /* leases that were accepted, or re-executed and found wrong */
     uint64_t    judged[1024];
@@ -263,6 +264,8 @@ static inline void on_event(void *ctx, const tr_event *e)
     unsigned n = atomic_fetch_add(&s->events[e->kind], 1) + 1;
     if (e->kind == TR_EVENT_CHECKED && e->code == ERR_CHEAT)
         atomic_fetch_add(&s->caught, 1);
+    if (e->kind == TR_EVENT_PROVED)
+        atomic_fetch_add(e->code == OK ? &s->proved : &s->unproved, 1);
     if (e->kind == TR_EVENT_SAMPLED)
         s->drawn[atomic_fetch_add(&s->drawn_count, 1) % 1024] = e->lease_id;
     for (unsigned i = 0; e->kind == TR_EVENT_ACCEPTED && i < WORKERS_MAX; i++) {
@@ -292,6 +295,9 @@ typedef enum lie {
     LIE_RANGE,    /* says RANGE of an element that is inside its domain */
     LIE_NO_CHECK, /* says RANGE of an element that no check looks at */
     LIE_NO_TILE,  /* does not send the tile that it is asked for */
+    LIE_LEVEL,    /* attests its right answer at level refereed */
+    LIE_PROOF,    /* alters one byte of its proof, and attests that */
+    LIE_REPLAY,   /* sends the proof of its first lease again and again */
 } lie;
 
 typedef struct setup {
@@ -319,6 +325,9 @@ typedef struct line {
     unsigned         who;
     hash256          job;
     uint64_t         from;      /* of the lease it has */
+    uint8_t         *proof;     /* LIE_PROOF, LIE_REPLAY: what was sent instead; owned */
+    size_t           proof_len;
+    unsigned         refused;   /* attestations, with ERR_LEVEL */
     unsigned         calls, lose_every;
 } line;
 
@@ -347,13 +356,42 @@ static inline void tell_lie(const line *l, tr_request *r, uint8_t room[2048], ch
     cr_secret_key key = kit_key(l->who);
     assert_int_equal(chain_attestation_decode(&a, &s, r->body, NULL), OK);
     assert_int_equal(tr_auth_parse(&old, r->auth, NULL), OK);
-    a.result = CHAIN_RESULT_RANGE;
-    a.range_tensor = NUM_TENSOR_ID(1, l->lie == LIE_RANGE ? NUM_QQ : NUM_EE);
-    a.range_sequence = l->from;
-    a.range_index = 5;
-    a.loss = 0;
-    memset(&a.gradient, 0, sizeof a.gradient);
+    if (l->lie == LIE_LEVEL) {
+        a.level = CHAIN_LEVEL_REFEREED;
+        memset(&a.proof, 0, sizeof a.proof);
+    } else if (l->lie == LIE_PROOF || l->lie == LIE_REPLAY) {
+        a.proof = cr_blake3_hash(bytes_of(l->proof, l->proof_len));
+    } else {
+        a.result = CHAIN_RESULT_RANGE;
+        a.range_tensor = NUM_TENSOR_ID(1, l->lie == LIE_RANGE ? NUM_QQ : NUM_EE);
+        a.range_sequence = l->from;
+        a.range_index = 5;
+        a.loss = 0;
+        memset(&a.gradient, 0, sizeof a.gradient);
+        a.level = CHAIN_LEVEL_REFEREED;
+        memset(&a.proof, 0, sizeof a.proof);
+    }
     assert_int_equal(chain_attestation_sign(&r->body, room, 2048, &a, &key, NULL, NULL), OK);
+    tr_addressee to = net_addressee(l->job, old.session);
+    tr_auth_sign(auth, &key, &to, old.nonce, r);
+    r->auth = auth;
+}
+
+/* Another proof instead of the one in `r`, which comes in one part; the request signed anew. */
+static inline void tell_proof(line *l, tr_request *r, char auth[TR_AUTH_BYTES])
+{
+    tr_auth old;
+    cr_secret_key key = kit_key(l->who);
+    assert_int_equal(tr_auth_parse(&old, r->auth, NULL), OK);
+    if (l->lie == LIE_PROOF || !l->proof) {
+        free(l->proof);
+        l->proof = malloc(r->body.len);
+        l->proof_len = r->body.len;
+        memcpy(l->proof, r->body.data, r->body.len);
+    }
+    if (l->lie == LIE_PROOF)
+        l->proof[l->proof_len / 2] ^= 1;
+    r->body = bytes_of(l->proof, l->proof_len);
     tr_addressee to = net_addressee(l->job, old.session);
     tr_auth_sign(auth, &key, &to, old.nonce, r);
     r->auth = auth;
@@ -369,10 +407,13 @@ static inline err line_call(void *ctx, const tr_request *r, uint32_t wait_ms, ui
     tr_request sent = *r;
     if (l->lie == LIE_NO_TILE && strncmp(r->path, TR_PATH_PREFIX "tile", strlen(TR_PATH_PREFIX "tile")) == 0)
         return tr_count_encode(reply, 0); /* the worker believes that it was taken */
-    if ((l->lie == LIE_RANGE || l->lie == LIE_NO_CHECK) && strcmp(r->path, TR_PATH_PREFIX "attestation") == 0)
+    if ((l->lie == LIE_PROOF || l->lie == LIE_REPLAY) && strncmp(r->path, TR_PATH_PREFIX "proof", strlen(TR_PATH_PREFIX "proof")) == 0)
+        tell_proof(l, &sent, auth);
+    if (l->lie != LIE_NOTHING && l->lie != LIE_NO_TILE && strcmp(r->path, TR_PATH_PREFIX "attestation") == 0)
         tell_lie(l, &sent, room, auth);
     pthread_rwlock_rdlock(&l->lock);
     err e = l->coordinator ? tr_coordinator_serve(l->coordinator, &sent, reply, f) : (fail)(f, ERR_UNREACHABLE, "line", 0);
+    l->refused += e == ERR_LEVEL;
     if (e == OK && strcmp(r->path, TR_PATH_PREFIX "work") == 0)
         note_lease(l, buf_bytes(reply));
     if (e == OK && l->deaf && strcmp(r->method, "PUT") == 0)
@@ -463,6 +504,7 @@ static inline void crew_stop(crew *c)
         tr_worker_free(c->worker[i]);
         dir_kit_remove(&c->cache[i]);
         pthread_rwlock_destroy(&c->line[i].lock);
+        free(c->line[i].proof);
     }
 }
 
@@ -471,7 +513,7 @@ static inline tr_coordinator *coordinator_start(const setup_t *s, seen *seen_eve
     tr_coordinator_config k = {
         .dir = s->dir, .data = &data, .ledger = net_face(s->net), .key = kit_key(KIT_COORDINATOR), .job = s->net->job, .shape = shape,
         .determinism_seed = 7, .schedule = { 800000, 2, STEPS }, .batch_size = BATCH, .steps = STEPS, .price_sequences = 4,
-        .level_min = CHAIN_LEVEL_REFEREED, .sample_ppm = s->sample_ppm, .expiry_height = 5000, .sequences_per_lease = s->per_lease,
+        .level_min = net_level, .sample_ppm = s->sample_ppm, .expiry_height = 5000, .sequences_per_lease = s->per_lease,
         .lease_blocks = 1000, .lease_ms = s->lease_ms ? s->lease_ms : s->silent ? 700 : 20000, .challenge_ms = s->lie == LIE_NO_TILE ? 300 : 10000, .patience_ms = s->patience_ms,
         .checkpoint_steps = s->checkpoint_steps, .master = s->master, .threads = 1, .split = s->split, .on_event = on_event, .event_ctx = seen_events,
     };

@@ -423,7 +423,7 @@ static void bad_configurations_are_named(void **state)
     assert_string_equal(f.what, "config.shape.context: no evidence about a sequence would fit");
     k = good, k.sequences_per_lease = 0;
     assert_int_equal(tr_coordinator_new(&a, &k, &f), ERR_CONFIG);
-    k = good, k.level_min = CHAIN_LEVEL_FULL;
+    k = good, k.level_min = CHAIN_LEVEL_LINEAR;
     assert_int_equal(tr_coordinator_new(&a, &k, &f), ERR_CONFIG);
     k = good, k.shape.heads = 5;
     assert_int_equal(tr_coordinator_new(&a, &k, &f), ERR_SHAPE);

@@ -233,6 +233,7 @@ void tr_worker_free(tr_worker *w)
     tr_dataset_deinit(&w->data);
     bt_model_deinit(&w->model);
     tr_exec_deinit(&w->exec);
+    pv_workspace_free(w->prover);
     free(w->gradient);
     for (size_t i = 0; i < COUNT_OF(w->past); i++)
         tr_wk_forget(&w->past[i]);

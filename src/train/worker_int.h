@@ -2,8 +2,10 @@
 #ifndef TRAIN_WORKER_INT_H
 #define TRAIN_WORKER_INT_H
 
+#include "prove/prove.h"
 #include "train/exec.h"
 #include "train/gradient.h"
+#include "train/statement.h"
 #include "train/store.h"
 #include "train/trace_root.h"
 #include "train/worker.h"
@@ -34,6 +36,7 @@ struct tr_worker {
     bool             has_model;
     uint64_t         elements;
     int64_t         *gradient;
+    pv_workspace    *prover; /* NULL until a lease asks for a proof */
     past_lease       past[WORKER_PAST];
     size_t           past_next;
     uint64_t         watched_ms; /* when the ledger was looked at last */
@@ -72,7 +75,21 @@ typedef struct outcome {
     hash256   root;
     hash256  *leaves; /* owned; leaf_count of them */
     uint64_t  leaf_count;
+    bool      spoiled;
 } outcome;
+
+/* worker_prove.c: a lease that is computed and proved. The witness takes the trace as it is computed. */
+typedef struct proving {
+    tr_statement statement;
+    pv_witness   witness;
+} proving;
+
+/* The witness is ready to take the trace. Deinit after every outcome. ERR_LEDGER: the model's fractions do not admit a proof. */
+err  tr_wk_proving_init(proving *v, tr_worker *w, const past_lease *p, fault *f) MUST_USE;
+void tr_wk_proving_deinit(proving *v);
+
+/* The proof of the lease's gradient, w->gradient, with this root, appended to `out`. ERR_UNPROVED: the witness is not that of the statement. */
+err tr_wk_prove(tr_worker *w, proving *v, const outcome *o, const hash256 *root, buf *out, fault *f) MUST_USE;
 
 /* Signed by the coordinator, for this worker, of this job, and possible. */
 err tr_wk_read_lease(tr_worker *w, past_lease *p, bytes in, fault *f) MUST_USE;

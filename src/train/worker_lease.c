@@ -25,7 +25,7 @@ err tr_wk_read_lease(tr_worker *w, past_lease *p, bytes in, fault *f)
         return fail(f, ERR_STALE, "lease.job", 0);
     if (memcmp(&p->lease.worker, &w->public_key, sizeof w->public_key) != 0)
         return fail(f, ERR_PERMISSION, "lease.worker", 0);
-    if (p->lease.level_min > CHAIN_LEVEL_REFEREED)
+    if (p->lease.level_min < w->cfg.row.level_min || p->lease.level_min == CHAIN_LEVEL_LINEAR)
         return fail(f, ERR_LEVEL, "lease.level_min", p->lease.level_min);
     if ((p->lease.to - p->lease.from) * w->session.shape.context > LIMIT_LEASE_TOKENS)
         return fail(f, ERR_LIMIT, "lease.to", p->lease.to);
@@ -84,27 +84,33 @@ static err get_model(tr_worker *w, const hash256 *id, fault *f)
 }
 
 /* Runs the lease under the eyes of `see`, spoiled if this worker cheats. */
-static err run(tr_worker *w, const past_lease *p, tr_observer see, int64_t *loss, bt_result *result, fault *f)
+static err run(tr_worker *w, const past_lease *p, tr_observer see, outcome *out, fault *f)
 {
     tr_spoil spoil;
     tr_task task = { &w->model, &w->data, w->cfg.job, p->lease.step, p->lease.from, p->lease.to };
     tr_spoil_choose(&spoil, &w->cfg.cheat, &w->session.shape, &p->s.hash, p->lease.from, p->lease.to);
+    /* Nothing follows from the losses of a trace: where everything that counts is proved, only the sum is worth a lie. */
+    if (p->lease.level_min == CHAIN_LEVEL_FULL && spoil.kind == TR_SPOIL_TOKEN_LOSS)
+        spoil = (tr_spoil){ .kind = TR_SPOIL_LOSS, .tensor = UINT32_MAX };
     spoil.next = see;
     tr_observer first = spoil.kind == TR_SPOIL_NOTHING ? see : tr_spoil_observer(&spoil);
     if (spoil.kind != TR_SPOIL_NOTHING)
         tr_wk_event(w, &(tr_worker_event){ .kind = TR_WORKER_SPOILED, .step = p->lease.step, .lease_id = p->lease.lease_id });
-    TRY(tr_exec_run(&w->exec, &task, w->gradient, loss, result, &first, f));
-    if (!result->range) {
+    TRY(tr_exec_run(&w->exec, &task, w->gradient, &out->loss, &out->result, &first, f));
+    out->spoiled = spoil.kind != TR_SPOIL_NOTHING;
+    if (!out->result.range) {
         tr_spoil_gradient(&spoil, w->gradient);
-        tr_spoil_loss(&spoil, loss);
+        tr_spoil_loss(&spoil, &out->loss);
     }
     return OK;
 }
 
-/* Who watches a run: the trace, and one tile of it if it is wanted. */
+/* Who watches a run: the trace, one tile of it if it is wanted, and the witness of a proof if there is to be one. */
 typedef struct watch {
-    tr_trace *trace;
-    tr_tile  *tile; /* may be NULL */
+    tr_trace   *trace;
+    tr_tile    *tile;    /* may be NULL */
+    pv_witness *witness; /* may be NULL */
+    bool        begun;
 } watch;
 
 static err watch_take(void *ctx, uint32_t tensor_id, uint64_t sequence, const void *data, uint32_t rows, uint32_t cols,
@@ -113,6 +119,8 @@ static err watch_take(void *ctx, uint32_t tensor_id, uint64_t sequence, const vo
     watch *w = ctx;
     if (w->tile)
         TRY(tr_tile_take(w->tile, tensor_id, sequence, data, rows, cols, elem_bytes));
+    if (w->witness)
+        TRY(pv_witness_take(w->witness, tensor_id, sequence, data, rows, cols, elem_bytes));
     return tr_trace_take(w->trace, tensor_id, sequence, data, rows, cols, elem_bytes);
 }
 
@@ -121,21 +129,24 @@ static void watch_reset(void *ctx)
     watch *w = ctx;
     if (w->tile)
         w->tile->found = false;
+    if (w->begun) /* again: it ends in RANGE, of which there is no proof */
+        w->witness = NULL;
+    w->begun = true;
     tr_trace_reset(w->trace);
 }
 
-static err compute(tr_worker *w, const past_lease *p, tr_tile *tile, outcome *out, fault *f)
+static err compute(tr_worker *w, const past_lease *p, tr_tile *tile, pv_witness *witness, outcome *out, fault *f)
 {
     uint64_t count = p->lease.to - p->lease.from, *numbers = malloc((size_t)count * sizeof *numbers);
     tr_trace trace = { 0 };
-    watch both = { &trace, tile };
+    watch all = { &trace, tile, witness, false };
     if (!numbers)
         return fail(f, ERR_MEMORY, "lease", count);
     for (uint64_t i = 0; i < count; i++)
         numbers[i] = p->lease.from + i;
     err e = tr_trace_init(&trace, &w->session.shape, (uint32_t)count, numbers, NULL, f);
     if (e == OK)
-        e = run(w, p, (tr_observer){ watch_take, &both, watch_reset }, &out->loss, &out->result, f);
+        e = run(w, p, (tr_observer){ watch_take, &all, watch_reset }, out, f);
     if (e == OK && out->result.range)
         out->root = tr_trace_root_partial(&trace);
     else if (e == OK)
@@ -179,21 +190,30 @@ static err upload_gradient(tr_worker *w, const past_lease *p, hash256 *root, fau
     return e;
 }
 
-static err attest(tr_worker *w, const past_lease *p, const outcome *o, const hash256 *gradient, uint64_t ms, fault *f)
+/* What an answer consists of. */
+typedef struct submission {
+    outcome  o;
+    hash256  gradient, proof; /* root; BLAKE3 */
+    uint8_t  level;
+    uint64_t ms, prove_ms;
+} submission;
+
+static err attest(tr_worker *w, const past_lease *p, const submission *s, fault *f)
 {
+    const outcome *o = &s->o;
     uint8_t room[2048];
     bytes view;
     hash256 hash;
     chain_attestation a = { .version = CHAIN_ATTESTATION_VERSION, .lease = p->s.hash, .trace_root = o->root,
-                            .level = CHAIN_LEVEL_REFEREED, .spec_version = CHAIN_SPEC_VERSION,
-                            .tokens = (p->lease.to - p->lease.from) * w->session.shape.context, .computation_time_ms = ms };
+                            .proof = s->proof, .level = s->level, .spec_version = CHAIN_SPEC_VERSION,
+                            .tokens = (p->lease.to - p->lease.from) * w->session.shape.context, .computation_time_ms = s->ms };
     if (o->result.range) {
         a.result = CHAIN_RESULT_RANGE;
         a.range_tensor = o->result.tensor;
         a.range_sequence = o->result.sequence;
         a.range_index = o->result.index;
     } else {
-        a.gradient = *gradient;
+        a.gradient = s->gradient;
         a.loss = o->loss;
     }
     TRY(chain_attestation_sign(&view, room, sizeof room, &a, &w->cfg.key, &hash, f));
@@ -205,11 +225,51 @@ static err attest(tr_worker *w, const past_lease *p, const outcome *o, const has
     return e;
 }
 
+static err upload_leaves(tr_worker *w, const past_lease *p, const outcome *o, fault *f)
+{
+    return upload(w, "leaves", p->lease.lease_id, bytes_of(o->leaves, (size_t)o->leaf_count * sizeof *o->leaves), f);
+}
+
+static err prove(tr_worker *w, const past_lease *p, proving *v, submission *s, fault *f)
+{
+    buf proof;
+    buf_init(&proof, LIMIT_PROOF_BYTES);
+    uint64_t start = tr_wk_now_ms();
+    err e = tr_wk_prove(w, v, &s->o, &s->gradient, &proof, f);
+    s->prove_ms = tr_wk_now_ms() - start;
+    s->level = CHAIN_LEVEL_FULL;
+    s->proof = cr_blake3_hash(buf_bytes(&proof));
+    if (e == OK)
+        e = upload(w, "proof", p->lease.lease_id, buf_bytes(&proof), f);
+    buf_deinit(&proof);
+    return e;
+}
+
+/* Computes and sends everything but the attestation. */
+static err work(tr_worker *w, const past_lease *p, submission *s, fault *f)
+{
+    proving v = { 0 };
+    bool    full = p->lease.level_min == CHAIN_LEVEL_FULL;
+    s->level = CHAIN_LEVEL_REFEREED;
+    err e = full ? tr_wk_proving_init(&v, w, p, f) : OK;
+    uint64_t start = tr_wk_now_ms();
+    if (e == OK)
+        e = compute(w, p, NULL, full ? &v.witness : NULL, &s->o, f);
+    s->ms = tr_wk_now_ms() - start;
+    if (e == OK && !s->o.result.range)
+        e = upload_gradient(w, p, &s->gradient, f);
+    if (e == OK)
+        e = upload_leaves(w, p, &s->o, f);
+    if (e == OK && full && !s->o.result.range)
+        e = prove(w, p, &v, s, f);
+    tr_wk_proving_deinit(&v);
+    return e;
+}
+
 err tr_wk_lease(tr_worker *w, bytes signed_lease, fault *f)
 {
     past_lease p;
-    outcome o = { 0 };
-    hash256 gradient = { { 0 } };
+    submission s = { 0 };
     err e = tr_wk_read_lease(w, &p, signed_lease, f);
     if (e == OK)
         e = check_terms(w, &p.lease, f);
@@ -220,22 +280,17 @@ err tr_wk_lease(tr_worker *w, bytes signed_lease, fault *f)
         return e;
     }
     tr_wk_event(w, &(tr_worker_event){ .kind = TR_WORKER_LEASE, .step = p.lease.step, .lease_id = p.lease.lease_id });
-    uint64_t start = tr_wk_now_ms();
-    e = compute(w, &p, NULL, &o, f);
-    uint64_t ms = tr_wk_now_ms() - start, id = p.lease.lease_id, step = p.lease.step;
-    if (e == OK && !o.result.range)
-        e = upload_gradient(w, &p, &gradient, f);
-    if (e == OK)
-        e = upload(w, "leaves", id, bytes_of(o.leaves, (size_t)o.leaf_count * sizeof *o.leaves), f);
+    uint64_t id = p.lease.lease_id, step = p.lease.step;
+    e = work(w, &p, &s, f);
     past_lease *kept = tr_wk_keep(w, &p); /* before the answer: it may be challenged from then on */
     if (e == OK)
-        e = attest(w, kept, &o, &gradient, ms, f);
-    tr_wk_event(w, &(tr_worker_event){ .kind = TR_WORKER_ANSWERED, .step = step, .lease_id = id, .code = e, .ms = ms });
+        e = attest(w, kept, &s, f);
+    tr_wk_event(w, &(tr_worker_event){ .kind = TR_WORKER_ANSWERED, .step = step, .lease_id = id, .code = e, .ms = s.ms, .prove_ms = s.prove_ms });
     if (e != OK && e != ERR_INTERRUPTED && !tr_wk_transient(e)) { /* refused */
         tr_wk_drop_receipt(w, kept);
         tr_wk_let_go(w, kept);
     }
-    free(o.leaves);
+    free(s.o.leaves);
     /* Too late, or another was first: no reason to stop. */
     return e == ERR_STALE || e == ERR_EXPIRED || e == ERR_DUPLICATE ? OK : e;
 }
@@ -257,7 +312,7 @@ err tr_wk_open(tr_worker *w, const past_lease *p, uint64_t leaf, tr_tile *tile, 
     TRY(num_trace_locate(&at->tensor, &at->seq_index, &at->tile_row, &at->tile_col, &w->session.shape, p->lease.to - p->lease.from, leaf));
     at->sequence = p->lease.from + at->seq_index;
     TRY(get_model(w, &p->lease.model, f));
-    TRY(compute(w, p, tile, o, f));
+    TRY(compute(w, p, tile, NULL, o, f));
     return tile->found ? OK : fail(f, ERR_NOT_FOUND, "challenge.leaf", leaf);
 }
 

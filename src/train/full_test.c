@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Jobs at level full, over a real chain: every accepted gradient is proved, and nothing that is not proved gets anywhere. */
+#include "train/net_kit.h"
+
+typedef struct job_of_two {
+    net      n;
+    seen     seen;
+    hash256  id, want;
+    unsigned lives;
+} job_of_two;
+
+/* A whole job with two workers, of which the last does what `s` says. */
+static void run_two(job_of_two *j, setup_t s)
+{
+    dir_kit d = dir_kit_make();
+    net_start(&j->n, s.sample_ppm);
+    s.net = &j->n;
+    s.dir = d.path;
+    s.per_lease = s.per_lease ? s.per_lease : 2;
+    s.workers = 2;
+    s.checkpoint_steps = 1;
+    s.patience_ms = 60000;
+    j->id = run_job(&s, &j->seen, &j->lives);
+    j->want = reference(&j->n.job, NULL);
+    assert_all_paid(&j->n);
+    dir_kit_remove(&d);
+}
+
+static const chain_row_worker *worker_row(const job_of_two *j, unsigned w)
+{
+    cr_address a = kit_address(FIRST_WORKER + w);
+    return chain_worker(j->n.kit.c, &a);
+}
+
+/* Whatever the last worker did, the model is the one that honest work gives, and the other worker loses nothing. */
+static void assert_unharmed(const job_of_two *j)
+{
+    assert_memory_equal(j->id.b, j->want.b, 32);
+    assert_int_equal(worker_row(j, 0)->leases_spoiled, 0);
+}
+
+static void every_lease_is_proved(void **state)
+{
+    (void)state;
+    for (uint32_t sample = 0; sample <= 250000; sample += 250000) { /* without and with commitments before the draw */
+        job_of_two j;
+        run_two(&j, (setup_t){ .sample_ppm = sample });
+        assert_unharmed(&j);
+        assert_int_equal(j.seen.unproved, 0);
+        assert_int_equal(j.seen.proved, BATCH * STEPS / 2);
+        assert_int_equal(j.seen.events[TR_EVENT_ACCEPTED], BATCH * STEPS / 2);
+        unsigned rows = 0;
+        for (uint64_t id = (uint64_t)1 << 24; rows < BATCH * STEPS / 2; id++) {
+            const chain_row_lease *row = chain_lease_row(j.n.kit.c, &j.n.job, id);
+            assert_non_null(row); /* ids follow each other: nothing was leased twice */
+            assert_int_equal(row->level, CHAIN_LEVEL_FULL);
+            rows++;
+        }
+        net_stop(&j.n);
+    }
+}
+
+/* Whatever a worker spoils, it is caught at once, by the proof; re-execution then finds the element, and the bond is cut. */
+static void every_cheat_is_caught_at_once(void **state)
+{
+    (void)state;
+    for (tr_spoil_kind kind = TR_SPOIL_OPERATION; kind <= TR_SPOIL_LOSS; kind++)
+        for (uint64_t seed = 1; seed <= (kind == TR_SPOIL_OPERATION ? 6 : 2); seed++) {
+            job_of_two j;
+            run_two(&j, (setup_t){ .cheat = { seed, 1000000, 0, kind } });
+            assert_unharmed(&j);
+            if (j.seen.spoiled_count) { /* else the other was faster */
+                assert_true(j.seen.unproved >= 1); /* it may have answered again before the first was looked at */
+                assert_int_equal(worker_row(&j, 1)->leases_paid, 0);
+                assert_int_equal(worker_row(&j, 1)->leases_spoiled, j.n.slashes);
+                assert_true(j.n.slashes >= 1);
+            }
+            net_stop(&j.n);
+        }
+}
+
+/* The right answer with a proof that is none: not paid, not slashed, no more work. */
+static void a_wrong_proof_is_refused(void **state)
+{
+    (void)state;
+    for (lie l = LIE_PROOF; l <= LIE_REPLAY; l++) {
+        job_of_two j;
+        run_two(&j, (setup_t){ .lie = l });
+        assert_unharmed(&j);
+        assert_true(j.seen.unproved <= 1);
+        assert_int_equal(worker_row(&j, 1)->leases_spoiled, 0);
+        assert_true(worker_row(&j, 1)->leases_paid <= (l == LIE_REPLAY)); /* the first proof was its own */
+        net_stop(&j.n);
+    }
+}
+
+static void a_lower_level_is_refused(void **state)
+{
+    (void)state;
+    job_of_two j;
+    run_two(&j, (setup_t){ .lie = LIE_LEVEL, .lease_ms = 500 });
+    assert_unharmed(&j);
+    assert_int_equal(worker_row(&j, 1)->leases_paid, 0);
+    net_stop(&j.n);
+}
+
+/* RANGE has no proof: it is re-executed. */
+static void a_false_range_is_caught(void **state)
+{
+    (void)state;
+    job_of_two j;
+    run_two(&j, (setup_t){ .lie = LIE_RANGE });
+    assert_unharmed(&j);
+    assert_int_equal(worker_row(&j, 1)->leases_paid, 0);
+    assert_int_equal(worker_row(&j, 1)->leases_spoiled, j.n.slashes);
+    net_stop(&j.n);
+}
+
+static void a_stopped_coordinator_goes_on(void **state)
+{
+    (void)state;
+    for (unsigned lost = 0; lost < 2; lost++) {
+        job_of_two j;
+        run_two(&j, (setup_t){ .per_lease = 1, .stop_after = 3, .lose_files = lost });
+        assert_unharmed(&j);
+        assert_true(j.lives > 2);
+        net_stop(&j.n);
+    }
+}
+
+static int setup(void **state)
+{
+    net_level = CHAIN_LEVEL_FULL;
+    return net_setup(state);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_lease_is_proved),    cmocka_unit_test(every_cheat_is_caught_at_once), cmocka_unit_test(a_wrong_proof_is_refused),
+        cmocka_unit_test(a_lower_level_is_refused), cmocka_unit_test(a_false_range_is_caught),       cmocka_unit_test(a_stopped_coordinator_goes_on),
+    };
+    return cmocka_run_group_tests(tests, setup, net_teardown);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "train/worker_int.h"
+
+err tr_wk_proving_init(proving *v, tr_worker *w, const past_lease *p, fault *f)
+{
+    memset(v, 0, sizeof *v);
+    TRY(tr_statement_init(&v->statement, &w->model, bt_gpt_tables(w->exec.gpt), &p->lease, &p->s.hash, &w->data, f));
+    return pv_witness_init(&v->witness, &v->statement.subject, w->exec.device->pool, f);
+}
+
+void tr_wk_proving_deinit(proving *v)
+{
+    pv_witness_deinit(&v->witness);
+    tr_statement_deinit(&v->statement);
+}
+
+err tr_wk_prove(tr_worker *w, proving *v, const outcome *o, const hash256 *root, buf *out, fault *f)
+{
+    err e = w->prover ? OK : pv_workspace_new(&w->prover, w->exec.device->pool);
+    if (e != OK)
+        return fail(f, e, "prover", 0);
+    tr_statement_answer(&v->statement, CHAIN_LEVEL_FULL, o->loss, root, w->gradient);
+    /* A cheater's prover does not stop where it sees that the relations do not hold. */
+    v->witness.force = o->spoiled ? PV_FORCED : PV_HONEST;
+    TRY(pv_witness_finish(&v->witness, f));
+    return pv_prove(w->prover, &v->witness, out, f);
+}
