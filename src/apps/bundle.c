@@ -3,8 +3,10 @@
 
 #include "base/port/file.h"
 #include "train/exec.h"
+#include "train/gradient.h"
 #include "torch/backend.h"
 #include "train/gradient_root.h"
+#include "train/statement.h"
 #include "train/store.h"
 #include "train/token_root.h"
 #include "train/trace_root.h"
@@ -15,11 +17,11 @@
 
 #define MODEL_FILE_BYTES_MAX ((size_t)4 << 30)
 
-static err model_path(char out[TB_PATH_MAX], const char *dir, const hash256 *id, fault *f)
+static err path_of(char out[TB_PATH_MAX], const char *dir, const hash256 *id, const char *kind, fault *f)
 {
     char hex[65];
     base_hex_encode(hex, id->b, sizeof id->b);
-    int n = snprintf(out, TB_PATH_MAX, "%s/%s.model", dir, hex);
+    int n = snprintf(out, TB_PATH_MAX, "%s/%s.%s", dir, hex, kind);
     return n > 0 && n < TB_PATH_MAX ? OK : fail(f, ERR_LIMIT, "path too long", TB_PATH_MAX);
 }
 
@@ -31,7 +33,7 @@ err tb_bundle_write(const char *dir, const bt_model *model, const tr_dataset *da
         TRY(tr_dataset_save(data, dir, f));
     if (!model)
         return OK;
-    TRY(model_path(path, dir, &model->id, f));
+    TRY(path_of(path, dir, &model->id, "model", f));
     if (access(path, F_OK) == 0)
         return OK;
     uint8_t *file;
@@ -42,6 +44,31 @@ err tb_bundle_write(const char *dir, const bt_model *model, const tr_dataset *da
     e = base_file_write_atomic(path, bytes_of(file, len), 0644, BASE_FILE_REPLACE, f);
     free(file);
     return e;
+}
+
+static err keep(const char *dir, const char *from, const hash256 *file, const hash256 *id, const char *kind, size_t most, fault *f)
+{
+    char path[TB_PATH_MAX];
+    buf  content;
+    TRY(path_of(path, dir, id, kind, f));
+    buf_init(&content, most);
+    err e = tr_store_get(&content, from, file, f);
+    if (e == OK)
+        e = base_file_write_atomic(path, buf_bytes(&content), 0644, BASE_FILE_REPLACE, f);
+    buf_deinit(&content);
+    return e;
+}
+
+err tb_bundle_keep(const char *dir, const char *from, bytes attestation, const hash256 *gradient_file, fault *f)
+{
+    chain_attestation a;
+    chain_signed s;
+    TRY(chain_attestation_decode(&a, &s, attestation, f));
+    if (a.level != CHAIN_LEVEL_FULL)
+        return OK;
+    TRY(tb_make_folders(dir, f));
+    TRY(keep(dir, from, &a.proof, &a.proof, "proof", LIMIT_PROOF_BYTES, f));
+    return keep(dir, from, gradient_file, &a.gradient, "gradient", MODEL_FILE_BYTES_MAX, f);
 }
 
 /* Everything that the computation needs, opened and compared with the receipt. */
@@ -58,7 +85,7 @@ static err load_model(work *w, const tb_receipt *r, const char *dir, fault *f)
 {
     char path[TB_PATH_MAX];
     buf file;
-    TRY(model_path(path, dir, &r->lease.model, f));
+    TRY(path_of(path, dir, &r->lease.model, "model", f));
     buf_init(&file, MODEL_FILE_BYTES_MAX);
     err e = base_file_read(&file, path, f);
     if (e == OK)
@@ -112,8 +139,6 @@ static err compute(work *w, tb_recheck *out, const tb_receipt *r, fault *f)
                            .to = r->lease.to };
     const tr_observer see = { .fn = tr_trace_take, .ctx = &w->trace, .reset = reset_trace };
     TRY(tr_exec_run(&w->exec, &task, w->gradient, &loss, &result, &see, f));
-    out->parameters = num_parameter_count(&w->model.shape);
-    out->tokens = (r->lease.to - r->lease.from) * w->model.shape.context;
     if (result.range != (a->result == CHAIN_RESULT_RANGE))
         return fail(f, ERR_CHEAT, "attestation.result", result.tensor);
     if (result.range)
@@ -128,6 +153,64 @@ static err compute(work *w, tb_recheck *out, const tb_receipt *r, fault *f)
     return loss == a->loss ? OK : fail(f, ERR_CHEAT, "attestation.loss", 0);
 }
 
+/* The gradient of the bundle, if it is there. */
+static err load_gradient(work *w, const tb_receipt *r, const char *dir, bool *there, fault *f)
+{
+    char path[TB_PATH_MAX];
+    buf  file;
+    hash256 root;
+    tr_gradient_head want = { .model = r->lease.model, .lease = r->lease_hash, .shape = w->model.shape };
+    TRY(path_of(path, dir, &r->attestation.gradient, "gradient", f));
+    *there = access(path, F_OK) == 0;
+    if (!*there)
+        return OK;
+    buf_init(&file, (size_t)tr_gradient_bytes_max(num_parameter_count(&w->model.shape)));
+    err e = base_file_read(&file, path, f);
+    if (e == OK)
+        e = tr_gradient_decode(w->gradient, &root, &want, buf_bytes(&file), f);
+    if (e == OK && !hash256_equal(&root, &r->attestation.gradient))
+        e = fail(f, ERR_HASH, "bundle: gradient", 0);
+    buf_deinit(&file);
+    return e;
+}
+
+/* w->gradient has the attested root. */
+static err verify_proof(work *w, tb_recheck *out, const tb_receipt *r, const char *dir, fault *f)
+{
+    char path[TB_PATH_MAX];
+    buf  proof;
+    tr_statement s = { 0 };
+    TRY(path_of(path, dir, &r->attestation.proof, "proof", f));
+    buf_init(&proof, LIMIT_PROOF_BYTES);
+    err e = access(path, F_OK) == 0 ? base_file_read(&proof, path, f) : fail(f, ERR_NOT_FOUND, "bundle: proof", 0);
+    hash256 hash = cr_blake3_hash(buf_bytes(&proof));
+    if (e == OK && !hash256_equal(&hash, &r->attestation.proof))
+        e = fail(f, ERR_HASH, "bundle: proof", 0);
+    if (e == OK)
+        e = tr_statement_init(&s, &w->model, bt_gpt_tables(w->exec.gpt), &r->lease, &r->lease_hash, &w->data, f);
+    if (e == OK) {
+        tr_statement_answer(&s, r->attestation.level, r->attestation.loss, &r->attestation.gradient, w->gradient);
+        e = pf_verify(&s.subject, buf_bytes(&proof), &out->proof, f);
+    }
+    out->proved = e == OK;
+    tr_statement_deinit(&s);
+    buf_deinit(&proof);
+    return e;
+}
+
+static err recheck(work *w, tb_recheck *out, const tb_receipt *r, const char *dir, fault *f)
+{
+    bool full = r->attestation.level == CHAIN_LEVEL_FULL, have = false;
+    out->parameters = num_parameter_count(&w->model.shape);
+    out->tokens = (r->lease.to - r->lease.from) * w->model.shape.context;
+    if (full)
+        TRY(load_gradient(w, r, dir, &have, f));
+    if (!have)
+        TRY(compute(w, out, r, f));
+    out->computed = !have;
+    return full ? verify_proof(w, out, r, dir, f) : OK;
+}
+
 err tb_receipt_recheck(tb_recheck *out, const tb_receipt *r, const char *dir, unsigned threads, fault *f)
 {
     work w = { 0 };
@@ -135,7 +218,7 @@ err tb_receipt_recheck(tb_recheck *out, const tb_receipt *r, const char *dir, un
     *out = (tb_recheck){ 0 };
     err e = load(&w, r, dir, threads, &own);
     if (e == OK)
-        e = compute(&w, out, r, &own);
+        e = recheck(&w, out, r, dir, &own);
     tr_trace_deinit(&w.trace);
     tr_exec_deinit(&w.exec);
     tr_dataset_deinit(&w.data);
@@ -144,7 +227,7 @@ err tb_receipt_recheck(tb_recheck *out, const tb_receipt *r, const char *dir, un
     free(w.gradient);
     if (e == OK)
         return OK;
-    if (e == ERR_SHAPE || e == ERR_DTYPE || e == ERR_LEDGER || e == ERR_LIMIT)
+    if (e == ERR_SHAPE || e == ERR_DTYPE || e == ERR_LEDGER || e == ERR_LIMIT || e == ERR_UNSUPPORTED)
         e = ERR_RECEIPT; /* the bundle's content says something impossible: that is a refusal, not wrong usage */
     return fail(f, e, own.what, own.at);
 }

@@ -30,20 +30,31 @@ err demo_go_on(fault *f)
     return atomic_load(&stopped) ? fail(f, ERR_INTERRUPTED, "demo", 0) : OK;
 }
 
+/* Where the command line says 0, the level does. */
+static uint64_t size_of(const demo *d, const char *name, uint64_t full, uint64_t refereed)
+{
+    uint64_t n = tb_uint(d->cli, name);
+    return n ? n : d->full ? full : refereed;
+}
+
 static err open_data(demo *d, fault *f)
 {
     const tb_cli *cli = d->cli;
-    const struct { const char *name; uint64_t max; } bounded[] = { { "context", LIMIT_MODEL_CONTEXT }, { "width", LIMIT_MODEL_WIDTH },
-        { "layers", LIMIT_MODEL_LAYERS }, { "heads", LIMIT_MODEL_HEADS }, { "steps", 100000 }, { "batch", 1024 }, { "lease", 1024 } };
+    uint8_t level;
+    const struct { const char *name; uint64_t least, max; } bounded[] = { { "context", 1, LIMIT_MODEL_CONTEXT }, { "width", 0, LIMIT_MODEL_WIDTH },
+        { "layers", 0, LIMIT_MODEL_LAYERS }, { "heads", 0, LIMIT_MODEL_HEADS }, { "steps", 0, 100000 }, { "batch", 1, 1024 }, { "lease", 1, 1024 } };
     for (size_t i = 0; i < COUNT_OF(bounded); i++)
-        if (tb_uint(cli, bounded[i].name) < 1 || tb_uint(cli, bounded[i].name) > bounded[i].max)
+        if (tb_uint(cli, bounded[i].name) < bounded[i].least || tb_uint(cli, bounded[i].name) > bounded[i].max)
             return fail(f, ERR_LIMIT, bounded[i].name, tb_uint(cli, bounded[i].name));
+    if (tb_level_parse(&level, tb_text(cli, "level"), "level", f) != OK)
+        return fail(f, ERR_USAGE, "--level: full or refereed", 0);
+    d->full = level == CHAIN_LEVEL_FULL;
     TRY(corpus_open(&d->data, tb_text(cli, "data"), (uint32_t)tb_uint(cli, "context"), &d->data_name, f));
     tb_job_spec *s = &d->job.spec;
-    *s = (tb_job_spec){ .batch = (uint32_t)tb_uint(cli, "batch"), .lease = (uint32_t)tb_uint(cli, "lease"), .steps = tb_uint(cli, "steps"),
-                        .seed = tb_uint(cli, "seed"), .sample_ppm = DEMO_SAMPLE_PPM, .checkpoint_steps = 20 };
-    s->shape = (num_shape){ .vocab = d->data.manifest.vocab, .context = (uint32_t)tb_uint(cli, "context"), .width = (uint32_t)tb_uint(cli, "width"),
-                            .layers = (uint32_t)tb_uint(cli, "layers"), .heads = (uint32_t)tb_uint(cli, "heads"), .bits = 12, .helper = NUM_NARROW };
+    *s = (tb_job_spec){ .batch = (uint32_t)tb_uint(cli, "batch"), .lease = (uint32_t)tb_uint(cli, "lease"), .steps = size_of(d, "steps", 150, 280),
+                        .seed = tb_uint(cli, "seed"), .level = level, .sample_ppm = d->full ? 0 : DEMO_SAMPLE_PPM, .checkpoint_steps = 20 };
+    s->shape = (num_shape){ .vocab = d->data.manifest.vocab, .context = (uint32_t)tb_uint(cli, "context"), .width = (uint32_t)size_of(d, "width", 64, 128),
+                            .layers = (uint32_t)size_of(d, "layers", 2, 4), .heads = (uint32_t)size_of(d, "heads", 2, 4), .bits = 12, .helper = NUM_NARROW };
     s->schedule = (bt_schedule){ .lr_max = 1073742, .warm_steps = s->steps / 4, .total_steps = s->steps };
     num_const c;
     TRY(num_const_of(&c, &s->shape, f));
@@ -105,6 +116,7 @@ static err run_demo(demo *d, fault *f)
     tr_dataset_entropy(&d->data, &r.unigram, &r.bigram);
     r.state_id = tr_coordinator_state_id(d->coordinator);
     r.seconds = term_now() - begun;
+    demo_read_times(d, &r);
     demo_show_end(d, &r);
     return OK;
 }

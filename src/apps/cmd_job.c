@@ -58,7 +58,7 @@ static void show_quote(const buyer *b, uint64_t cost, bool node)
     if (b->cli->json) {
         json_t *o = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:s}", "schema", "tb-job-quote-1", "data", b->data_name, "parameters",
                               rpc_json_u64(parameters), "sequences", rpc_json_u64(sequences), "tokens", rpc_json_u64(sequences * s->shape.context),
-                              "cost_max_nblock", rpc_json_u64(cost), "escrow_nblock", rpc_json_u64(s->escrow), "level", "refereed");
+                              "cost_max_nblock", rpc_json_u64(cost), "escrow_nblock", rpc_json_u64(s->escrow), "level", tb_level_name(s->level));
         json_object_set_new(o, "tariff_bps", node ? rpc_json_u64(b->ledger.params.v[CHAIN_PARAM_TARIFF]) : json_null());
         tb_print_json(o);
         return;
@@ -68,8 +68,11 @@ static void show_quote(const buyer *b, uint64_t cost, bool node)
            s->shape.heads, s->shape.context, s->shape.bits);
     printf("work      %" PRIu64 " steps of %u sequences, %" PRIu64 " tokens, leases of %u\n", s->steps, s->batch, sequences * s->shape.context, s->lease);
     printf("cost      at most %s BLOCK; bids may ask less\nescrow    %s BLOCK, the rest comes back\n", cost_text, escrow);
-    printf("checked   level refereed: %.1f %% of the leases are computed again, drawn by the ledger's randomness; this is not a proof\n",
-           (double)s->sample_ppm / 10000.0);
+    if (s->level == CHAIN_LEVEL_FULL)
+        printf("checked   level full: every gradient comes with a proof, and only what is proved is summed and paid\n");
+    else
+        printf("checked   level refereed: %.1f %% of the leases are computed again, drawn by the ledger's randomness; this is not a proof\n",
+               (double)s->sample_ppm / 10000.0);
     if (node)
         printf("tariff    %.2f %% of a payment if you or the worker have no KYC; the worker bears it\n",
                (double)b->ledger.params.v[CHAIN_PARAM_TARIFF] / 100.0);

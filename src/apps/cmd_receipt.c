@@ -3,6 +3,7 @@
  * `tb receipt`: make one from a running node, verify one anywhere. */
 #include "apps/amount.h"
 #include "apps/bundle.h"
+#include "apps/job_spec.h"
 
 #include "base/port/file.h"
 #include "rpc/json.h"
@@ -10,12 +11,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-static const char *level_name(uint8_t level)
-{
-    static const char *const names[] = { [CHAIN_LEVEL_REFEREED] = "refereed", [CHAIN_LEVEL_LINEAR] = "linear", [CHAIN_LEVEL_FULL] = "full" };
-    return level > 0 && level < COUNT_OF(names) ? names[level] : "?";
-}
 
 /* Three lists of sentences: what this run established, what others say, what nobody here looked at. */
 typedef struct findings {
@@ -27,7 +22,24 @@ static void note(json_t *list, const char *text)
     json_array_append_new(list, json_string(text));
 }
 
-static findings find_out(const tb_receipt *r, bool bundle, bool genesis)
+/* What the bundle shows. */
+static void find_in_bundle(findings *f, const tb_receipt *r, const tb_recheck *again)
+{
+    char text[200];
+    note(f->checked, "the model file gives the lease's model id, the tokens the job's data set id and the lease's tokens root");
+    if (again->computed)
+        note(f->checked, "computing the lease again gives the attested gradient, loss and trace root, bit for bit");
+    if (again->proved) {
+        snprintf(text, sizeof text, "the proof verifies: gradient and loss are those of this model on these tokens; %u bits of soundness, proven bounds",
+                 again->proof.soundness.bits);
+        note(f->checked, text);
+        note(f->unchecked, "not proved: that the fractions follow from the calibration rule, and the optimiser's update");
+    }
+    if (!again->computed && r->attestation.result == CHAIN_RESULT_NORMAL)
+        note(f->unchecked, "the trace root, which nothing that is proved depends on");
+}
+
+static findings find_out(const tb_receipt *r, const tb_recheck *again, bool genesis)
 {
     findings f = { json_array(), json_array(), json_array() };
     note(f.checked, "the file is canonical, and every byte of it is bound by a signature or a hash");
@@ -37,21 +49,23 @@ static findings find_out(const tb_receipt *r, bool bundle, bool genesis)
     if (r->drawable)
         note(f.checked, r->sampled ? "the ledger's randomness drew this lease for re-execution (recomputed)"
                                    : "the ledger's randomness did not draw this lease for re-execution (recomputed)");
-    if (bundle) {
-        note(f.checked, "the model file gives the lease's model id, the tokens the job's data set id and the lease's tokens root");
-        note(f.checked, "computing the lease again gives the attested gradient, loss and trace root, bit for bit");
-    }
+    if (again)
+        find_in_bundle(&f, r, again);
     if (r->has_checked) {
         note(f.stated, r->checked.hashes ? "coordinator: the gradient that went into the sum has the attested hash"
                                          : "coordinator: it did not compare the gradient with the attested hash");
         note(f.stated, r->checked.executed ? "coordinator: it computed the lease again and found the same gradient and trace root"
                                            : "coordinator: it did not compute the lease again");
+        if (r->attestation.level == CHAIN_LEVEL_FULL)
+            note(f.stated, r->checked.proved ? "coordinator: it verified the proof before the gradient went into the sum" : "coordinator: it did not verify the proof");
     }
-    if (!bundle)
+    if (!again)
         note(f.unchecked, "model, tokens and gradient were not looked at (--bundle DIR does)");
     if (!r->has_checked)
         note(f.unchecked, "whether the coordinator looked at the gradient: the receipt has no statement of it");
-    if (r->attestation.level == CHAIN_LEVEL_REFEREED && !bundle)
+    if (r->attestation.level == CHAIN_LEVEL_FULL && !again)
+        note(f.unchecked, "the proof was not looked at (--bundle DIR does)");
+    if (r->attestation.level == CHAIN_LEVEL_REFEREED && !again)
         note(f.unchecked, "level refereed: there is no proof of the computation, only the worker's commitment and the sample");
     if (genesis)
         note(f.checked, "the genesis document has the trusted hash and names the trusted key as a producer");
@@ -78,7 +92,7 @@ static json_t *facts_json(const tb_receipt *r)
                      "schema", "tb-receipt-verify-1", "chain_id", r->header.chain_id.text, "genesis", rpc_json_hex(BYTES_OF(r->trust.genesis)),
                      "height", rpc_json_u64(r->header.height), "block", rpc_json_hex(BYTES_OF(r->block_hash)), "job",
                      rpc_json_hex(BYTES_OF(r->lease.job)), "lease_id", rpc_json_u64(r->lease.lease_id), "step", rpc_json_u64(r->lease.step),
-                     "from", rpc_json_u64(r->lease.from), "to", rpc_json_u64(r->lease.to), "level", level_name(r->attestation.level), "worker",
+                     "from", rpc_json_u64(r->lease.from), "to", rpc_json_u64(r->lease.to), "level", tb_level_name(r->attestation.level), "worker",
                      worker, "buyer", owner, "model", rpc_json_hex(BYTES_OF(r->lease.model)), "gradient",
                      rpc_json_hex(BYTES_OF(r->attestation.gradient)), "trace_root", rpc_json_hex(BYTES_OF(r->attestation.trace_root)),
                      "dataset", rpc_json_hex(BYTES_OF(r->job.dataset_manifest_cid)), "gross_nblock", rpc_json_u64(r->payment.gross),
@@ -101,12 +115,12 @@ static void print_facts(const tb_receipt *r)
            r->lease.lease_id, r->lease.step, r->lease.from, r->lease.to - 1, hex[1]);
     printf("worker    %s\ngradient  %s\ntrace     %s\n", worker, r->attestation.result == CHAIN_RESULT_RANGE ? "none: RANGE" : hex[2], hex[3]);
     printf("paid      %s BLOCK in block %" PRIu64 ", of it %s to the treasury\nlevel     %s\n", gross, r->payment.settle_height, tariff,
-           level_name(r->attestation.level));
+           tb_level_name(r->attestation.level));
 }
 
-static void show(const tb_cli *cli, const tb_receipt *r, bool bundle, bool genesis)
+static void show(const tb_cli *cli, const tb_receipt *r, const tb_recheck *again, bool genesis)
 {
-    findings f = find_out(r, bundle, genesis);
+    findings f = find_out(r, again, genesis);
     if (cli->json) {
         json_t *o = facts_json(r);
         json_object_set(o, "checked", f.checked);
@@ -168,7 +182,7 @@ int cmd_receipt_verify(const tb_cli *cli)
     buf_deinit(&file);
     if (e != OK)
         return tb_report(cli, e, path, &f);
-    show(cli, &r, *bundle != 0, *genesis != 0);
+    show(cli, &r, *bundle ? &again : NULL, *genesis != 0);
     return 0;
 }
 

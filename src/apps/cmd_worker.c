@@ -237,6 +237,14 @@ static void report_live(worker *w, const tr_worker_event *e)
         json_decref(result);
 }
 
+static void report_answer(const tr_worker_event *e)
+{
+    fprintf(stderr, "step %" PRIu64 " lease %" PRIu64 ": answered, computed in %" PRIu64 " us", e->step, e->lease_id, e->us);
+    if (e->prove_us)
+        fprintf(stderr, ", proved in %" PRIu64 " us", e->prove_us);
+    fprintf(stderr, "%s%s\n", e->code == OK ? "" : ", refused: ", e->code == OK ? "" : err_describe(e->code)->name);
+}
+
 static void on_event(void *ctx, const tr_worker_event *e)
 {
     worker *w = ctx;
@@ -247,8 +255,7 @@ static void on_event(void *ctx, const tr_worker_event *e)
         w->done += e->code == OK;
         w->refused += e->code != OK;
         report_live(w, e);
-        fprintf(stderr, "step %" PRIu64 " lease %" PRIu64 ": answered in %" PRIu64 " ms%s%s\n", e->step, e->lease_id, e->ms,
-                e->code == OK ? "" : ", refused: ", e->code == OK ? "" : err_describe(e->code)->name);
+        report_answer(e);
         break;
     case TR_WORKER_SPOILED: fprintf(stderr, "step %" PRIu64 " lease %" PRIu64 ": spoiled on purpose (--cheat-rate)\n", e->step, e->lease_id); break;
     case TR_WORKER_CHALLENGED: fprintf(stderr, "step %" PRIu64 " lease %" PRIu64 ": opened a part of its trace %s%s%s\n", e->step, e->lease_id,

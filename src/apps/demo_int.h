@@ -33,11 +33,14 @@ typedef struct demo {
     tb_job_live     live;
     pid_t           worker[DEMO_WORKERS];
     tr_exec         exec; /* validation and samples */
+    bool            full; /* level */
     double          started;
 
     /* Told by the coordinator's events, read by the screen. */
     pthread_mutex_t lock;
     uint64_t        leases_paid, sampled, checked_ok;
+    uint64_t        proved, unproved, proof_bytes, verify_us; /* level full; the last two of all proofs that verified */
+    char            relation[128]; /* that failed first */
     demo_notes      notes;
     double         *losses;
     size_t          n_losses;
@@ -60,6 +63,7 @@ typedef struct demo_result {
     double     before, after, unigram, bigram, seconds; /* validation of the first and last model; of the text */
     size_t     receipts;
     char       receipt_dir[TB_PATH_MAX];
+    uint64_t   compute_us, prove_us; /* of all leases, by the workers */
     hash256    state_id;
     demo_books books;
 } demo_result;
@@ -74,6 +78,8 @@ err demo_start_coordinator(demo *d, fault *f) MUST_USE;
 err demo_measure_start(demo *d, double *loss, fault *f) MUST_USE; /* and shows a sample */
 err demo_start_workers(demo *d, fault *f) MUST_USE;
 err demo_train(demo *d, fault *f) MUST_USE;
+err demo_bundle_dir(char out[TB_PATH_MAX], const demo *d, fault *f) MUST_USE; /* what the receipts of the last step refer to */
+void demo_read_times(const demo *d, demo_result *r); /* from the workers' logs */
 err demo_write_receipts(demo *d, demo_result *r, fault *f) MUST_USE;
 err demo_measure_end(demo *d, double *loss, fault *f) MUST_USE;
 

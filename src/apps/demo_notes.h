@@ -6,7 +6,7 @@
 
 #include "base/err.h"
 
-typedef enum demo_flag { DEMO_SAMPLED = 1, DEMO_EXECUTED = 2, DEMO_PAID = 4 } demo_flag;
+typedef enum demo_flag { DEMO_SAMPLED = 1, DEMO_EXECUTED = 2, DEMO_PAID = 4, DEMO_PROVED = 8 } demo_flag;
 
 typedef struct demo_note {
     uint64_t id;

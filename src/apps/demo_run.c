@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "apps/demo_int.h"
 
+#include "apps/bundle.h"
 #include "apps/corpus.h"
 #include "apps/receipt.h"
 
@@ -40,12 +41,47 @@ static bool was_spoiled(const demo *d, const tr_event *e)
     return spoil.kind != TR_SPOIL_NOTHING;
 }
 
+err demo_bundle_dir(char out[TB_PATH_MAX], const demo *d, fault *f)
+{
+    return tb_home_path(out, &d->net.home, "bundle", f);
+}
+
+/* What the receipts of the last step refer to: model and data when it begins, proofs and gradients when they are paid. Only display depends on
+ * it: without it, --bundle finds nothing. */
+static void keep_bundle(const demo *d, const tr_event *e)
+{
+    char dir[TB_PATH_MAX], from[TB_PATH_MAX];
+    if (!d->full || e->step + 1 != d->job.spec.steps || demo_bundle_dir(dir, d, NULL) != OK || tb_home_path(from, &d->net.home, "job/gradients", NULL) != OK)
+        return;
+    err e2 = OK;
+    if (e->kind == TR_EVENT_STEP_BEGIN)
+        e2 = tb_bundle_write(dir, tr_coordinator_model(d->coordinator), &d->data, NULL);
+    if (e->kind == TR_EVENT_PAID && e->code == OK)
+        e2 = tb_bundle_keep(dir, from, e->attestation, e->hash, NULL);
+    if (e2 != OK)
+        fprintf(stderr, "the bundle of the last step could not be written: %s\n", err_describe(e2)->text);
+}
+
+static void note_proof(demo *d, const tr_event *e)
+{
+    if (e->code == OK) {
+        d->proved++;
+        d->proof_bytes += e->at;
+        d->verify_us += e->us;
+        demo_notes_set(&d->notes, e->lease_id, DEMO_PROVED);
+    } else if (d->unproved++ == 0) {
+        snprintf(d->relation, sizeof d->relation, "%s", e->path ? e->path : "?");
+    }
+}
+
 static void on_event(void *ctx, const tr_event *e)
 {
     demo *d = ctx;
     tb_job_live_note(&d->live, e);
+    keep_bundle(d, e);
     pthread_mutex_lock(&d->lock);
     switch (e->kind) {
+    case TR_EVENT_PROVED:     note_proof(d, e); break;
     case TR_EVENT_SAMPLED:    d->sampled++, demo_notes_set(&d->notes, e->lease_id, DEMO_SAMPLED); break;
     case TR_EVENT_CHECKED:    d->checked_ok += e->code == OK, demo_notes_set(&d->notes, e->lease_id, DEMO_EXECUTED); break;
     case TR_EVENT_REJECTED:
@@ -158,7 +194,7 @@ err demo_start_coordinator(demo *d, fault *f)
     tr_coordinator_config config = {
         .dir = dir, .data = &d->data, .ledger = tb_train_ledger_face(&d->ledger), .key = d->net.account[DEMO_BUYER].secret, .chain_id = d->net.chain_id,
         .job = d->job.id, .shape = d->job.spec.shape, .determinism_seed = d->net.seed, .schedule = d->job.spec.schedule, .batch_size = d->job.spec.batch,
-        .steps = d->job.spec.steps, .price_sequences = d->job.spec.price_sequences, .level_min = CHAIN_LEVEL_REFEREED, .sample_ppm = d->job.spec.sample_ppm,
+        .steps = d->job.spec.steps, .price_sequences = d->job.spec.price_sequences, .level_min = d->job.spec.level, .sample_ppm = d->job.spec.sample_ppm,
         .expiry_height = d->job.expiry_height, .sequences_per_lease = d->job.spec.lease, .lease_blocks = 10000, .lease_ms = 20000,
         .challenge_ms = 10000, .patience_ms = 60000, .checkpoint_steps = d->job.spec.checkpoint_steps, .on_event = on_event, .event_ctx = d };
     err e = tr_coordinator_new(&d->coordinator, &config, f);
@@ -218,6 +254,32 @@ err demo_train(demo *d, fault *f)
     return OK;
 }
 
+/* "step S lease N: answered, computed in A us, proved in B us" */
+static void read_times(const char *path, demo_result *r)
+{
+    char line[256];
+    FILE *log = fopen(path, "r");
+    while (log && fgets(line, sizeof line, log)) {
+        const char *computed = strstr(line, "computed in "), *proved = strstr(line, "proved in ");
+        if (computed && proved) {
+            r->compute_us += strtoull(computed + strlen("computed in "), NULL, 10);
+            r->prove_us += strtoull(proved + strlen("proved in "), NULL, 10);
+        }
+    }
+    if (log)
+        fclose(log);
+}
+
+void demo_read_times(const demo *d, demo_result *r)
+{
+    for (size_t i = 0; i < DEMO_WORKERS; i++) {
+        char name[64], path[TB_PATH_MAX];
+        snprintf(name, sizeof name, "%s.log", d->net.account[DEMO_WORKER_A + i].name);
+        if (tb_home_path(path, &d->net.home, name, NULL) == OK)
+            read_times(path, r);
+    }
+}
+
 /* One file for each paid lease, with this coordinator's word on what it checked. */
 err demo_write_receipts(demo *d, demo_result *r, fault *f)
 {
@@ -230,7 +292,8 @@ err demo_write_receipts(demo *d, demo_result *r, fault *f)
         if (!(n->flags & DEMO_PAID))
             continue;
         TRY(demo_go_on(f));
-        tb_checked checked = { .hashes = 1, .sampled = (n->flags & DEMO_SAMPLED) != 0, .executed = (n->flags & DEMO_EXECUTED) != 0 };
+        tb_checked checked = { .hashes = 1, .sampled = (n->flags & DEMO_SAMPLED) != 0, .executed = (n->flags & DEMO_EXECUTED) != 0,
+                               .proved = (n->flags & DEMO_PROVED) != 0 };
         char path[TB_PATH_MAX + 32];
         snprintf(path, sizeof path, "%s/lease-%" PRIu64 ".receipt", r->receipt_dir, n->id);
         TRY(tb_receipt_write(NULL, path, &d->net.ledger, &d->job.id, n->id, &checked, &d->net.account[DEMO_BUYER].secret, f));

@@ -61,7 +61,10 @@ void demo_show_job(const demo *d)
             num_parameter_count(s), s->width, s->layers, s->context, spec->steps, spec->batch, id);
     fprintf(d->term.out, "      quote at most %s BLOCK (%s for %" PRIu64 " sequences) · escrow %s · bids %s, %s, %s: 3 accepted\n", quote, price,
             spec->price_sequences, escrow, bid[0], bid[1], bid[2]);
-    fprintf(d->term.out, "      level refereed: %u %% of the leases are drawn by the ledger's randomness and computed again; this is not a proof\n",
+    if (d->full)
+        fprintf(d->term.out, "      level full: every gradient comes with a proof, and only what is proved is summed and paid\n");
+    else
+        fprintf(d->term.out, "      level refereed: %u %% of the leases are drawn by the ledger's randomness and computed again; this is not a proof\n",
             spec->sample_ppm / 10000);
 }
 
@@ -92,7 +95,8 @@ void demo_show_progress(demo *d)
     pthread_mutex_lock(&d->lock);
     double loss = d->n_losses ? d->losses[d->n_losses - 1] : 0;
     bool caught = d->caught && (d->slashed || d->evidence_code != OK);
-    uint64_t sampled = d->sampled, checked = d->checked_ok + d->caught, step = d->caught_step, lease = d->caught_lease, done = d->n_losses;
+    uint64_t step = d->caught_step, lease = d->caught_lease, done = d->n_losses;
+    uint64_t looked = d->full ? d->proved + d->unproved : d->sampled, good = d->full ? d->proved : d->checked_ok + d->caught;
     size_t who = d->caught_worker < DEMO_WORKERS ? d->caught_worker : 0;
     pthread_mutex_unlock(&d->lock);
     if (d->cli->json)
@@ -100,13 +104,14 @@ void demo_show_progress(demo *d)
     if (caught && !d->told_caught) {
         d->told_caught = true;
         term_clear(&d->term);
-        fprintf(d->term.out, "      step %" PRIu64 " ✗ %s: re-execution of lease %" PRIu64 " gives another result\n", step, d->net.account[DEMO_WORKER_A + who].name, lease);
+        fprintf(d->term.out, "      step %" PRIu64 " ✗ %s: %s of lease %" PRIu64 " %s%s\n", step, d->net.account[DEMO_WORKER_A + who].name,
+                d->full ? "the proof" : "re-execution", lease, d->full ? "does not verify: " : "gives another result", d->full ? d->relation : "");
     }
     char paid[TB_AMOUNT_TEXT], line[160];
     tb_amount_format(paid, s.paid + s.owed);
     double seconds = term_now() - d->started;
-    snprintf(line, sizeof line, "%" PRIu64 "/%" PRIu64 "  loss %.3f  %.0f tok/s  checked %" PRIu64 "/%" PRIu64 "  spent %s  eta %.0f s", s.step, s.steps, loss,
-             (double)(done * d->job.spec.batch * d->job.spec.shape.context) / seconds, checked, sampled, paid,
+    snprintf(line, sizeof line, "%" PRIu64 "/%" PRIu64 "  loss %.3f  %.0f tok/s  %s %" PRIu64 "/%" PRIu64 "  spent %s  eta %.0f s", s.step, s.steps, loss,
+             (double)(done * d->job.spec.batch * d->job.spec.shape.context) / seconds, d->full ? "proved" : "checked", good, looked, paid,
              done ? seconds / (double)done * (double)(s.steps - done) : 0);
     term_progress(&d->term, s.step, s.steps, line);
     if (!d->term.live && s.step * 10 / s.steps > d->told_tenths) { /* no terminal: now and then a plain line */
@@ -122,11 +127,31 @@ void demo_show_losses(const demo *d)
         term_chart(&d->term, d->losses, d->n_losses, 8, "training loss in nats per token");
 }
 
+/* At level full a spoiled lease can only be caught: one that is paid would be a defect, and the line says so. */
+static void show_refused(const demo *d)
+{
+    size_t who = d->caught_worker < DEMO_WORKERS ? d->caught_worker : 0;
+    if (!d->caught) {
+        fprintf(d->term.out, "%" PRIu64 " spoiled leases were accepted; nothing was refused (seed %" PRIu64 ")\n", d->undrawn, d->net.seed);
+        return;
+    }
+    fprintf(d->term.out, "%s spoiled lease %" PRIu64 " of step %" PRIu64 ": its proof does not verify (%s)\n", d->net.account[DEMO_WORKER_A + who].name,
+            d->caught_lease, d->caught_step, d->relation);
+    fprintf(d->term.out, "      unpaid, %s; the batch was redone as lease %" PRIu64 "; spoiled and accepted: %" PRIu64 " (seed %" PRIu64 ")\n",
+            d->slashed ? "computed again, and slashed on evidence of one element" : "not slashed", d->redone_lease, d->undrawn, d->net.seed);
+    if (*d->evidence)
+        fprintf(d->term.out, "      evidence %s  (tb dispute replay FILE)\n", d->evidence);
+}
+
 void demo_show_cheat(const demo *d)
 {
     if (d->cli->json)
         return;
     headline(d, 5, "Cheating");
+    if (d->full) {
+        show_refused(d);
+        return;
+    }
     double chance = 100 * (1 - pow(1 - DEMO_SAMPLE_PPM / 1e6, (double)(d->undrawn + d->caught)));
     if (!d->caught) {
         fprintf(d->term.out, "none of the %" PRIu64 " spoiled leases was drawn (seed %" PRIu64 "; the chance to catch one of so many is %.0f %%)\n", d->undrawn,
@@ -208,6 +233,11 @@ static json_t *workers_json(const demo *d)
     return list;
 }
 
+static double ratio(uint64_t a, uint64_t b)
+{
+    return b ? (double)a / (double)b : 0;
+}
+
 static json_t *result_json(const demo *d, const demo_result *r, const char *genesis, const char *producer, const char *state_id)
 {
     char job[65];
@@ -222,7 +252,20 @@ static json_t *result_json(const demo *d, const demo_result *r, const char *gene
     json_object_update_new(o, json_pack("{s:I, s:I, s:I, s:s, s:o, s:o}", "leases_paid", (json_int_t)d->leases_paid, "sampled", (json_int_t)d->sampled,
                                         "receipts", (json_int_t)r->receipts, "receipt_dir", r->receipt_dir, "bonds_nblock", rpc_json_u64(r->books.supply.bonds),
                                         "workers", workers_json(d)));
+    json_object_update_new(o, json_pack("{s:s, s:I, s:I, s:s, s:I, s:f, s:f}", "level", tb_level_name(d->job.spec.level), "proved", (json_int_t)d->proved,
+                                        "unproved", (json_int_t)d->unproved, "relation", d->relation, "proof_bytes", (json_int_t)d->proof_bytes,
+                                        "proof_over_compute", ratio(r->prove_us, r->compute_us), "verify_over_compute", ratio(d->verify_us, r->compute_us)));
     return o;
+}
+
+static void show_proofs(const demo *d, const demo_result *r, const char *genesis, const char *producer)
+{
+    char dir[TB_PATH_MAX];
+    fprintf(d->term.out, "Proofs    %" PRIu64 " of %" PRIu64 " leases proved (width %u) · %.2f MB each · proof / own compute %.1f · (compute + proof) / compute %.1f · verification / own compute %.1f\n",
+            d->proved, d->proved + d->unproved, d->job.spec.shape.width, ratio(d->proof_bytes, d->proved) / 1e6, ratio(r->prove_us, r->compute_us),
+            ratio(r->prove_us + r->compute_us, r->compute_us), ratio(d->verify_us, r->compute_us));
+    if (demo_bundle_dir(dir, d, NULL) == OK)
+        fprintf(d->term.out, "  verify one of the last step yourself: tb receipt verify %s/lease-N.receipt --trust %s:%s --bundle %s\n", r->receipt_dir, genesis, producer, dir);
 }
 
 void demo_show_end(const demo *d, const demo_result *r)
@@ -235,7 +278,9 @@ void demo_show_end(const demo *d, const demo_result *r)
         tb_print_json(result_json(d, r, genesis, producer, state_id));
         return;
     }
-    fprintf(d->term.out, "      bigram entropy of the validation text: %.3f nats\n", r->bigram);
+    fprintf(d->term.out, "      entropy of the validation text: unigram %.3f, bigram %.3f nats\n", r->unigram, r->bigram);
     fprintf(d->term.out, "Receipts  %zu in %s · check one offline:\n  tb receipt verify FILE --trust %s:%s\n", r->receipts, r->receipt_dir, genesis, producer);
+    if (d->full)
+        show_proofs(d, r, genesis, producer);
     fprintf(d->term.out, "Done in %.0f s. Final state id %.16s…\n", r->seconds, state_id);
 }

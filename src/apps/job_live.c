@@ -71,7 +71,7 @@ static json_t *job_json(tb_job_live *l)
     base_hex_encode(hex, l->job.b, 32);
     return json_pack("{s:s, s:{s:o, s:o, s:o, s:o, s:o}, s:{s:s, s:o, s:o, s:o, s:o}}", "job", hex, "job_progress", "step", rpc_json_u64(l->steps),
                      "steps_total", rpc_json_u64(l->spec->steps), "sequences_done", rpc_json_u64(done), "loss_first", rpc_json_i64(l->loss_first), "loss",
-                     rpc_json_i64(l->loss), "verification", "level", "refereed", "leases_checked", rpc_json_u64(done / l->spec->lease),
+                     rpc_json_i64(l->loss), "verification", "level", tb_level_name(l->spec->level), "leases_checked", rpc_json_u64(done / l->spec->lease),
                      "leases_sampled", rpc_json_u64(l->sampled), "leases_matched", rpc_json_u64(l->matched), "leases_differing",
                      rpc_json_u64(l->differing));
 }

@@ -122,12 +122,25 @@ static void keep_model(run *r, uint64_t step)
         say(r, "step %" PRIu64 ": its model could not be kept for the bundle: %s", step, err_describe(f.code)->text);
 }
 
+/* Proof and gradient of a paid lease, for as long as the coordinator still has them. */
+static void keep_proof(run *r, const tr_event *e)
+{
+    char dir[TB_PATH_MAX + 8], from[TB_PATH_MAX + 24];
+    fault f = { 0 };
+    snprintf(dir, sizeof dir, "%s/bundle", r->dir);
+    snprintf(from, sizeof from, "%s/state/gradients", r->dir);
+    if (tb_bundle_keep(dir, from, e->attestation, e->hash, &f) != OK)
+        say(r, "lease %" PRIu64 ": its proof could not be kept for the bundle: %s", e->lease_id, err_describe(f.code)->text);
+}
+
 static void on_event(void *ctx, const tr_event *e)
 {
     run *r = ctx;
     tb_job_result *out = &r->result;
     if (e->kind == TR_EVENT_STEP_BEGIN && r->o->bundle_steps && e->step % r->o->bundle_steps == 0)
         keep_model(r, e->step);
+    if (e->kind == TR_EVENT_PAID && e->code == OK && r->o->bundle_steps && e->step % r->o->bundle_steps == 0)
+        keep_proof(r, e);
     tb_job_live_note(&r->live, e);
     pthread_mutex_lock(&r->lock);
     switch (e->kind) {
@@ -149,6 +162,8 @@ static void on_event(void *ctx, const tr_event *e)
     if (e->kind == TR_EVENT_REJECTED && e->code == ERR_CHEAT)
         say(r, "step %" PRIu64 ", lease %" PRIu64 ": computed again, the result differs: not paid, %s", e->step, e->lease_id,
             e->at ? "our own result counts" : "given to another worker");
+    if (e->kind == TR_EVENT_PROVED && e->code != OK)
+        say(r, "step %" PRIu64 ", lease %" PRIu64 ": the proof does not verify (%s): not paid", e->step, e->lease_id, e->path);
     if (e->kind == TR_EVENT_GIVEN_UP)
         say(r, "step %" PRIu64 ": %" PRIu64 " leases were taken again and again and never answered: computed here", e->step, e->at);
     if (e->kind == TR_EVENT_CHALLENGED)
@@ -176,7 +191,7 @@ static err start(run *r, fault *f)
     tr_coordinator_config config = {
         .dir = state, .data = o->data, .ledger = tb_train_ledger_face(&r->train), .key = *o->buyer, .chain_id = r->ledger.chain_id, .job = o->job,
         .shape = s->shape, .determinism_seed = s->seed, .schedule = s->schedule, .batch_size = s->batch, .steps = s->steps,
-        .price_sequences = s->price_sequences, .level_min = CHAIN_LEVEL_REFEREED, .sample_ppm = s->sample_ppm,
+        .price_sequences = s->price_sequences, .level_min = s->level, .sample_ppm = s->sample_ppm,
         .expiry_height = r->row.expiry_height, .sequences_per_lease = s->lease, .lease_blocks = LEASE_BLOCKS, .lease_ms = LEASE_MS,
         .challenge_ms = CHALLENGE_MS, .patience_ms = PATIENCE_MS, .checkpoint_steps = s->checkpoint_steps, .threads = o->threads, .on_event = on_event, .event_ctx = r };
     err e = tr_coordinator_new(&r->coordinator, &config, f);
@@ -225,7 +240,10 @@ static err write_receipt(run *r, const json_t *row, fault *f)
     TRY(tb_json_u64(&gross, row, "gross", f));
     /* What was drawn is accepted only after it was computed again and found equal. */
     bool sampled = json_is_true(json_object_get(row, "sampled"));
-    const tb_checked checked = { .hashes = 1, .sampled = sampled, .executed = sampled };
+    /* And nothing of level full is accepted whose proof does not verify. */
+    uint64_t level;
+    TRY(tb_json_u64(&level, row, "level", f));
+    const tb_checked checked = { .hashes = 1, .sampled = sampled, .executed = sampled, .proved = level == CHAIN_LEVEL_FULL };
     snprintf(path, sizeof path, "%s/%06" PRIu64 ".cbor", r->result.receipts_dir, lease_id);
     TRY(tb_receipt_write(NULL, path, &r->ledger, &r->o->job, lease_id, &checked, r->o->buyer, f));
     r->result.leases_paid++;

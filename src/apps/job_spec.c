@@ -15,7 +15,7 @@
 
 enum { SPEC_BYTES_MAX = 65536 };
 
-typedef enum member_type { MEMBER_U32, MEMBER_U64, MEMBER_AMOUNT, MEMBER_RATE, MEMBER_PATH } member_type;
+typedef enum member_type { MEMBER_U32, MEMBER_U64, MEMBER_AMOUNT, MEMBER_RATE, MEMBER_PATH, MEMBER_LEVEL } member_type;
 
 static const struct member {
     const char *name;
@@ -40,6 +40,18 @@ static err read_rate(int32_t *out, const json_t *v, const char *name, fault *f)
     return OK;
 }
 
+const char *tb_level_name(uint8_t level)
+{
+    static const char *const names[] = { [CHAIN_LEVEL_REFEREED] = "refereed", [CHAIN_LEVEL_LINEAR] = "linear", [CHAIN_LEVEL_FULL] = "full" };
+    return level > 0 && level < COUNT_OF(names) ? names[level] : "?";
+}
+
+err tb_level_parse(uint8_t *out, const char *text, const char *what, fault *f)
+{
+    *out = strcmp(text, "full") == 0 ? CHAIN_LEVEL_FULL : strcmp(text, "refereed") == 0 ? CHAIN_LEVEL_REFEREED : 0;
+    return *out ? OK : fail(f, ERR_RANGE, what, 0);
+}
+
 static err read_member(tb_job_spec *s, const struct member *m, const json_t *v, fault *f)
 {
     void *to = (uint8_t *)s + m->offset;
@@ -48,6 +60,12 @@ static err read_member(tb_job_spec *s, const struct member *m, const json_t *v, 
         return read_rate(to, v, m->name, f);
     if (m->type == MEMBER_RATE) {
         *(int32_t *)to = (int32_t)m->standard;
+        return OK;
+    }
+    if (m->type == MEMBER_LEVEL && v)
+        return json_is_string(v) ? tb_level_parse(to, json_string_value(v), m->name, f) : fail(f, ERR_TYPE, m->name, 0);
+    if (m->type == MEMBER_LEVEL) {
+        *(uint8_t *)to = (uint8_t)m->standard;
         return OK;
     }
     if (m->type == MEMBER_PATH) {
@@ -192,7 +210,7 @@ err tb_job_spec_post(chain_tx *tx, const tb_job_spec *s, const tr_dataset *data,
         .operand_bits = (uint8_t)s->shape.bits, .batch_size = s->batch, .steps = s->steps,
         .learning_rate_ppb = (uint64_t)s->schedule.lr_max * 1000000000 >> 28, .determinism_seed = s->seed, .gradient_format = TR_GRADIENT_VERSION,
         .max_batch_latency_blocks = s->expiry_blocks, .max_batch_latency_ms = 30000, .sequences_total = s->steps * s->batch, .price = s->price,
-        .price_sequences = s->price_sequences, .level_min = CHAIN_LEVEL_REFEREED, .sample_ppm = s->sample_ppm, .escrow = s->escrow,
+        .price_sequences = s->price_sequences, .level_min = s->level, .sample_ppm = s->sample_ppm, .escrow = s->escrow,
         .expiry_height = height + s->expiry_blocks };
     return OK;
 }

@@ -19,9 +19,14 @@ typedef struct tb_job_spec {
     uint64_t    price, price_sequences; /* nBLOCK for so many sequences, at most */
     uint64_t    escrow;            /* nBLOCK; 0 in the file: computed */
     uint64_t    expiry_blocks;
+    uint8_t     level;             /* chain_level: the least that counts */
     uint32_t    sample_ppm;
     uint32_t    checkpoint_steps;
 } tb_job_spec;
+
+const char *tb_level_name(uint8_t level); /* "refereed", "linear", "full"; "?" for anything else */
+/* One of the levels that a job can have. ERR_RANGE "what". */
+err tb_level_parse(uint8_t *out, const char *text, const char *what, fault *f) MUST_USE;
 
 /* ERR_SYNTAX, ERR_FIELD, ERR_TYPE, ERR_RANGE naming the member; `at`: its value or place. */
 err tb_job_spec_parse(tb_job_spec *out, bytes text, fault *f) MUST_USE;

@@ -49,7 +49,7 @@ static void refused(void **state)
         { "{\"width\": -1}", ERR_TYPE }, { "{\"width\": 1.5}", ERR_TYPE }, { "{\"width\": \"128\"}", ERR_TYPE }, { "{\"price\": 1}", ERR_TYPE },
         { "{\"price\": \"0\"}", ERR_RANGE }, { "{\"price\": \"x\"}", ERR_USAGE }, { "{\"learning_rate\": 0.004}", ERR_TYPE },
         { "{\"learning_rate\": \"0\"}", ERR_RANGE }, { "{\"learning_rate\": \"nan\"}", ERR_RANGE }, { "{\"learning_rate\": \"2\"}", ERR_RANGE },
-        { "{\"lease\": 3}", ERR_RANGE }, { "{\"lease\": 32}", ERR_RANGE }, { "{\"sample_ppm\": 250001}", ERR_RANGE }, { "{\"data\": 7}", ERR_TYPE },
+        { "{\"lease\": 3}", ERR_RANGE }, { "{\"lease\": 32}", ERR_RANGE }, { "{\"sample_ppm\": 250001}", ERR_RANGE }, { "{\"level\": \"linear\"}", ERR_RANGE }, { "{\"level\": 3}", ERR_TYPE }, { "{\"data\": 7}", ERR_TYPE },
         { "{\"escrow\": \"0.1\"}", ERR_RANGE }, { "{\"steps\": 4294967295, \"batch\": 65536, \"lease\": 1, \"price\": \"40000000\"}", ERR_OVERFLOW },
         { "{\"context\": 4096, \"batch\": 64, \"lease\": 64}", ERR_RANGE }, { "{\"width\": 1, \"width\": 2}", ERR_FIELD },
     };

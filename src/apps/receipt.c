@@ -23,6 +23,7 @@ static const chain_field checked_fields[] = {
     CHECKED(U8, hashes, 1, "the gradient that was summed has the attested hash")
     CHECKED(U8, sampled, 1, "the ledger's randomness drew the lease")
     CHECKED(U8, executed, 1, "computed again by the signer, gradient and trace root equal")
+    CHECKED(U8, proved, 1, "the signer verified the attested proof")
 };
 #undef CHECKED
 
@@ -210,6 +211,8 @@ static err check_payment(check *c, fault *f)
         { hash256_equal(&p->lease_hash, &c->lease.hash), "payment.lease_hash" },
         { hash256_equal(&p->attestation_hash, &c->attestation.hash), "payment.attestation_hash" },
         { hash256_equal(&p->trace_root, &r->attestation.trace_root), "payment.trace_root" },
+        { p->level == r->attestation.level, "payment.level" },
+        { hash256_equal(&p->proof, &r->attestation.proof), "payment.proof" },
         { cr_address_equal(&p->worker, &r->worker), "payment.worker" },
         { p->from == r->lease.from && p->to == r->lease.to, "payment.from" },
         { p->gross == r->lease.price && p->tariff <= p->gross, "payment.gross" },
@@ -253,6 +256,7 @@ static err check_statement(check *c, fault *f)
         { hash256_equal(&r->checked.lease, &c->lease.hash), "checked.lease" },
         { hash256_equal(&r->checked.attestation, &c->attestation.hash), "checked.attestation" },
         { (r->checked.sampled != 0) == r->sampled, "checked.sampled: the ledger's randomness says otherwise" },
+        { !r->checked.proved || r->attestation.level == CHAIN_LEVEL_FULL, "checked.proved: there is no proof" },
     };
     for (size_t i = 0; i < COUNT_OF(rules); i++)
         if (!rules[i].holds)

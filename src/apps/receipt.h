@@ -29,6 +29,7 @@ typedef struct tb_checked {
     uint8_t  hashes;      /* 1: the gradient that was summed has the attested hash */
     uint8_t  sampled;     /* 1: the ledger's randomness drew the lease */
     uint8_t  executed;    /* 1: the coordinator computed the lease again and found gradient and trace root equal */
+    uint8_t  proved;      /* 1: the coordinator verified the proof that the attestation names */
 } tb_checked;
 
 enum { TB_CHECKED_VERSION = 1 };

@@ -15,11 +15,16 @@
 
 enum { RANGE_TRIES = 16, TICK_MS = 50 };
 
-uint64_t tr_coord_now_ms(void)
+uint64_t tr_coord_now_us(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+uint64_t tr_coord_now_ms(void)
+{
+    return tr_coord_now_us() / 1000;
 }
 
 void tr_coord_event(const tr_coordinator *c, const tr_event *event)
@@ -399,7 +404,7 @@ static err book_debts(tr_coordinator *c, fault *f)
         answer *a = &c->answers[at];
         c->debts[c->debt_count++] = (owed){ .lease = a->lease, .attestation = a->attestation, .lease_len = a->lease_len,
                                             .attestation_len = a->attestation_len, .lease_id = a->terms.lease_id, .step = a->terms.step,
-                                            .price = a->paid ? 0 : a->terms.price, .member = c->book.entries[at].worker,
+                                            .price = a->paid ? 0 : a->terms.price, .file = a->file, .member = c->book.entries[at].worker,
                                             .look = a->restored };
         c->owed_total += a->paid ? 0 : a->terms.price;
         a->lease = a->attestation = NULL;

@@ -34,7 +34,8 @@ typedef enum tr_event_kind {
     TR_EVENT_CHALLENGED,  /* did not send its tile: has to open leaf `at` on the ledger */
     TR_EVENT_EVIDENCE,    /* `code` OK: written to `path`; else why there is none */
     TR_EVENT_SLASHED,     /* `code` OK at height `at` */
-    TR_EVENT_PAID,        /* `code` OK at height `at`; lease and attestation are the receipt's */
+    TR_EVENT_PAID,        /* `code` OK at height `at`; lease and attestation are the receipt's, `hash` names the gradient's file; it
+                             and the proof's, by its own hash, are in <dir>/gradients during the call, if they survived */
     TR_EVENT_RANGE,       /* the step's result is RANGE: new fractions, repetition `at` */
     TR_EVENT_STEP_END,    /* loss of the step in `loss`, tokens in `at` */
     TR_EVENT_CHECKPOINT,  /* id in `hash` */
@@ -53,6 +54,7 @@ typedef struct tr_event {
     const hash256       *hash;
     bytes                lease, attestation; /* signed */
     const char          *path;   /* a file; of PROVED the relation that fails */
+    uint64_t             us;     /* of PROVED: how long it took to verify */
 } tr_event;
 
 typedef struct tr_coordinator_config {

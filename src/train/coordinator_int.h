@@ -78,6 +78,7 @@ typedef struct owed {
     uint8_t *lease, *attestation; /* owned */
     size_t   lease_len, attestation_len;
     uint64_t lease_id, step, price;
+    hash256  file; /* of the gradient */
     size_t   member;
     bool     look;
 } owed;
@@ -128,6 +129,7 @@ struct tr_coordinator {
 };
 
 uint64_t tr_coord_now_ms(void);
+uint64_t tr_coord_now_us(void);
 void     tr_coord_event(const tr_coordinator *c, const tr_event *event);
 void     tr_coord_wake(tr_coordinator *c); /* with mu */
 /* Waits on `changed`, at most until `until_ms`. With mu. */

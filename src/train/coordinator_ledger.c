@@ -215,7 +215,7 @@ static void settle(tr_coordinator *c, owed *o, err code, uint64_t height)
     pthread_mutex_unlock(&c->mu);
     tr_coord_event(c, &(tr_event){ .kind = TR_EVENT_PAID, .step = o->step, .lease_id = o->lease_id, .worker = &c->members[o->member].key,
                                 .code = code, .at = height, .lease = bytes_of(o->lease, o->lease_len),
-                                .attestation = bytes_of(o->attestation, o->attestation_len) });
+                                .attestation = bytes_of(o->attestation, o->attestation_len), .hash = &o->file });
     free(o->lease);
     free(o->attestation);
     o->lease = o->attestation = NULL;

@@ -41,7 +41,7 @@ static err verify_one(tr_coordinator *c, size_t i, fault *f)
     answer  *a = &c->answers[i];
     fault    why = { 0 };
     bool     ours;
-    uint64_t size;
+    uint64_t size, start = tr_coord_now_us();
     err e = verify(c, a, &ours, &size, &why);
     if (e == ERR_MEMORY)
         return fail(f, e, why.what, why.at);
@@ -53,7 +53,7 @@ static err verify_one(tr_coordinator *c, size_t i, fault *f)
     c->progress_ms = tr_coord_now_ms();
     pthread_mutex_unlock(&c->mu);
     tr_coord_event(c, &(tr_event){ .kind = TR_EVENT_PROVED, .step = c->state.step, .lease_id = a->terms.lease_id, .worker = &a->terms.worker,
-                                   .code = e, .at = e == OK ? size : why.at, .path = why.what });
+                                   .code = e, .at = e == OK ? size : why.at, .path = why.what, .us = tr_coord_now_us() - start });
     return OK;
 }
 

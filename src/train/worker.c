@@ -18,11 +18,16 @@ void tr_wk_event(const tr_worker *w, const tr_worker_event *event)
         w->cfg.on_event(w->cfg.event_ctx, event);
 }
 
-uint64_t tr_wk_now_ms(void)
+uint64_t tr_wk_now_us(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+uint64_t tr_wk_now_ms(void)
+{
+    return tr_wk_now_us() / 1000;
 }
 
 void tr_wk_pause(void)

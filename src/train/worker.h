@@ -27,7 +27,7 @@ typedef struct tr_worker_event {
     uint64_t             step, lease_id;
     err                  code;
     const char          *what;
-    uint64_t             ms, prove_ms; /* of computing, of proving */
+    uint64_t             us, prove_us; /* of computing, of proving */
 } tr_worker_event;
 
 typedef struct tr_worker_config {

@@ -46,6 +46,7 @@ struct tr_worker {
 
 void     tr_wk_event(const tr_worker *w, const tr_worker_event *event);
 uint64_t tr_wk_now_ms(void);
+uint64_t tr_wk_now_us(void);
 bool     tr_wk_transient(err e);
 void     tr_wk_pause(void); /* before the next try */
 void     tr_wk_forget(past_lease *p);

@@ -195,7 +195,7 @@ typedef struct submission {
     outcome  o;
     hash256  gradient, proof; /* root; BLAKE3 */
     uint8_t  level;
-    uint64_t ms, prove_ms;
+    uint64_t us, prove_us;
 } submission;
 
 static err attest(tr_worker *w, const past_lease *p, const submission *s, fault *f)
@@ -206,7 +206,7 @@ static err attest(tr_worker *w, const past_lease *p, const submission *s, fault 
     hash256 hash;
     chain_attestation a = { .version = CHAIN_ATTESTATION_VERSION, .lease = p->s.hash, .trace_root = o->root,
                             .proof = s->proof, .level = s->level, .spec_version = CHAIN_SPEC_VERSION,
-                            .tokens = (p->lease.to - p->lease.from) * w->session.shape.context, .computation_time_ms = s->ms };
+                            .tokens = (p->lease.to - p->lease.from) * w->session.shape.context, .computation_time_ms = s->us / 1000 };
     if (o->result.range) {
         a.result = CHAIN_RESULT_RANGE;
         a.range_tensor = o->result.tensor;
@@ -234,9 +234,9 @@ static err prove(tr_worker *w, const past_lease *p, proving *v, submission *s, f
 {
     buf proof;
     buf_init(&proof, LIMIT_PROOF_BYTES);
-    uint64_t start = tr_wk_now_ms();
+    uint64_t start = tr_wk_now_us();
     err e = tr_wk_prove(w, v, &s->o, &s->gradient, &proof, f);
-    s->prove_ms = tr_wk_now_ms() - start;
+    s->prove_us = tr_wk_now_us() - start;
     s->level = CHAIN_LEVEL_FULL;
     s->proof = cr_blake3_hash(buf_bytes(&proof));
     if (e == OK)
@@ -252,10 +252,10 @@ static err work(tr_worker *w, const past_lease *p, submission *s, fault *f)
     bool    full = p->lease.level_min == CHAIN_LEVEL_FULL;
     s->level = CHAIN_LEVEL_REFEREED;
     err e = full ? tr_wk_proving_init(&v, w, p, f) : OK;
-    uint64_t start = tr_wk_now_ms();
+    uint64_t start = tr_wk_now_us();
     if (e == OK)
         e = compute(w, p, NULL, full ? &v.witness : NULL, &s->o, f);
-    s->ms = tr_wk_now_ms() - start;
+    s->us = tr_wk_now_us() - start;
     if (e == OK && !s->o.result.range)
         e = upload_gradient(w, p, &s->gradient, f);
     if (e == OK)
@@ -285,7 +285,7 @@ err tr_wk_lease(tr_worker *w, bytes signed_lease, fault *f)
     past_lease *kept = tr_wk_keep(w, &p); /* before the answer: it may be challenged from then on */
     if (e == OK)
         e = attest(w, kept, &s, f);
-    tr_wk_event(w, &(tr_worker_event){ .kind = TR_WORKER_ANSWERED, .step = step, .lease_id = id, .code = e, .ms = s.ms, .prove_ms = s.prove_ms });
+    tr_wk_event(w, &(tr_worker_event){ .kind = TR_WORKER_ANSWERED, .step = step, .lease_id = id, .code = e, .us = s.us, .prove_us = s.prove_us });
     if (e != OK && e != ERR_INTERRUPTED && !tr_wk_transient(e)) { /* refused */
         tr_wk_drop_receipt(w, kept);
         tr_wk_let_go(w, kept);

@@ -73,20 +73,20 @@ def verify(data, genesis, producer):
 
     row = cbor2.loads(payment)
     account = bytes([29]) + sha(b"theblock/account/v1", worker)
-    need(row[0] == lease_hash and row[1] == said_hash and row[2] == said[4], "payment: hashes")
-    need(row[3] == account and row[4:7] == [start, end, 2], "payment: worker, range, status")
-    need(row[9] == price and row[10] <= price and row[7] <= row[8] <= height, "payment: amounts, heights")
+    need(row[0] == lease_hash and row[1] == said_hash and row[2] == said[4] and row[3] == said[6] and row[4] == said[5], "payment: hashes, level, proof")
+    need(row[5] == account and row[6:9] == [start, end, 2], "payment: worker, range, status")
+    need(row[11] == price and row[12] <= price and row[9] <= row[10] <= height, "payment: amounts, heights")
 
-    need((row[7] != 0) == (beacon is not None), "beacon")
+    need((row[9] != 0) == (beacon is not None), "beacon")
     drawn = False
     if beacon:
         value, proof = beacon
-        included(proof, state_root, 7, 11, (row[7] + 1).to_bytes(8, "big"), value)
+        included(proof, state_root, 7, 11, (row[9] + 1).to_bytes(8, "big"), value)
         draw = int.from_bytes(sha(b"theblock/sample/v1", cbor2.loads(value)[0], lease_hash)[:8], "big") * 1000000 >> 64
         drawn = draw < cbor2.loads(job)[27]
     if checked is not None:
         words, _ = signed(checked, cbor2.loads(job)[1], "theblock/checked/v1")
-        need(words[1:4] == [1, lease_hash, said_hash] and bool(words[5]) == drawn, "statement")
+        need(words[1:4] == [1, lease_hash, said_hash] and bool(words[5]) == drawn and (not words[7] or said[6] == 3), "statement")
 
 
 trusted_genesis, trusted_key = (bytes.fromhex(half) for half in sys.argv[1].split(":"))

@@ -59,6 +59,51 @@ def corpus(kit):
     receipts_hold(kit, demo)
 
 
+def proofs_hold(kit, demo):
+    """The receipts of the last step against the bundle: by their proofs, and not with one bit of proof, gradient or model changed."""
+    trust, bundle = demo["genesis"] + ":" + demo["producer"], os.path.join(demo["home"], "bundle")
+    last = [os.path.join(demo["receipt_dir"], name) for name in sorted(os.listdir(demo["receipt_dir"]))][-4:]
+    for receipt in last:
+        said = kit.run("receipt", "verify", receipt, "--trust", trust, "--bundle", bundle, "--json")
+        need(said["level"] == "full" and any("the proof verifies" in line for line in said["checked"]), "the proof is verified offline")
+    names = {kind: sorted(n for n in os.listdir(bundle) if n.endswith(kind)) for kind in (".proof", ".gradient", ".model")}
+    need([len(names[k]) for k in (".proof", ".gradient", ".model")] == [4, 4, 1], "the bundle has what the last step needs")
+    draw = random.Random(2)
+    for kind, files in names.items():
+        for name in files:
+            path = os.path.join(bundle, name)
+            with open(path, "rb") as f:
+                whole = f.read()
+            changed = bytearray(whole)
+            changed[draw.randrange(len(whole))] ^= 1 << draw.randrange(8)
+            with open(path, "wb") as f:
+                f.write(changed)
+            codes = [subprocess.run([kit.tb, "receipt", "verify", r, "--trust", trust, "--bundle", bundle], capture_output=True, env=kit.env, check=False).returncode
+                     for r in last]
+            need(codes.count(8) == (4 if kind == ".model" else 1), f"one changed bit of a {kind} file is refused: {codes}")
+            with open(path, "wb") as f:
+                f.write(whole)
+
+
+def full(kit):
+    """Every gradient is proved; who spoils one is caught by the proof, at once; the model is the one that honest work gives."""
+    text = kit.write("text", "".join(f"line {i}: the {'quick brown fox' if i % 3 else 'lazy dog'} counts to {i * i % 97}.\n" for i in range(2000)))
+    caught = 0
+    for seed in range(1, 31):
+        demo = kit.run("demo", *SMALL[:-2], "--level", "full", "--steps", str(STEPS), "--seed", str(seed), "--data", text, "--home", kit.path(f"full{seed}"), "--json")
+        facts_hold(kit, demo)
+        need(demo["level"] == "full" and demo["proved"] >= STEPS * 4 and demo["spoiled_undrawn"] == 0, "nothing unproved is accepted")
+        need((demo["unproved"] > 0) == demo["caught"] and bool(demo["relation"]) == demo["caught"], "who is caught is caught by a relation that fails")
+        same_as_alone(kit, demo, "--data", text)
+        if seed == 1:
+            receipts_hold(kit, demo)
+            proofs_hold(kit, demo)
+        caught += demo["caught"]
+        if caught == 2:
+            return
+    raise Failed("thirty seeds, and nobody spoiled a lease")
+
+
 def other_text(kit):
     """Until one run caught somebody and one was free of spoiled gradients that were not drawn (those are in the model, at this level)."""
     text = kit.write("text", "".join(f"line {i}: the {'quick brown fox' if i % 3 else 'lazy dog'} counts to {i * i % 97}.\n" for i in range(2000)))
@@ -131,4 +176,4 @@ def killed(kit):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--tb", required=True)
-    main(parser.parse_args().tb, [corpus, other_text, interrupted, killed])
+    main(parser.parse_args().tb, [corpus, other_text, full, interrupted, killed])

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 
-SMALL = ["--width", "32", "--layers", "2", "--heads", "2", "--context", "32", "--batch", "8", "--lease", "2"]
+SMALL = ["--width", "32", "--layers", "2", "--heads", "2", "--context", "32", "--batch", "8", "--lease", "2", "--level", "refereed"]
 RATE = "0.004"  # of tb demo
 
 
