@@ -23,6 +23,7 @@ typedef struct verifier {
     fx           *ends;   /* U of each row */
     fx            rho[PF_VARS_MAX], tau[PF_VARS_MAX];
     pf_values     values;
+    uint64_t      bytes[PF_OF_PARTS];
     fault        *f;
 } verifier;
 
@@ -301,27 +302,43 @@ static err verify_opening(verifier *v)
     return e;
 }
 
+/* A part of the proof has been read. */
+static void end_part(verifier *v, pf_part_of_proof part)
+{
+    uint64_t before = 0;
+    for (int i = 0; i < (int)part; i++)
+        before += v->bytes[i];
+    v->bytes[part] = v->in.at - before;
+}
+
 static err verify(verifier *v)
 {
     fx mu;
     TRY(pf_layout_init(&v->y, &v->s->shape, &v->s->fractions, v->s->sequences, v->f));
     TRY(pf_geometry_of(&v->geometry, &v->y, v->f));
     TRY(receive_header(v));
+    end_part(v, PF_OF_HEADER);
     TRY(pf_rows_init(&v->rows, &v->y, v->s, v->f));
     TRY(pf_rows_receive(&v->rows, &v->y, v->s, &v->in, &v->t));
+    end_part(v, PF_OF_ROWS);
     TRY(pf_run_init(&v->run, &v->y, v->s, &v->rows, v->f));
     uint32_t most = v->y.instance_count > v->run.product_count ? v->y.instance_count : v->run.product_count;
     v->forks = calloc(most, sizeof *v->forks);
     if (!v->forks)
         return fail(v->f, ERR_MEMORY, "proof", most);
     TRY(verify_lookups(v));
+    end_part(v, PF_OF_LOOKUPS);
     TRY(verify_products(v));
+    end_part(v, PF_OF_PRODUCTS);
     TRY(verify_gradient(v));
+    end_part(v, PF_OF_GRADIENT);
     pf_challenge(&v->t, "claims", &mu, 1);
     TRY(pf_claims_build(&v->claims, &v->run, mu, v->f));
     TRY(reduce_features(v));
     TRY(reduce_tokens(v));
+    end_part(v, PF_OF_CLAIMS);
     TRY(verify_opening(v));
+    end_part(v, PF_OF_OPENING);
     return pf_read_end(&v->in);
 }
 
@@ -333,6 +350,10 @@ err pf_verify(const pf_subject *s, bytes proof, pf_report *report, fault *f)
         *report = (pf_report){ .leaves = v.y.leaves, .cells = v.geometry.rows << v.geometry.m, .proof_bytes = proof.len,
                                .instances = v.y.instance_count, .products = v.run.product_count, .claims = v.claims.claims,
                                .rows = v.claims.count, .soundness = pf_soundness_of(&v.run, &v.geometry, v.claims.claims, v.claims.count) };
+    else if (report)
+        *report = (pf_report){ .proof_bytes = proof.len };
+    if (report)
+        memcpy(report->bytes, v.bytes, sizeof report->bytes);
     free(v.forks);
     free(v.ends);
     free(v.values.committed);

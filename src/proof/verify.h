@@ -7,8 +7,12 @@
 
 #include "proof/soundness.h"
 
+/* The parts of a proof, in order (section 12). */
+typedef enum pf_part_of_proof { PF_OF_HEADER, PF_OF_ROWS, PF_OF_LOOKUPS, PF_OF_PRODUCTS, PF_OF_GRADIENT, PF_OF_CLAIMS, PF_OF_OPENING, PF_OF_PARTS } pf_part_of_proof;
+
 typedef struct pf_report {
-    uint64_t leaves, cells; /* lookups and committed cells */
+    uint64_t bytes[PF_OF_PARTS]; /* of each part; zero from the one in which a proof fails */
+    uint64_t leaves, cells; /* lookups and committed cells; zero, as all that follows, unless the proof verifies */
     uint64_t proof_bytes;
     uint32_t instances, products, claims, rows;
     pf_soundness soundness;
@@ -17,7 +21,7 @@ typedef struct pf_report {
 /* OK: the gradient, the loss and the result NORMAL of `s` are the right ones. The caller vouches for what pf_subject says it has checked.
  * ERR_UNPROVED: a relation does not hold (what: which; at: where); ERR_TRUNCATED, ERR_TRAILING, ERR_CANONICAL, ERR_VERSION: not a proof;
  * ERR_LEDGER, ERR_UNSUPPORTED, ERR_LIMIT, ERR_SHAPE: not a statement that can be proved; ERR_RANGE: an entry of the gradient is beyond p / 2; ERR_MEMORY.
- * `report` may be NULL. */
+ * `report` may be NULL; it is filled after every outcome. */
 err pf_verify(const pf_subject *s, bytes proof, pf_report *report, fault *f) MUST_USE;
 
 #endif

@@ -68,6 +68,8 @@ def proofs_hold(kit, demo):
         need(said["level"] == "full" and any("the proof verifies" in line for line in said["checked"]), "the proof is verified offline")
     names = {kind: sorted(n for n in os.listdir(bundle) if n.endswith(kind)) for kind in (".proof", ".gradient", ".model")}
     need([len(names[k]) for k in (".proof", ".gradient", ".model")] == [4, 4, 1], "the bundle has what the last step needs")
+    seen = kit.run("proof", "inspect", last[0], "--trust", trust, "--bundle", bundle, "--json")
+    need(sum(int(n) for n in seen["parts"].values()) == int(seen["bytes"]) and seen["soundness_bits"] >= 100, "the parts of the proof are all of it")
     draw = random.Random(2)
     for kind, files in names.items():
         for name in files:
