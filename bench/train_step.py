@@ -26,7 +26,7 @@ SHAPES = {  # width: (V, T, layers, heads, sequences)
 REST_S = 0.03  # threads of either side that still spin after a step go to sleep
 
 
-def rival(width, threads, token_file):
+def rival(shape, threads, token_file, update=True):
     """The PyTorch side: a step for each line of input, answered by nanoseconds and loss."""
     import numpy as np
     import torch
@@ -36,7 +36,7 @@ def rival(width, threads, token_file):
     from reference import optim
     from reference.tables import Constants
 
-    V, T, L, H, batch = SHAPES[width]
+    width, V, T, L, H, batch = shape
     torch.set_num_threads(threads)
     c = Constants(V, T, width, L, H, 12)
     p = gpt.parameters(c, optim.init(c, 1), torch.float32)
@@ -57,7 +57,8 @@ def rival(width, threads, token_file):
         adam.zero_grad(set_to_none=True)
         loss = gpt.loss_sum(c, p, tokens, targets) / tokens.numel()
         loss.backward()
-        adam.step()
+        if update:
+            adam.step()
         step += 1
         value = float(loss)
         print(time.perf_counter_ns() - start, time.process_time_ns() - cpu, f"{value:.4f}", flush=True)
@@ -153,7 +154,8 @@ def main():
     options.add_argument("--rival", nargs=3, help=argparse.SUPPRESS)
     given = options.parse_args()
     if given.rival:
-        return rival(int(given.rival[0]), int(given.rival[1]), given.rival[2])
+        width = int(given.rival[0])
+        return rival((width, *SHAPES[width]), int(given.rival[1]), given.rival[2])
     if not given.tool:
         options.error("--tool is needed")
     try:

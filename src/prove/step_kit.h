@@ -106,8 +106,8 @@ static inline void kit_step(step_kit *k, base_pool *pool)
     assert_int_equal(e, OK);
 }
 
-/* A step of `sequences` sequences of random tokens. */
-static inline void kit_make(step_kit *k, const num_shape *shape, uint32_t sequences, uint64_t seed, base_pool *pool)
+/* Model, tokens and tables for a step of `sequences` sequences of random tokens; nothing is computed yet. */
+static inline void kit_begin(step_kit *k, const num_shape *shape, uint32_t sequences, uint64_t seed)
 {
     uint32_t T = shape->context;
     memset(k, 0, sizeof *k);
@@ -130,6 +130,12 @@ static inline void kit_make(step_kit *k, const num_shape *shape, uint32_t sequen
                                .tables_hash = k->model.tables_hash, .job_id = batch.job_id, .step = batch.step, .sequences = sequences,
                                .numbers = k->numbers, .tokens = k->tokens, .weights = k->model.weights, .gradient = k->gradient,
                                .tables = &k->tables };
+}
+
+/* A step of `sequences` sequences of random tokens. */
+static inline void kit_make(step_kit *k, const num_shape *shape, uint32_t sequences, uint64_t seed, base_pool *pool)
+{
+    kit_begin(k, shape, sequences, seed);
     assert_int_equal(pv_workspace_new(&k->ws, pool), OK);
     kit_step(k, pool);
 }
