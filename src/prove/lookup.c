@@ -11,6 +11,7 @@ struct pv_lookup_room {
     unsigned      layers;
     fx_fractions *layer[PF_VARS_MAX]; /* 0 .. layers - 1 */
     fx_fractions *memory;
+    uint64_t      bytes;
     pv_eq         eq;
 };
 typedef struct pv_lookup_room tree;
@@ -27,6 +28,7 @@ static err tree_init(tree *t, unsigned k_max)
     for (unsigned m = 0; m < t->layers; m++)
         blocks += fraction_blocks(m);
     t->memory = (fx_fractions *)fxv_alloc(2 * FXV_LANES * blocks);
+    t->bytes = blocks * sizeof *t->memory;
     if (!t->memory)
         return ERR_MEMORY;
     blocks = 0;
@@ -57,6 +59,11 @@ void pv_lookup_room_free(pv_lookup_room *room)
     pv_eq_deinit(&room->eq);
     free(room->memory);
     free(room);
+}
+
+uint64_t pv_lookup_room_bytes(const pv_lookup_room *room)
+{
+    return room ? room->bytes : 0;
 }
 
 /* Layers below `m`, which is there. */

@@ -14,6 +14,7 @@
 typedef struct pv_lookup_room pv_lookup_room;
 err  pv_lookup_room_new(pv_lookup_room **out, unsigned k_max) MUST_USE;
 void pv_lookup_room_free(pv_lookup_room *room); /* NULL is fine */
+uint64_t pv_lookup_room_bytes(const pv_lookup_room *room); /* of its trees; NULL: 0 */
 
 /* 2^(k - tile_vars) tiles of 2^tile_vars integers in [-2^24, 2^24); leaf 2^tile_vars t + i is 1 / (alpha[t] - tile[t][i]). tile_vars <= k. */
 typedef struct pv_int_leaves {

@@ -11,6 +11,7 @@
 typedef struct pv_workspace pv_workspace;
 err  pv_workspace_new(pv_workspace **out, base_pool *pool) MUST_USE; /* ERR_MEMORY; the pool (borrowed, may be NULL) is that of the witness */
 void pv_workspace_free(pv_workspace *ws);                            /* NULL is fine */
+uint64_t pv_workspace_bytes(const pv_workspace *ws); /* held */
 
 /* Appends the proof of w->s to `out`. The subject's loss and gradient are those of the step. ERR_MEMORY, ERR_LIMIT (of out); ERR_UNPROVED: the witness does
  * not satisfy the relations. */

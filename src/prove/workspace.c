@@ -32,6 +32,17 @@ void pv_workspace_free(pv_workspace *ws)
     free(ws);
 }
 
+uint64_t pv_workspace_bytes(const pv_workspace *ws)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < ws->threads; i++) {
+        sum += pv_lookup_room_bytes(ws->scratch[i].room);
+        for (int k = 0; k < PV_USES; k++)
+            sum += ws->scratch[i].size[k];
+    }
+    return sum;
+}
+
 void *pv_scratch_take(pv_scratch *s, pv_use use, size_t size)
 {
     if (size > s->size[use]) {

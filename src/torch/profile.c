@@ -28,10 +28,12 @@ static void open_profile(void)
     if (!path || !*path)
         return;
     the_profile.file = strcmp(path, "-") == 0 ? stderr : fopen(path, "a");
-    if (the_profile.file)
+    if (the_profile.file) {
+        setvbuf(the_profile.file, NULL, _IOLBF, 0); /* processes may share the file: whole lines */
         chosen = &the_profile;
-    else
+    } else {
         fprintf(stderr, "profile: cannot open %s\n", path);
+    }
 }
 
 bt_profile *bt_profile_get(void)
@@ -66,6 +68,15 @@ err bt_profile_launch(bt_profile *p, bt_device *device, bt_op op, const bt_args 
             step, bt_op_name(op), tensor_id, args->rows, args->cols, ns, args->n_bytes, args->macs);
     pthread_mutex_unlock(&p->lock);
     return e;
+}
+
+void bt_profile_note(bt_profile *p, const char *op, uint64_t step, uint64_t ns, uint64_t n_bytes)
+{
+    if (!p)
+        return;
+    pthread_mutex_lock(&p->lock);
+    fprintf(p->file, "{\"step\":%" PRIu64 ",\"op\":\"%s\",\"ns\":%" PRIu64 ",\"bytes\":%" PRIu64 "}\n", step, op, ns, n_bytes);
+    pthread_mutex_unlock(&p->lock);
 }
 
 bt_profile_totals bt_profile_sum(const bt_profile *p)

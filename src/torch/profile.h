@@ -16,6 +16,9 @@ bt_profile *bt_profile_get(void);
 /* Launches, timed and written if `profile` is not NULL. */
 err bt_profile_launch(bt_profile *profile, bt_device *device, bt_op op, const bt_args *args, uint64_t step, uint32_t tensor_id) MUST_USE;
 
+/* A line for what is no launch: `op` (of this program's text), what it took and the bytes that it held. Nothing if `profile` is NULL. */
+void bt_profile_note(bt_profile *profile, const char *op, uint64_t step, uint64_t ns, uint64_t n_bytes);
+
 /* Sums since the start of the process, for pricing and metrics; zeros without a profile. */
 typedef struct bt_profile_totals {
     uint64_t launches, ns, bytes, macs;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "torch/profile.h"
 #include "train/worker_int.h"
 
 err tr_wk_proving_init(proving *v, tr_worker *w, const past_lease *p, fault *f)
@@ -22,6 +23,12 @@ err tr_wk_prove(tr_worker *w, proving *v, const outcome *o, const hash256 *root,
     tr_statement_answer(&v->statement, CHAIN_LEVEL_FULL, o->loss, root, w->gradient);
     /* A cheater's prover does not stop where it sees that the relations do not hold. */
     v->witness.force = o->spoiled ? PV_FORCED : PV_HONEST;
+    bt_profile *profile = bt_profile_get();
+    uint64_t    step = v->statement.subject.step, start = tr_wk_now_us();
     TRY(pv_witness_finish(&v->witness, f));
-    return pv_prove(w->prover, &v->witness, out, f);
+    uint64_t done = tr_wk_now_us();
+    TRY(pv_prove(w->prover, &v->witness, out, f));
+    bt_profile_note(profile, "witness", step, (done - start) * 1000, pv_witness_bytes(&v->witness));
+    bt_profile_note(profile, "prove", step, (tr_wk_now_us() - done) * 1000, pv_workspace_bytes(w->prover));
+    return OK;
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`tb demo` at a small size: its facts, its receipts, its evidence, its end by Ctrl-C."""
 import argparse
+import json
 import os
 import random
 import re
@@ -91,6 +92,7 @@ def full(kit):
     """Every gradient is proved; who spoils one is caught by the proof, at once; the model is the one that honest work gives."""
     text = kit.write("text", "".join(f"line {i}: the {'quick brown fox' if i % 3 else 'lazy dog'} counts to {i * i % 97}.\n" for i in range(2000)))
     caught = 0
+    kit.env["BLOCKTORCH_PROFILE"] = kit.path("profile")  # of the workers, who inherit it
     for seed in range(1, 31):
         demo = kit.run("demo", *SMALL[:-2], "--level", "full", "--steps", str(STEPS), "--seed", str(seed), "--data", text, "--home", kit.path(f"full{seed}"), "--json")
         facts_hold(kit, demo)
@@ -100,6 +102,9 @@ def full(kit):
         if seed == 1:
             receipts_hold(kit, demo)
             proofs_hold(kit, demo)
+            with open(kit.env.pop("BLOCKTORCH_PROFILE"), encoding="utf-8") as f:
+                lines = [json.loads(line) for line in f if '"prove"' in line or '"witness"' in line]
+            need(len(lines) >= STEPS * 8 and all(line["ns"] > 0 and line["bytes"] > 0 for line in lines), "time and memory of each proof are in the profile")
         caught += demo["caught"]
         if caught == 2:
             return
