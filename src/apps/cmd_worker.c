@@ -251,6 +251,7 @@ static void on_event(void *ctx, const tr_worker_event *e)
     switch (e->kind) {
     case TR_WORKER_READY: fprintf(stderr, "ready: session and data are here\n"); break;
     case TR_WORKER_LEASE: report_live(w, e); break;
+    case TR_WORKER_PROVING: fprintf(stderr, "step %" PRIu64 " lease %" PRIu64 ": proving, %u %%\n", e->step, e->lease_id, 100 * e->done / e->parts); break;
     case TR_WORKER_ANSWERED:
         w->done += e->code == OK;
         w->refused += e->code != OK;

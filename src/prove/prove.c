@@ -8,6 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* One of the parts: the commitment, each fork, the gradient, the claims, the opening. */
+static void part_done(pv_workspace *ws)
+{
+    uint32_t done = atomic_fetch_add(&ws->done, 1) + 1;
+    if (ws->progress)
+        ws->progress(ws->progress_ctx, done, ws->parts);
+}
+
 /* --- commitment ------------------------------------------------------------------------------------------------------------ */
 
 void pv_cell_rows(void *ctx, int16_t *out, size_t stride, uint64_t row, size_t n)
@@ -97,13 +105,11 @@ static err run_product(prover *p, pv_scratch *scratch, uint32_t index, pv_writer
     return OK;
 }
 
-/* Item i of the pool: one instance, or one product (with the inner one that follows it). */
-static void run_fork(void *ctx, size_t i, unsigned thread)
+/* One instance, or one product (with the inner one that follows it). */
+static void prove_fork(fork_work *work, size_t i, pv_scratch *scratch)
 {
-    fork_work *work = ctx;
     prover *p = work->p;
     uint32_t index = (uint32_t)i;
-    pv_scratch *scratch = &p->ws->scratch[thread];
     if (!work->products) {
         work->errors[i] = pv_prove_instance(p, index, &work->writers[i], scratch);
         return;
@@ -113,6 +119,14 @@ static void run_fork(void *ctx, size_t i, unsigned thread)
     work->errors[i] = run_product(p, scratch, index, &work->writers[i]);
     if (work->errors[i] == OK && p->run.products[i].kind == PF_X_DS)
         work->errors[i + 1] = run_product(p, scratch, index + 1, &work->writers[i + 1]);
+}
+
+/* Item i of the pool. */
+static void run_fork(void *ctx, size_t i, unsigned thread)
+{
+    fork_work *work = ctx;
+    prove_fork(work, i, &work->p->ws->scratch[thread]);
+    part_done(work->p->ws);
 }
 
 static err make_rooms(prover *p)
@@ -184,6 +198,8 @@ static err prove(prover *p)
     fx challenge[2], mu;
     TRY(begin(p));
     TRY(pf_run_init(&p->run, p->y, p->w->s, &p->w->rows, p->f));
+    p->ws->parts = p->y->instance_count + p->run.product_count + 4;
+    part_done(p->ws);
     pf_challenge(&p->out.t, "lookup", challenge, 2);
     p->run.alpha = challenge[0];
     p->run.gamma = challenge[1];
@@ -191,10 +207,14 @@ static err prove(prover *p)
     TRY(run_forks(p, p->run.product_count, true));
     pf_run_sums(&p->run, &p->out.t);
     TRY(pv_gradient(p));
+    part_done(p->ws);
     pf_challenge(&p->out.t, "claims", &mu, 1);
     TRY(pf_claims_build(&p->claims, &p->run, mu, p->f));
     TRY(pv_reduce(p));
-    return open_commitment(p);
+    part_done(p->ws);
+    TRY(open_commitment(p));
+    part_done(p->ws);
+    return OK;
 }
 
 err pv_prove(pv_workspace *ws, pv_witness *w, buf *out, fault *f)
@@ -202,6 +222,7 @@ err pv_prove(pv_workspace *ws, pv_witness *w, buf *out, fault *f)
     CHECK(ws->threads == base_pool_threads(w->pool));
     prover p = { .ws = ws, .w = w, .y = &w->y, .out = { .out = *out }, .f = f };
     size_t before = out->len;
+    atomic_store(&ws->done, 0);
     err e = prove(&p);
     *out = p.out.out;
     if (e != OK)

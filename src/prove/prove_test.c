@@ -147,9 +147,37 @@ static void same_bytes(void **state)
     buf_deinit(&first);
 }
 
+static void count_parts(void *ctx, uint32_t done, uint32_t parts)
+{
+    uint32_t *seen = ctx;
+    assert_true(done <= parts);
+    seen[0]++;
+    seen[1] = parts;
+}
+
+static void progress_tells_every_part(void **state)
+{
+    (void)state;
+    const num_shape shape = { 17, 8, 16, 1, 2, 12, NUM_NARROW };
+    step_kit k;
+    buf      proof;
+    uint32_t seen[2] = { 0 };
+    kit_make(&k, &shape, 2, 5, NULL);
+    pv_workspace_watch(k.ws, count_parts, seen);
+    for (uint32_t round = 1; round <= 2; round++) {
+        buf_init(&proof, (size_t)1 << 28);
+        assert_int_equal(pv_prove(k.ws, &k.witness, &proof, NULL), OK);
+        assert_int_equal(seen[0], round * seen[1]);
+        buf_deinit(&proof);
+    }
+    assert_true(pv_workspace_bytes(k.ws) > 0);
+    kit_drop(&k);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(one_layer), cmocka_unit_test(shapes), cmocka_unit_test(tampered_statements),
-                                        cmocka_unit_test(tampered_proofs), cmocka_unit_test(same_bytes) };
+                                        cmocka_unit_test(tampered_proofs), cmocka_unit_test(same_bytes),
+                                        cmocka_unit_test(progress_tells_every_part) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,6 +32,12 @@ void pv_workspace_free(pv_workspace *ws)
     free(ws);
 }
 
+void pv_workspace_watch(pv_workspace *ws, pv_progress_fn fn, void *ctx)
+{
+    ws->progress = fn;
+    ws->progress_ctx = ctx;
+}
+
 uint64_t pv_workspace_bytes(const pv_workspace *ws)
 {
     uint64_t sum = 0;

@@ -5,6 +5,8 @@
 #include "prove/lookup.h"
 #include "prove/prove.h"
 
+#include <stdatomic.h>
+
 typedef enum pv_use { PV_USE_LEAVES, PV_USE_P0, PV_USE_B0, PV_USE_P1, PV_USE_B1, PV_USES } pv_use;
 
 /* What one thread works with. */
@@ -16,8 +18,12 @@ typedef struct pv_scratch {
 } pv_scratch;
 
 struct pv_workspace {
-    unsigned    threads;
-    pv_scratch *scratch;
+    unsigned       threads;
+    pv_scratch    *scratch;
+    pv_progress_fn progress; /* may be NULL */
+    void          *progress_ctx;
+    atomic_uint    done;     /* parts of the proof under way */
+    uint32_t       parts;
 };
 
 /* At least `size` bytes, 64-byte aligned, with anything in them; valid until the next call for the same use. NULL: no memory. */

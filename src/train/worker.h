@@ -16,6 +16,7 @@ typedef struct tr_worker tr_worker;
 typedef enum tr_worker_event_kind {
     TR_WORKER_READY,     /* session and data are here */
     TR_WORKER_LEASE,     /* computing */
+    TR_WORKER_PROVING,   /* a proof that takes long: now and then; `done` of `parts` */
     TR_WORKER_ANSWERED,  /* attested; `code` is the coordinator's verdict on the answer's form */
     TR_WORKER_SPOILED,   /* a cheater spoils this lease */
     TR_WORKER_CHALLENGED,/* opened a part of its trace; `what` says where */
@@ -28,6 +29,7 @@ typedef struct tr_worker_event {
     err                  code;
     const char          *what;
     uint64_t             us, prove_us; /* of computing, of proving */
+    uint32_t             done, parts;
 } tr_worker_event;
 
 typedef struct tr_worker_config {

@@ -90,7 +90,7 @@ err  tr_wk_proving_init(proving *v, tr_worker *w, const past_lease *p, fault *f)
 void tr_wk_proving_deinit(proving *v);
 
 /* The proof of the lease's gradient, w->gradient, with this root, appended to `out`. ERR_UNPROVED: the witness is not that of the statement. */
-err tr_wk_prove(tr_worker *w, proving *v, const outcome *o, const hash256 *root, buf *out, fault *f) MUST_USE;
+err tr_wk_prove(tr_worker *w, const past_lease *p, proving *v, const outcome *o, const hash256 *root, buf *out, fault *f) MUST_USE;
 
 /* Signed by the coordinator, for this worker, of this job, and possible. */
 err tr_wk_read_lease(tr_worker *w, past_lease *p, bytes in, fault *f) MUST_USE;

@@ -235,7 +235,7 @@ static err prove(tr_worker *w, const past_lease *p, proving *v, submission *s, f
     buf proof;
     buf_init(&proof, LIMIT_PROOF_BYTES);
     uint64_t start = tr_wk_now_us();
-    err e = tr_wk_prove(w, v, &s->o, &s->gradient, &proof, f);
+    err e = tr_wk_prove(w, p, v, &s->o, &s->gradient, &proof, f);
     s->prove_us = tr_wk_now_us() - start;
     s->level = CHAIN_LEVEL_FULL;
     s->proof = cr_blake3_hash(buf_bytes(&proof));

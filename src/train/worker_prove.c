@@ -15,7 +15,23 @@ void tr_wk_proving_deinit(proving *v)
     tr_statement_deinit(&v->statement);
 }
 
-err tr_wk_prove(tr_worker *w, proving *v, const outcome *o, const hash256 *root, buf *out, fault *f)
+enum { TELL_MS = 5000 };
+
+typedef struct telling {
+    const tr_worker  *w;
+    const past_lease *p;
+    _Atomic uint64_t  told_ms;
+} telling;
+
+static void tell(void *ctx, uint32_t done, uint32_t parts)
+{
+    telling *t = ctx;
+    uint64_t now = tr_wk_now_ms(), told = atomic_load(&t->told_ms);
+    if (now - told >= TELL_MS && atomic_compare_exchange_strong(&t->told_ms, &told, now))
+        tr_wk_event(t->w, &(tr_worker_event){ .kind = TR_WORKER_PROVING, .step = t->p->lease.step, .lease_id = t->p->lease.lease_id, .done = done, .parts = parts });
+}
+
+err tr_wk_prove(tr_worker *w, const past_lease *p, proving *v, const outcome *o, const hash256 *root, buf *out, fault *f)
 {
     err e = w->prover ? OK : pv_workspace_new(&w->prover, w->exec.device->pool);
     if (e != OK)
@@ -27,7 +43,13 @@ err tr_wk_prove(tr_worker *w, proving *v, const outcome *o, const hash256 *root,
     uint64_t    step = v->statement.subject.step, start = tr_wk_now_us();
     TRY(pv_witness_finish(&v->witness, f));
     uint64_t done = tr_wk_now_us();
-    TRY(pv_prove(w->prover, &v->witness, out, f));
+    telling t = { .w = w, .p = p };
+    atomic_store(&t.told_ms, tr_wk_now_ms());
+    pv_workspace_watch(w->prover, tell, &t);
+    e = pv_prove(w->prover, &v->witness, out, f);
+    pv_workspace_watch(w->prover, NULL, NULL);
+    if (e != OK)
+        return e;
     bt_profile_note(profile, "witness", step, (done - start) * 1000, pv_witness_bytes(&v->witness));
     bt_profile_note(profile, "prove", step, (tr_wk_now_us() - done) * 1000, pv_workspace_bytes(w->prover));
     return OK;
