@@ -128,6 +128,8 @@ struct tr_coordinator {
     size_t          member_count;
 };
 
+enum { TICK_MS = 50 }; /* who waits looks this often whether it has to stop */
+
 uint64_t tr_coord_now_ms(void);
 uint64_t tr_coord_now_us(void);
 void     tr_coord_event(const tr_coordinator *c, const tr_event *event);
