@@ -27,15 +27,18 @@ static void find_in_bundle(findings *f, const tb_receipt *r, const tb_recheck *a
 {
     char text[200];
     note(f->checked, "the model file gives the lease's model id, the tokens the job's data set id and the lease's tokens root");
-    if (again->computed)
-        note(f->checked, "computing the lease again gives the attested gradient, loss and trace root, bit for bit");
+    if (again->computed && r->attestation.result == CHAIN_RESULT_RANGE)
+        note(f->checked, "computing the lease again ends at the attested element outside its domain");
+    else if (again->computed)
+        note(f->checked, r->attestation.level == CHAIN_LEVEL_FULL ? "computing the lease again gives the attested gradient and loss, bit for bit"
+                                                                  : "computing the lease again gives the attested gradient, loss and trace root, bit for bit");
     if (again->proved) {
         snprintf(text, sizeof text, "the proof verifies: gradient and loss are those of this model on these tokens; %u bits of soundness, proven bounds",
                  again->proof.soundness.bits);
         note(f->checked, text);
         note(f->unchecked, "not proved: that the fractions follow from the calibration rule, and the optimiser's update");
     }
-    if (!again->computed && r->attestation.result == CHAIN_RESULT_NORMAL)
+    if (r->attestation.level == CHAIN_LEVEL_FULL)
         note(f->unchecked, "the trace root, which nothing that is proved depends on");
 }
 

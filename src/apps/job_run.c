@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { POLL_MS = 100, LEASE_BLOCKS = 10000, LEASE_MS = 30000, PATIENCE_MS = 1200000, CHALLENGE_MS = 15000 };
+enum { POLL_MS = 100, LEASE_BLOCKS = 10000, PATIENCE_MS = 1200000, CHALLENGE_MS = 15000 };
 
 typedef struct run {
     const tb_job_options *o;
@@ -192,7 +192,7 @@ static err start(run *r, fault *f)
         .dir = state, .data = o->data, .ledger = tb_train_ledger_face(&r->train), .key = *o->buyer, .chain_id = r->ledger.chain_id, .job = o->job,
         .shape = s->shape, .determinism_seed = s->seed, .schedule = s->schedule, .batch_size = s->batch, .steps = s->steps,
         .price_sequences = s->price_sequences, .level_min = s->level, .sample_ppm = s->sample_ppm,
-        .expiry_height = r->row.expiry_height, .sequences_per_lease = s->lease, .lease_blocks = LEASE_BLOCKS, .lease_ms = LEASE_MS,
+        .expiry_height = r->row.expiry_height, .sequences_per_lease = s->lease, .lease_blocks = LEASE_BLOCKS, .lease_ms = 1000 * s->lease_seconds,
         .challenge_ms = CHALLENGE_MS, .patience_ms = PATIENCE_MS, .checkpoint_steps = s->checkpoint_steps, .threads = o->threads, .on_event = on_event, .event_ctx = r };
     err e = tr_coordinator_new(&r->coordinator, &config, f);
     cr_wipe(&config.key, sizeof config.key);
@@ -303,6 +303,8 @@ static err run_all(run *r, fault *f)
     hash256 config = tb_job_config_hash(&r->o->spec->shape, &r->o->spec->schedule, r->o->spec->batch, r->o->spec->steps);
     if (!hash256_equal(&config, &r->row.training_config) || !hash256_equal(&r->o->data->cid, &r->row.dataset_manifest_cid))
         return fail(f, ERR_CONFIG, "spec: not that of the job on the ledger", 0);
+    if (r->o->spec->level != r->row.level_min || r->o->spec->sample_ppm != r->row.sample_ppm)
+        return fail(f, ERR_CONFIG, "spec: level or sample_ppm is not that of the job on the ledger", r->row.level_min);
     if (r->row.status == CHAIN_JOB_OPEN) {
         say(r, "waiting for %u bids on job %s", r->o->bids, hex);
         TRY(wait_for_bids(r, f));

@@ -109,6 +109,8 @@ static err read_spec(tb_job_spec *s, const json_t *object, fault *f)
         return fail(f, ERR_FIELD, "spec: a member that nobody knows", json_object_size(object) - known);
     s->shape.helper = s->shape.bits > 12 ? NUM_WIDE : NUM_NARROW;
     s->schedule.total_steps = s->steps;
+    if (s->level == CHAIN_LEVEL_FULL && s->shape.bits > 12)
+        return fail(f, ERR_RANGE, "bits: at most 12 at level full", s->shape.bits);
     if (s->lease > s->batch || s->batch % s->lease != 0)
         return fail(f, ERR_RANGE, "lease: must divide batch", s->lease);
     if ((uint64_t)s->lease * s->shape.context > LIMIT_LEASE_TOKENS)

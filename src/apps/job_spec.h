@@ -20,6 +20,7 @@ typedef struct tb_job_spec {
     uint64_t    escrow;            /* nBLOCK; 0 in the file: computed */
     uint64_t    expiry_blocks;
     uint8_t     level;             /* chain_level: the least that counts */
+    uint32_t    lease_seconds;
     uint32_t    sample_ppm;
     uint32_t    checkpoint_steps;
 } tb_job_spec;

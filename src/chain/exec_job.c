@@ -25,6 +25,8 @@ static err check_model(const chain_tx_job_post *p, fault *f)
             return fail(f, ERR_RANGE, positive[i].what, 0);
     if (p->level_min == CHAIN_LEVEL_LINEAR) /* nothing proves or checks it yet */
         return fail(f, ERR_UNSUPPORTED, "job_post.level_min", p->level_min);
+    if (p->level_min == CHAIN_LEVEL_FULL && p->operand_bits > 12) /* the wide helper set has no proof */
+        return fail(f, ERR_UNSUPPORTED, "job_post.operand_bits", p->operand_bits);
     if (p->operand_bits < 8)
         return fail(f, ERR_RANGE, "job_post.operand_bits", p->operand_bits);
     uint64_t total;

@@ -24,4 +24,7 @@ typedef struct pf_report {
  * `report` may be NULL; it is filled after every outcome. */
 err pf_verify(const pf_subject *s, bytes proof, pf_report *report, fault *f) MUST_USE;
 
+/* No proof of this layout is longer. ERR_LIMIT. */
+err pf_proof_bytes_max(uint64_t *out, const pf_layout *y, fault *f) MUST_USE;
+
 #endif

@@ -19,6 +19,9 @@ static void check(const num_shape *shape, uint32_t sequences, uint64_t seed)
         print_error("verify: %s %s %llu\n", err_describe(e)->name, f.what, (unsigned long long)f.at);
     assert_int_equal(e, OK);
     assert_true(report.soundness.bits >= 100);
+    uint64_t most;
+    assert_int_equal(pf_proof_bytes_max(&most, &k.witness.y, NULL), OK);
+    assert_true(proof.len <= most);
     buf_deinit(&proof);
     kit_drop(&k);
 }

@@ -81,6 +81,8 @@ static err start_leaves(tr_coordinator *c, member *m, const answer *a, fault *f)
 static err start_proof(tr_coordinator *c, member *m, const answer *a, fault *f)
 {
     char label[72] = "proof-";
+    if (a->terms.level_min != CHAIN_LEVEL_FULL)
+        return fail(f, ERR_LEVEL, "proof: not asked for", a->terms.level_min);
     drop_proof(m);
     base_hex_encode(label + 6, m->key.b, 32);
     m->proof.lease_id = a->terms.lease_id;
@@ -240,8 +242,8 @@ static err check_answer(const tr_coordinator *c, const answer *a, const chain_at
     TRY(chain_attestation_matches(said, &a->terms, &a->lease_hash, f));
     if (chain_signed_verify(s, &a->terms.worker) != OK)
         return fail(f, ERR_SIGNATURE, "attestation.signature", 0);
-    if (said->level == CHAIN_LEVEL_LINEAR)
-        return fail(f, ERR_UNSUPPORTED, "attestation.level", said->level);
+    if (said->result == CHAIN_RESULT_NORMAL && said->level != a->terms.level_min) /* more was not asked for, and would cost us */
+        return fail(f, ERR_LEVEL, "attestation.level", said->level);
     if (said->tokens != (a->terms.to - a->terms.from) * c->cfg.shape.context)
         return fail(f, ERR_RANGE, "attestation.tokens", said->tokens);
     return OK;
@@ -271,15 +273,22 @@ static err check_leaves(member *m, const chain_attestation *said, uint64_t lease
     return hash256_equal(&root, &said->trace_root) ? OK : fail(f, ERR_HASH, "attestation.trace_root", 0);
 }
 
-/* The proof that was uploaded is the one attested; what it proves is looked at later. Keeps its file. */
-static err keep_proof(member *m, const chain_attestation *said, uint64_t lease_id, fault *f)
+/* The proof that was uploaded is the one attested; what it proves is looked at later. */
+static err check_proof(const member *m, const chain_attestation *said, uint64_t lease_id, fault *f)
 {
-    hash256 id;
+    if (said->level != CHAIN_LEVEL_FULL)
+        return OK;
     if (!m->proof.open || m->proof.lease_id != lease_id)
         return fail(f, ERR_STATE, "proof: not uploaded", lease_id);
-    id = cr_blake3_final(&m->proof.writer.hash);
-    if (!hash256_equal(&id, &said->proof))
-        return fail(f, ERR_HASH, "attestation.proof", 0);
+    hash256 id = cr_blake3_final(&m->proof.writer.hash);
+    return hash256_equal(&id, &said->proof) ? OK : fail(f, ERR_HASH, "attestation.proof", 0);
+}
+
+static err keep_proof(member *m, const chain_attestation *said, fault *f)
+{
+    hash256 id;
+    if (said->level != CHAIN_LEVEL_FULL)
+        return OK;
     m->proof.open = false;
     return tr_store_keep(&m->proof.writer, false, &id, f);
 }
@@ -310,10 +319,11 @@ static err take_answer(tr_coordinator *c, member *m, bytes body, uint64_t height
         return fail(f, ERR_BUSY, "upload: a part is on its way", *lease_id);
     hash256 file = { { 0 } };
     TRY(check_leaves(m, &said, *lease_id, f));
+    TRY(check_proof(m, &said, *lease_id, f));
+    /* From here on only our own disk can refuse: nothing that a worker repeats leaves files behind. */
     if (said.result == CHAIN_RESULT_NORMAL)
         TRY(keep_gradient(m, &said, *lease_id, &file, f));
-    if (said.level == CHAIN_LEVEL_FULL)
-        TRY(keep_proof(m, &said, *lease_id, f));
+    TRY(keep_proof(m, &said, f));
     TRY(keep_leaves(m, &said, f));
     uint8_t *copy = malloc(body.len);
     if (!copy)

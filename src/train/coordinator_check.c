@@ -233,6 +233,8 @@ static err ban(tr_coordinator *c, member *m, fault *f)
     TRY(tr_coord_ban(c, &m->key, f));
     pthread_mutex_lock(&c->mu);
     m->status.banned = true;
+    if (!m->busy)
+        tr_coord_drop_uploads(m);
     tr_book_worker_lost(&c->book, worker);
     err e = suspect(c, worker, f);
     tr_coord_wake(c);
@@ -310,6 +312,12 @@ static err convict(tr_coordinator *c, member *m, size_t i, const tr_trace *mine,
     return ban(c, m, f);
 }
 
+/* Whether a right answer may be summed: it is committed, if answers have to be. */
+static bool counts(const tr_coordinator *c, const answer *a)
+{
+    return a->committed || c->cfg.sample_ppm == 0;
+}
+
 /* The right answer without a proof of it: not what the lease asks for, and nothing that a bond could be cut for. */
 static err turn_down(tr_coordinator *c, member *m, size_t i, fault *f)
 {
@@ -317,7 +325,7 @@ static err turn_down(tr_coordinator *c, member *m, size_t i, fault *f)
     return ban(c, m, f);
 }
 
-static err check(tr_coordinator *c, size_t i, fault *f)
+err tr_coord_check(tr_coordinator *c, size_t i, fault *f)
 {
     answer *a = &c->answers[i];
     member *m = &c->members[c->book.entries[i].worker];
@@ -336,7 +344,7 @@ static err check(tr_coordinator *c, size_t i, fault *f)
         a->verified = where == DEPARTS_NOWHERE;
         if (!a->challenged) /* else it was said before */
             say(c, TR_EVENT_CHECKED, a, a->verified ? OK : ERR_CHEAT);
-        e = !a->verified ? convict(c, m, i, &trace, &own, where, f) : a->unproved ? turn_down(c, m, i, f) : accept(c, i, f);
+        e = !a->verified ? convict(c, m, i, &trace, &own, where, f) : a->unproved ? turn_down(c, m, i, f) : counts(c, a) ? accept(c, i, f) : OK;
     }
     tr_trace_deinit(&trace);
     free(numbers);
@@ -364,7 +372,7 @@ static err follow(tr_coordinator *c, size_t i, bool *waits, fault *f)
     *waits = !opened && !spoiled;
     if (spoiled)
         return tr_coord_dismiss(c, i, false, ERR_CHEAT, f);
-    return opened ? check(c, i, f) : OK;
+    return opened ? tr_coord_check(c, i, f) : OK;
 }
 
 static err judge_one(tr_coordinator *c, size_t i, bool *waits, fault *f)
@@ -374,7 +382,7 @@ static err judge_one(tr_coordinator *c, size_t i, bool *waits, fault *f)
     if (a->challenged)
         return follow(c, i, waits, f);
     if (a->unproved)
-        return check(c, i, f);
+        return tr_coord_check(c, i, f);
     TRY(drawn(c, a, &sampled, f));
     if (sampled) {
         pthread_mutex_lock(&c->mu);
@@ -382,8 +390,7 @@ static err judge_one(tr_coordinator *c, size_t i, bool *waits, fault *f)
         pthread_mutex_unlock(&c->mu);
         say(c, TR_EVENT_SAMPLED, a, OK);
     }
-    /* RANGE changes what everybody computes next, and it is rare: always looked at. */
-    return sampled || a->suspect || a->said.result == CHAIN_RESULT_RANGE ? check(c, i, f) : accept(c, i, f);
+    return !a->verified && (sampled || a->suspect) ? tr_coord_check(c, i, f) : accept(c, i, f);
 }
 
 /* The verdicts of one round reach the disk together. */
@@ -401,8 +408,8 @@ err tr_coord_judge(tr_coordinator *c, bool *idle, fault *f)
     for (size_t i = 0;; i++) {
         pthread_mutex_lock(&c->mu);
         bool end = i >= c->book.entry_count;
-        bool ready = !end && c->book.entries[i].status == TR_LEASE_SUBMITTED && !tr_coord_wants_proof(&c->answers[i]) &&
-                     (c->answers[i].committed || c->cfg.sample_ppm == 0 || c->answers[i].unproved);
+        bool ready = !end && c->book.entries[i].status == TR_LEASE_SUBMITTED && !tr_coord_wants_look(&c->answers[i]) &&
+                     (counts(c, &c->answers[i]) || c->answers[i].unproved);
         pthread_mutex_unlock(&c->mu);
         if (end)
             return *idle ? OK : sync_verdicts(c, f);

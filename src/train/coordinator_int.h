@@ -138,6 +138,7 @@ void     tr_coord_wake(tr_coordinator *c); /* with mu */
 void     tr_coord_wait(tr_coordinator *c, uint64_t until_ms);
 
 /* coordinator_ledger.c: the run thread, without mu. */
+err tr_coord_look_up(tr_coordinator *c, size_t i, bool *found, fault *f) MUST_USE; /* whether answer i is committed already */
 err tr_coord_commit(tr_coordinator *c, fault *f) MUST_USE;  /* answers that are not on the ledger yet */
 err tr_coord_pay(tr_coordinator *c, fault *f) MUST_USE;     /* everything owed */
 err tr_coord_randomness(tr_coordinator *c, uint64_t height, hash256 *out, fault *f) MUST_USE;
@@ -162,18 +163,19 @@ err tr_coord_take_attestation(tr_coordinator *c, member *m, const tr_request *r,
 err tr_coord_take_tile(tr_coordinator *c, member *m, const tr_request *r, const char *path, buf *reply, fault *f) MUST_USE;
 void tr_coord_drop_uploads(member *m);
 
-/* coordinator_proof.c: the run thread, without mu. Verifies the proofs that have come. */
+/* coordinator_proof.c: the run thread, without mu. Looks at what has come and wants it; returns early when a worker is caught. */
 err tr_coord_verify(tr_coordinator *c, fault *f) MUST_USE;
 /* Whether the model's fractions admit proofs: ERR_LEDGER. */
 err tr_coord_can_prove(const tr_coordinator *c, fault *f) MUST_USE;
 
-/* The answer has to be proved before it counts. */
-static inline bool tr_coord_wants_proof(const answer *a)
+/* The answer has to be looked at before it counts, or is committed: what says full is proved, what says RANGE is re-executed. */
+static inline bool tr_coord_wants_look(const answer *a)
 {
-    return a->said.level == CHAIN_LEVEL_FULL && !a->proved && !a->unproved;
+    return a->said.result == CHAIN_RESULT_RANGE ? !a->verified : a->said.level == CHAIN_LEVEL_FULL && !a->proved && !a->unproved;
 }
 
 /* coordinator_check.c: the run thread, without mu. Draws, re-executes, decides. */
+err tr_coord_check(tr_coordinator *c, size_t i, fault *f) MUST_USE; /* re-executes answer i; accepts it if nothing else is missing, or convicts */
 err tr_coord_judge(tr_coordinator *c, bool *idle, fault *f) MUST_USE; /* *idle: nothing but challenges is waited for */
 /* An answer that does not count: its range goes to another worker, or stays with the coordinator (`own`). */
 err tr_coord_dismiss(tr_coordinator *c, size_t i, bool own, err code, fault *f) MUST_USE;

@@ -86,7 +86,7 @@ typedef struct batch {
 } batch;
 
 /* What is on the ledger already, from before a restart or a lost answer. */
-static err look_up(tr_coordinator *c, size_t i, bool *found, fault *f)
+err tr_coord_look_up(tr_coordinator *c, size_t i, bool *found, fault *f)
 {
     chain_row_lease row;
     answer *a = &c->answers[i];
@@ -114,13 +114,13 @@ static err gather(tr_coordinator *c, batch *b, fault *f)
         pthread_mutex_lock(&c->mu);
         bool end = i >= c->book.entry_count;
         bool wants = !end && c->book.entries[i].status == TR_LEASE_SUBMITTED && !c->answers[i].committed &&
-                     !tr_coord_wants_proof(&c->answers[i]) && !c->answers[i].unproved;
+                     !tr_coord_wants_look(&c->answers[i]) && !c->answers[i].unproved;
         bool look = wants && c->answers[i].look, found = false;
         pthread_mutex_unlock(&c->mu);
         if (end)
             break;
         if (look)
-            TRY(look_up(c, i, &found, f));
+            TRY(tr_coord_look_up(c, i, &found, f));
         if (!wants || found)
             continue;
         const answer *a = &c->answers[i];
@@ -155,7 +155,7 @@ static err commit_batch(tr_coordinator *c, batch *b, fault *f)
         /* The ledger will never take it: to be trained again, by nobody else if another answer, which we have lost, holds the range. */
         bool found = false;
         if (e == ERR_DUPLICATE)
-            TRY(look_up(c, b->index[0], &found, f));
+            TRY(tr_coord_look_up(c, b->index[0], &found, f));
         if (found)
             return OK;
         TRY(about_lease(c, e, height, f));

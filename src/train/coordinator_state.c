@@ -253,6 +253,7 @@ err tr_coord_restore(tr_coordinator *c, fault *f)
     char path[TR_PATH_MAX];
     hash256 head;
     TRY(next_life(c, f));
+    tr_store_clear_incoming(c->gradients);
     err e = tr_checkpoint_head(c->checkpoints, false, &head, f);
     if (e == OK) {
         tr_checkpoint p;

@@ -223,6 +223,9 @@ static err finish(tr_coordinator *c, fault *f)
     err e = book_debts(c, f);
     if (e == OK) {
         tr_coord_forget_step(c);
+        for (size_t i = 0; i < c->member_count; i++) /* of leases that nobody waits for any more */
+            if (!c->members[i].busy)
+                tr_coord_drop_uploads(&c->members[i]);
         e = bt_state_update(&c->state, &c->fractions, c->sum, tokens, &c->cfg.schedule);
         if (e != OK)
             e = fail(f, e, "update", tokens);

@@ -246,7 +246,7 @@ static inline void net_stop(net *n)
 
 typedef struct seen {
     atomic_uint events[TR_EVENT_LEDGER + 1];
-    atomic_uint caught, proved, unproved, paid_ok, stop_after; /* stop the coordinator after so many submissions; 0: never */
+    atomic_uint caught, proved, unproved, refused, paid_ok, stop_after; /* stop the coordinator after so many submissions; 0: never */
     tr_coordinator *coordinator;
     atomic_uint judged_count; /* leases that were accepted, or re-executed and found wrong */
     uint64_t    judged[1024];
@@ -296,6 +296,7 @@ typedef enum lie {
     LIE_NO_CHECK, /* says RANGE of an element that no check looks at */
     LIE_NO_TILE,  /* does not send the tile that it is asked for */
     LIE_LEVEL,    /* attests its right answer at level refereed */
+    LIE_EARLY,    /* first tries to attest without its proof, then with another proof's hash */
     LIE_PROOF,    /* alters one byte of its proof, and attests that */
     LIE_REPLAY,   /* sends the proof of its first lease again and again */
 } lie;
@@ -327,7 +328,8 @@ typedef struct line {
     uint64_t         from;      /* of the lease it has */
     uint8_t         *proof;     /* LIE_PROOF, LIE_REPLAY: what was sent instead; owned */
     size_t           proof_len;
-    unsigned         refused;   /* attestations, with ERR_LEVEL */
+    char             proof_path[TR_URL_MAX];
+    seen            *seen;
     unsigned         calls, lose_every;
 } line;
 
@@ -377,24 +379,71 @@ static inline void tell_lie(const line *l, tr_request *r, uint8_t room[2048], ch
     r->auth = auth;
 }
 
-/* Another proof instead of the one in `r`, which comes in one part; the request signed anew. */
-static inline void tell_proof(line *l, tr_request *r, char auth[TR_AUTH_BYTES])
+/* The request with that nonce, signed anew. */
+static inline void sign_again(const line *l, tr_request *r, uint64_t nonce, char auth[TR_AUTH_BYTES])
 {
     tr_auth old;
     cr_secret_key key = kit_key(l->who);
     assert_int_equal(tr_auth_parse(&old, r->auth, NULL), OK);
-    if (l->lie == LIE_PROOF || !l->proof) {
-        free(l->proof);
-        l->proof = malloc(r->body.len);
-        l->proof_len = r->body.len;
-        memcpy(l->proof, r->body.data, r->body.len);
-    }
+    tr_addressee to = net_addressee(l->job, old.session);
+    tr_auth_sign(auth, &key, &to, nonce ? nonce : old.nonce, r);
+    r->auth = auth;
+}
+
+static inline void keep_proof_of(line *l, const tr_request *r)
+{
+    free(l->proof);
+    l->proof = malloc(r->body.len);
+    l->proof_len = r->body.len;
+    memcpy(l->proof, r->body.data, r->body.len);
+}
+
+/* Another proof instead of the one in `r`, which comes in one part; the request signed anew. */
+static inline void tell_proof(line *l, tr_request *r, char auth[TR_AUTH_BYTES])
+{
+    if (l->lie == LIE_PROOF || !l->proof)
+        keep_proof_of(l, r);
     if (l->lie == LIE_PROOF)
         l->proof[l->proof_len / 2] ^= 1;
     r->body = bytes_of(l->proof, l->proof_len);
-    tr_addressee to = net_addressee(l->job, old.session);
-    tr_auth_sign(auth, &key, &to, old.nonce, r);
-    r->auth = auth;
+    sign_again(l, r, 0, auth);
+}
+
+/* LIE_EARLY. The proof is held back until an attestation without it was refused; then one that names another proof is. Nonces are spread, to leave room
+ * for what is sent beside. */
+static inline err early(line *l, const tr_request *r, buf *reply, fault *f)
+{
+    char    auth[TR_AUTH_BYTES];
+    uint8_t room[2048];
+    tr_auth old;
+    tr_request sent = *r;
+    assert_int_equal(tr_auth_parse(&old, r->auth, NULL), OK);
+    if (strncmp(r->path, TR_PATH_PREFIX "proof", strlen(TR_PATH_PREFIX "proof")) == 0) {
+        keep_proof_of(l, r);
+        snprintf(l->proof_path, sizeof l->proof_path, "%s", r->path);
+        return tr_count_encode(reply, r->body.len);
+    }
+    if (strcmp(r->path, TR_PATH_PREFIX "attestation") == 0) {
+        chain_attestation a;
+        chain_signed s;
+        cr_secret_key key = kit_key(l->who);
+        sign_again(l, &sent, 8 * old.nonce - 3, auth);
+        assert_int_equal(tr_coordinator_serve(l->coordinator, &sent, reply, NULL), ERR_STATE);
+        tr_request proof = { .method = "PUT", .path = l->proof_path, .auth = r->auth, .body = bytes_of(l->proof, l->proof_len) };
+        sign_again(l, &proof, 8 * old.nonce - 2, auth);
+        assert_int_equal(tr_coordinator_serve(l->coordinator, &proof, reply, NULL), OK);
+        reply->len = 0;
+        assert_int_equal(chain_attestation_decode(&a, &s, r->body, NULL), OK);
+        a.proof.b[0] ^= 1;
+        tr_request false_hash = *r;
+        assert_int_equal(chain_attestation_sign(&false_hash.body, room, sizeof room, &a, &key, NULL, NULL), OK);
+        sign_again(l, &false_hash, 8 * old.nonce - 1, auth);
+        assert_int_equal(tr_coordinator_serve(l->coordinator, &false_hash, reply, NULL), ERR_HASH);
+        atomic_fetch_add(&l->seen->refused, 2);
+    }
+    sent = *r;
+    sign_again(l, &sent, 8 * old.nonce, auth);
+    return tr_coordinator_serve(l->coordinator, &sent, reply, f);
 }
 
 static inline err line_call(void *ctx, const tr_request *r, uint32_t wait_ms, uint64_t reply_max, buf *reply, fault *f)
@@ -407,13 +456,20 @@ static inline err line_call(void *ctx, const tr_request *r, uint32_t wait_ms, ui
     tr_request sent = *r;
     if (l->lie == LIE_NO_TILE && strncmp(r->path, TR_PATH_PREFIX "tile", strlen(TR_PATH_PREFIX "tile")) == 0)
         return tr_count_encode(reply, 0); /* the worker believes that it was taken */
+    if (l->lie == LIE_EARLY && r->auth && l->coordinator) {
+        pthread_rwlock_rdlock(&l->lock);
+        err e = l->coordinator ? early(l, r, reply, f) : (fail)(f, ERR_UNREACHABLE, "line", 0);
+        pthread_rwlock_unlock(&l->lock);
+        return e;
+    }
     if ((l->lie == LIE_PROOF || l->lie == LIE_REPLAY) && strncmp(r->path, TR_PATH_PREFIX "proof", strlen(TR_PATH_PREFIX "proof")) == 0)
         tell_proof(l, &sent, auth);
-    if (l->lie != LIE_NOTHING && l->lie != LIE_NO_TILE && strcmp(r->path, TR_PATH_PREFIX "attestation") == 0)
+    if (l->lie != LIE_NOTHING && l->lie != LIE_NO_TILE && l->lie != LIE_EARLY && strcmp(r->path, TR_PATH_PREFIX "attestation") == 0)
         tell_lie(l, &sent, room, auth);
     pthread_rwlock_rdlock(&l->lock);
     err e = l->coordinator ? tr_coordinator_serve(l->coordinator, &sent, reply, f) : (fail)(f, ERR_UNREACHABLE, "line", 0);
-    l->refused += e == ERR_LEVEL;
+    if (e == ERR_LEVEL)
+        atomic_fetch_add(&l->seen->refused, 1);
     if (e == OK && strcmp(r->path, TR_PATH_PREFIX "work") == 0)
         note_lease(l, buf_bytes(reply));
     if (e == OK && l->deaf && strcmp(r->method, "PUT") == 0)
@@ -469,6 +525,7 @@ static inline void crew_start(crew *c, const setup_t *s, seen *seen_events)
         c->line[i].deaf = last && s->silent;
         c->line[i].lie = last ? s->lie : LIE_NOTHING;
         c->line[i].who = FIRST_WORKER + i;
+        c->line[i].seen = seen_events;
         c->line[i].job = s->net->job;
         c->line[i].lose_every = s->lose_every ? s->lose_every + i : 0;
         tr_worker_config k = { .transport = { &c->line[i], line_call }, .key = kit_key(FIRST_WORKER + i), .job = s->net->job,

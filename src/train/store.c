@@ -33,16 +33,36 @@ void tr_store_remove(const char *dir, const hash256 *id)
         unlink(path);
 }
 
-void tr_store_clear(const char *dir)
+static void remove_those(const char *dir, bool (*wanted)(const char *name))
 {
     char path[TR_PATH_MAX];
-    uint8_t id[32];
     DIR *d = opendir(dir);
     for (struct dirent *e; d && (e = readdir(d)) != NULL;)
-        if (base_hex_decode(id, sizeof id, e->d_name) == OK && tr_store_name(path, dir, e->d_name, NULL) == OK)
+        if (wanted(e->d_name) && tr_store_name(path, dir, e->d_name, NULL) == OK)
             unlink(path);
     if (d)
         closedir(d);
+}
+
+static bool is_content(const char *name)
+{
+    uint8_t id[32];
+    return base_hex_decode(id, sizeof id, name) == OK;
+}
+
+static bool is_incoming(const char *name)
+{
+    return strncmp(name, "incoming-", strlen("incoming-")) == 0;
+}
+
+void tr_store_clear(const char *dir)
+{
+    remove_those(dir, is_content);
+}
+
+void tr_store_clear_incoming(const char *dir)
+{
+    remove_those(dir, is_incoming);
 }
 
 /* Whether the file under this id is what its name says, in pieces. */

@@ -25,6 +25,7 @@ err tr_store_get(buf *out, const char *dir, const hash256 *id, fault *f) MUST_US
 bool tr_store_has(const char *dir, const hash256 *id);
 void tr_store_remove(const char *dir, const hash256 *id);
 void tr_store_clear(const char *dir); /* removes every file that is named by content */
+void tr_store_clear_incoming(const char *dir); /* and those of writers of an earlier life; none is open */
 
 /* A file that is too large for memory, or whose id is known only at its end: pieces in order, then keep or drop. The temporary
  * name is <dir>/incoming-<label>; a stale one is replaced. */

@@ -288,7 +288,8 @@ static err one_round(tr_worker *w, bool *done, fault *f)
 static err weather(tr_worker *w, err e, const fault *why, uint64_t *last_good, fault *f)
 {
     tr_wk_event(w, &(tr_worker_event){ .kind = TR_WORKER_TROUBLE, .code = e, .what = why->what });
-    if (e == ERR_PERMISSION || e == ERR_CHEAT || e == ERR_EXPIRED || e == ERR_MEMORY || e == ERR_DISK_FULL || e == ERR_IO || e == ERR_INTERRUPTED)
+    if (e == ERR_PERMISSION || e == ERR_CHEAT || e == ERR_EXPIRED || e == ERR_MEMORY || e == ERR_DISK_FULL || e == ERR_IO || e == ERR_INTERRUPTED ||
+        e == ERR_LEDGER || e == ERR_LIMIT || e == ERR_UNPROVED) /* the last three: it cannot be proved, however often it is tried */
         return fail(f, e, why->what, why->at);
     if (w->cfg.patience_ms && tr_wk_now_ms() - *last_good > w->cfg.patience_ms)
         return fail(f, e, why->what, why->at);

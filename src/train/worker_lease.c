@@ -25,7 +25,7 @@ err tr_wk_read_lease(tr_worker *w, past_lease *p, bytes in, fault *f)
         return fail(f, ERR_STALE, "lease.job", 0);
     if (memcmp(&p->lease.worker, &w->public_key, sizeof w->public_key) != 0)
         return fail(f, ERR_PERMISSION, "lease.worker", 0);
-    if (p->lease.level_min < w->cfg.row.level_min || p->lease.level_min == CHAIN_LEVEL_LINEAR)
+    if (p->lease.level_min != w->cfg.row.level_min || p->lease.level_min == CHAIN_LEVEL_LINEAR) /* a higher one is not what was bid for */
         return fail(f, ERR_LEVEL, "lease.level_min", p->lease.level_min);
     if ((p->lease.to - p->lease.from) * w->session.shape.context > LIMIT_LEASE_TOKENS)
         return fail(f, ERR_LIMIT, "lease.to", p->lease.to);

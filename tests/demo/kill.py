@@ -61,7 +61,7 @@ class Job:
                                             log="worker-" + name)
 
     def answers(self):
-        return sum(len(re.findall(r"answered in \d+ ms$", self.kit.read(f"worker-{w}.err"), re.M)) for w in self.names)
+        return sum(len(re.findall(r"answered, .* us$", self.kit.read(f"worker-{w}.err"), re.M)) for w in self.names)
 
     def reach(self, share):
         """Waits until about this share of the leases was answered."""
