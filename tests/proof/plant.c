@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "plant.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+plant planted;
+
+static bool named(const char *name, const char *label)
+{
+    return name && strcmp(name, label) == 0;
+}
+
+err planted_fail(fault *f, err code, const char *what, uint64_t at)
+{
+    return code == ERR_UNPROVED && named(planted.check, what) ? OK : fail(f, code, what, at);
+}
+
+/* --- the tape -------------------------------------------------------------------------------------------------------------- */
+
+static void *grown(void *array, size_t *room, size_t count, size_t size)
+{
+    if (count < *room)
+        return array;
+    *room = *room ? 2 * *room : 1024;
+    array = realloc(array, *room * size);
+    CHECK(array);
+    return array;
+}
+
+static void note(plant_event e)
+{
+    plant_tape *t = planted.tape;
+    if (!t)
+        return;
+    t->event = grown(t->event, &t->room, t->count, sizeof *t->event);
+    t->event[t->count++] = e;
+}
+
+static size_t note_joined(const pf_transcript *forks, size_t n)
+{
+    plant_tape *t = planted.tape;
+    size_t first = t ? t->joined_count : 0;
+    for (size_t i = 0; t && i < n; i++) {
+        t->joined = grown(t->joined, &t->joined_room, t->joined_count, sizeof *t->joined);
+        t->joined[t->joined_count++] = forks[i].state;
+    }
+    return first;
+}
+
+void plant_tape_drop(plant_tape *t)
+{
+    free(t->event);
+    free(t->joined);
+    *t = (plant_tape){ 0 };
+}
+
+/* Whether the input of the call that comes next on the tape is to be altered. */
+static bool alters(void)
+{
+    return planted.tape && planted.altered == planted.tape->count + 1;
+}
+
+/* --- the transcript -------------------------------------------------------------------------------------------------------- */
+
+static void absorb_altered(pf_transcript *t, const char *label, bytes data)
+{
+    uint8_t *copy = malloc(data.len + 1);
+    CHECK(copy);
+    memcpy(copy, data.data, data.len);
+    copy[data.len] = 0;
+    copy[data.len / 2] ^= 1; /* of nothing: a byte more */
+    pf_absorb(t, label, bytes_of(copy, data.len + (data.len == 0)));
+    free(copy);
+}
+
+void planted_absorb(pf_transcript *t, const char *label, bytes data)
+{
+    plant_event e = { PLANT_ABSORB, label, t->state, { { 0 } }, data.data, data.len, 0, t };
+    if (named(planted.absorb, label))
+        return;
+    if (alters())
+        absorb_altered(t, label, data);
+    else
+        pf_absorb(t, label, data);
+    e.after = t->state;
+    note(e);
+}
+
+void planted_absorb_u64(pf_transcript *t, const char *label, uint64_t x)
+{
+    uint8_t b[8];
+    store_le64(b, x);
+    planted_absorb(t, label, bytes_of(b, sizeof b));
+}
+
+void planted_absorb_fx(pf_transcript *t, const char *label, const fx *x, size_t n)
+{
+    uint8_t *raw = malloc(n * FX_BYTES + 1);
+    CHECK(raw);
+    for (size_t i = 0; i < n; i++)
+        fx_encode(raw + i * FX_BYTES, x[i]);
+    planted_absorb(t, label, bytes_of(raw, n * FX_BYTES));
+    free(raw);
+}
+
+pf_transcript planted_fork(const pf_transcript *t, const char *label, uint64_t n)
+{
+    pf_transcript out = pf_fork(t, label, n);
+    note((plant_event){ PLANT_FORK, label, t->state, out.state, NULL, 0, 0, t });
+    return out;
+}
+
+static void join_altered(pf_transcript *t, const pf_transcript *forks, size_t n)
+{
+    pf_transcript *copy = malloc(n * sizeof *copy);
+    CHECK(copy);
+    memcpy(copy, forks, n * sizeof *copy);
+    copy[n / 2].state.b[0] ^= 1;
+    pf_join(t, copy, n);
+    free(copy);
+}
+
+void planted_join(pf_transcript *t, const pf_transcript *forks, size_t n)
+{
+    plant_event e = { PLANT_JOIN, "join", t->state, { { 0 } }, NULL, n, note_joined(forks, n), t };
+    if (named(planted.absorb, "join"))
+        return;
+    if (alters())
+        join_altered(t, forks, n);
+    else
+        pf_join(t, forks, n);
+    e.after = t->state;
+    note(e);
+}
+
+void planted_squeeze(pf_transcript *t, pf_stream *s, const char *label)
+{
+    plant_event e = { PLANT_SQUEEZE, label, t->state, { { 0 } }, NULL, 0, 0, t };
+    pf_squeeze(t, s, label);
+    e.after = t->state;
+    note(e);
+}
+
+void planted_challenge(pf_transcript *t, const char *label, fx *out, size_t n)
+{
+    pf_stream s;
+    planted_squeeze(t, &s, label);
+    for (size_t i = 0; i < n; i++)
+        out[i] = pf_stream_fx(&s);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A copy of prover and verifier for tests, built from the same sources with a few functions renamed (CMakeLists.txt), in which one check
+ * or the absorbs of one label can be left out: tests that find a missing check are shown to find one. The copy also keeps a tape of its
+ * transcripts. The product's own objects have no such switch. */
+#ifndef TESTS_PROOF_PLANT_H
+#define TESTS_PROOF_PLANT_H
+
+#include "proof/transcript.h"
+
+typedef enum plant_kind { PLANT_ABSORB, PLANT_FORK, PLANT_JOIN, PLANT_SQUEEZE } plant_kind;
+
+/* One call; a fork's `before` is its parent, a join's forks follow in plant_tape.joined. */
+typedef struct plant_event {
+    plant_kind     kind;
+    const char    *label;
+    hash256        before, after;
+    const uint8_t *data;
+    size_t         len;           /* of data; of a join: number of forks */
+    size_t         joined;        /* index of the first */
+    const pf_transcript *where;
+} plant_event;
+
+typedef struct plant_tape {
+    plant_event *event;
+    size_t       count, room;
+    hash256     *joined;
+    size_t       joined_count, joined_room;
+} plant_tape;
+
+typedef struct plant {
+    const char *check;   /* `what` of the check that is left out; NULL: none */
+    const char *absorb;  /* label of the absorbs that are left out; "join" too; NULL: none */
+    size_t      altered; /* 1 + event number of the absorb or join whose input is altered by one bit, 0: none */
+    plant_tape *tape;    /* written if not NULL; one thread only */
+} plant;
+
+extern plant planted;
+
+void plant_tape_drop(plant_tape *t);
+
+/* What the copy calls instead of the functions named alike. */
+err           planted_fail(fault *f, err code, const char *what, uint64_t at) MUST_USE;
+void          planted_absorb(pf_transcript *t, const char *label, bytes data);
+void          planted_absorb_u64(pf_transcript *t, const char *label, uint64_t x);
+void          planted_absorb_fx(pf_transcript *t, const char *label, const fx *x, size_t n);
+pf_transcript planted_fork(const pf_transcript *t, const char *label, uint64_t n);
+void          planted_join(pf_transcript *t, const pf_transcript *forks, size_t n);
+void          planted_squeeze(pf_transcript *t, pf_stream *s, const char *label);
+void          planted_challenge(pf_transcript *t, const char *label, fx *out, size_t n);
+
+#endif
