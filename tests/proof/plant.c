@@ -52,6 +52,9 @@ void plant_tape_drop(plant_tape *t)
 {
     free(t->event);
     free(t->joined);
+    free(t->dot);
+    free(t->dot_at);
+    free(t->root);
     *t = (plant_tape){ 0 };
 }
 
@@ -148,4 +151,32 @@ void planted_challenge(pf_transcript *t, const char *label, fx *out, size_t n)
     planted_squeeze(t, &s, label);
     for (size_t i = 0; i < n; i++)
         out[i] = pf_stream_fx(&s);
+}
+
+/* --- what forgers look at -------------------------------------------------------------------------------------------------- */
+
+fx planted_dot(const fxv *a, const fxv *b, size_t n)
+{
+    plant_tape *t = planted.tape;
+    fx x = fxv_dot(a, b, n);
+    if (t) {
+        t->dot = grown(t->dot, &t->dot_room, t->dot_count, sizeof *t->dot);
+        t->dot_at = grown(t->dot_at, &t->dot_at_room, t->dot_count, sizeof *t->dot_at);
+        t->dot[t->dot_count] = x;
+        t->dot_at[t->dot_count++] = t->count;
+    }
+    return x;
+}
+
+bool planted_balance(const pf_fraction *f, size_t n, pf_fraction table)
+{
+    plant_tape *t = planted.tape;
+    if (t && !t->root) {
+        t->root = malloc((n + 1) * sizeof *t->root);
+        CHECK(t->root);
+        memcpy(t->root, f, n * sizeof *f);
+        t->root[n] = table;
+        t->root_count = n + 1;
+    }
+    return pf_fractions_balance(f, n, table);
 }

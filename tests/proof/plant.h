@@ -6,7 +6,8 @@
 #ifndef TESTS_PROOF_PLANT_H
 #define TESTS_PROOF_PLANT_H
 
-#include "proof/transcript.h"
+#include "field/vec.h"
+#include "proof/lookup.h"
 
 typedef enum plant_kind { PLANT_ABSORB, PLANT_FORK, PLANT_JOIN, PLANT_SQUEEZE } plant_kind;
 
@@ -26,6 +27,13 @@ typedef struct plant_tape {
     size_t       count, room;
     hash256     *joined;
     size_t       joined_count, joined_room;
+    /* Inner products of vectors that the verifier computed, each with the number of calls before it. */
+    fx          *dot;
+    size_t      *dot_at;
+    size_t       dot_count, dot_room, dot_at_room;
+    /* The fractions that had to balance, the table's last. */
+    pf_fraction *root;
+    size_t       root_count;
 } plant_tape;
 
 typedef struct plant {
@@ -48,5 +56,7 @@ pf_transcript planted_fork(const pf_transcript *t, const char *label, uint64_t n
 void          planted_join(pf_transcript *t, const pf_transcript *forks, size_t n);
 void          planted_squeeze(pf_transcript *t, pf_stream *s, const char *label);
 void          planted_challenge(pf_transcript *t, const char *label, fx *out, size_t n);
+fx            planted_dot(const fxv *a, const fxv *b, size_t n);
+bool          planted_balance(const pf_fraction *f, size_t n, pf_fraction table);
 
 #endif
