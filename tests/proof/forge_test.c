@@ -6,6 +6,8 @@
 #include "plant.h"
 #include "prove/step_kit.h"
 
+#include "proof/run.h"
+
 typedef struct forger {
     step_kit   kit;
     buf        proof;
@@ -14,19 +16,26 @@ typedef struct forger {
     size_t     first[PF_OF_PARTS]; /* byte of each part */
 } forger;
 
-/* A proof of the step by a prover who does not absorb `label`, and what the verifier makes of it: `expected`, or any outcome is fine. */
-static err forger_prove(forger *x, const char *label)
+/* What the verifier makes of a proof, on the tape. */
+static err forger_look(forger *x)
 {
-    fault f = { 0 };
-    buf_init(&x->proof, (size_t)1 << 24);
-    planted = (plant){ .absorb = label };
-    assert_int_equal(pv_prove(x->kit.ws, &x->kit.witness, &x->proof, NULL), OK);
+    plant_tape_drop(&x->tape);
     planted.tape = &x->tape;
-    err e = pf_verify(&x->kit.subject, buf_bytes(&x->proof), &x->report, &f);
+    err e = pf_verify(&x->kit.subject, buf_bytes(&x->proof), &x->report, NULL);
     planted.tape = NULL;
+    x->first[0] = 0;
     for (size_t i = 0; i + 1 < PF_OF_PARTS; i++)
         x->first[i + 1] = x->first[i] + x->report.bytes[i];
     return e;
+}
+
+/* A proof of the step by a prover who does not absorb `label`, and what a verifier says who does not either. */
+static err forger_prove(forger *x, const char *label)
+{
+    buf_init(&x->proof, (size_t)1 << 24);
+    planted = (plant){ .absorb = label };
+    assert_int_equal(pv_prove(x->kit.ws, &x->kit.witness, &x->proof, NULL), OK);
+    return forger_look(x);
 }
 
 static void forger_make(forger *x)
@@ -188,22 +197,77 @@ static void forge_end(forger *x)
     add_to(x, PF_OF_GRADIENT, ends + 3, y);
 }
 
+static size_t feature_rounds(const plant_tape *t)
+{
+    size_t n = 0;
+    for (size_t i = squeeze_after(t, 0, "claims", 0); i < squeeze_after(t, 0, "tokens", 0); i++)
+        n += t->event[i].kind == PLANT_SQUEEZE && strcmp(t->event[i].label, "round") == 0;
+    return n;
+}
+
+/* How much the sum over features falls short when one more in element 0 of E's gradient makes a claim false. */
+static fx features_error(const forger *x)
+{
+    size_t claims = squeeze_after(&x->tape, 0, "claims", 0);
+    fx claim = fx_mul(gradient_error(x, true), power_of(challenge_at(&x->tape, claims), x->report.claims - 2));
+    return fx_mul(claim, shrunk(&x->tape, claims, feature_rounds(&x->tape)));
+}
+
+/* v_a(rho) of row a. */
+static fx feature_weight(const plant_tape *t, size_t a)
+{
+    size_t tokens = squeeze_after(t, 0, "tokens", 0), first = 0;
+    while (t->dot_at[first] != tokens)
+        first++;
+    return t->dot[first + a];
+}
+
 /* The values U after the features: two of them altered so that their sum makes up for a false claim on E, and what the tokens are asked is the
  * same. */
 static void forge_features(forger *x)
 {
     const plant_tape *t = &x->tape;
-    size_t claims = squeeze_after(t, 0, "claims", 0), tokens = squeeze_after(t, 0, "tokens", 0), rounds = 0, dots = 0;
-    for (size_t i = claims; i < tokens; i++)
-        rounds += t->event[i].kind == PLANT_SQUEEZE && strcmp(t->event[i].label, "round") == 0;
-    while (t->dot_at[dots] != tokens) /* the first of the rows */
-        dots++;
-    fx mu = challenge_at(t, claims), theta = challenge_at(t, tokens);
-    fx error = fx_mul(fx_mul(gradient_error(x, true), power_of(mu, x->report.claims - 2)), shrunk(t, claims, rounds));
-    fx y = divide(error, fx_sub(t->dot[dots + 1], fx_mul(t->dot[dots], theta)));
+    size_t u = 2 * feature_rounds(t);
+    fx theta = challenge_at(t, squeeze_after(t, 0, "tokens", 0));
+    fx y = divide(features_error(x), fx_sub(feature_weight(t, 1), fx_mul(feature_weight(t, 0), theta)));
     x->kit.gradient[0]++;
-    add_to(x, PF_OF_CLAIMS, 2 * rounds, fx_neg(fx_mul(y, theta)));
-    add_to(x, PF_OF_CLAIMS, 2 * rounds + 1, y);
+    add_to(x, PF_OF_CLAIMS, u, fx_neg(fx_mul(y, theta)));
+    add_to(x, PF_OF_CLAIMS, u + 1, y);
+}
+
+/* The weight of a committed tensor, on which no virtual one depends, in the sum over tokens. */
+static fx tensor_weight(const plant_tape *t, uint32_t tensor)
+{
+    fx theta = challenge_at(t, squeeze_after(t, 0, "tokens", 0)), power = FX_ONE, sum = FX_ZERO;
+    for (size_t a = 0; a < t->row_count; a++) {
+        if (t->row_tensor[a] == tensor)
+            sum = fx_add(sum, fx_mul(power, t->dot[t->row_dot[a]]));
+        power = fx_mul(power, theta);
+    }
+    return sum;
+}
+
+/* The false claim on E goes into U of row 0; the sum over tokens, then false, is made up for by two of the values, of which the opening sees
+ * one sum with the weights chi^t. */
+static void forge_values(forger *x)
+{
+    const plant_tape *t = &x->tape;
+    uint32_t q = pf_at(&x->kit.witness.y, 0, PF_Q), k = pf_at(&x->kit.witness.y, 0, PF_K);
+    fx by = divide(features_error(x), feature_weight(t, 0));
+    planted.false_message = "features";
+    planted.false_by = by;
+    x->proof.len = 0;
+    assert_int_equal(pv_prove(x->kit.ws, &x->kit.witness, &x->proof, NULL), OK);
+    planted.false_message = NULL;
+    x->kit.gradient[0]++;
+    planted.check = "claims: tokens"; /* to see what follows */
+    assert_int_equal(forger_look(x), OK);
+    planted.check = NULL;
+    size_t tokens = squeeze_after(t, 0, "tokens", 0), values = 2 * feature_rounds(t) + x->report.rows + 2 * ROUNDS_TOKENS;
+    fx ratio = power_of(challenge_at(t, squeeze_after(t, 0, "opening", 0)), k - q);
+    fx b = divide(fx_mul(by, shrunk(t, tokens, ROUNDS_TOKENS)), fx_sub(tensor_weight(t, k), fx_mul(ratio, tensor_weight(t, q))));
+    add_to(x, PF_OF_CLAIMS, values + q, fx_neg(fx_mul(b, ratio)));
+    add_to(x, PF_OF_CLAIMS, values + k, b);
 }
 
 static void check_forgery(const char *label, void (*forge)(forger *x))
@@ -238,6 +302,76 @@ static void features_chosen_after_the_batching(void **state)
     check_forgery("features", forge_features);
 }
 
+static void values_chosen_after_the_batching(void **state)
+{
+    (void)state;
+    check_forgery("values", forge_values);
+}
+
+/* --- products ---------------------------------------------------------------------------------------------------------------- */
+
+/* The first product of a kind, and where its ends begin in the part of the products. */
+static size_t ends_of(const pf_run *run, pf_product_kind kind)
+{
+    size_t at = 0;
+    for (uint32_t i = 0; i < run->product_count; i++) {
+        const pf_product *p = &run->products[i];
+        at += 2 * (p->token_bits + p->feature_bits);
+        if (p->kind == kind)
+            return at;
+        at += 2 * p->pairs;
+    }
+    fail_msg("no such product");
+    return 0;
+}
+
+static size_t count_of(const pf_run *run, pf_product_kind kind)
+{
+    size_t n = 0;
+    for (uint32_t i = 0; i < run->product_count; i++)
+        n += run->products[i].kind == kind;
+    return n;
+}
+
+/* A worker lies about c (numerics N5): the ends of that product are made to fit, and ends of the first norm, whose two pairs may move against
+ * each other, bring the batched claims back to their sum. */
+static void forge_products(forger *x)
+{
+    enum { OF_NORM = 4, OF_SUMS = 2, OF_EMBEDDING = 2 };
+    pf_run run;
+    fault f;
+    assert_int_equal(pf_run_init(&run, &x->kit.witness.y, &x->kit.subject, &x->kit.witness.rows, &f), OK);
+    size_t c = ends_of(&run, PF_X_C), norm = ends_of(&run, PF_X_NORM);
+    size_t after = OF_EMBEDDING + 2 * GROUPS + OF_SUMS + count_of(&run, PF_X_EXCEPTION) + count_of(&run, PF_X_LOGIT);
+    size_t first = x->report.claims - after - OF_NORM * count_of(&run, PF_X_NORM); /* claim of the first norm; before it 2 of c, 1 of the maxima */
+    pf_run_deinit(&run);
+    fx mu = challenge_at(&x->tape, squeeze_after(&x->tape, 0, "claims", 0));
+    fx by = divide(x->tape.short_by, get(x, PF_OF_PRODUCTS, c)), shift = fx_mul(by, power_of(mu, first - 2));
+    fx p1 = get(x, PF_OF_PRODUCTS, norm), p2 = get(x, PF_OF_PRODUCTS, norm + 2);
+    fx per = fx_mul(power_of(mu, first + 1), fx_sub(p2, fx_mul(p1, power_of(mu, 2))));
+    fx s = fx_neg(divide(shift, per));
+    add_to(x, PF_OF_PRODUCTS, c + 1, by);
+    add_to(x, PF_OF_PRODUCTS, norm + 1, fx_mul(s, p2));
+    add_to(x, PF_OF_PRODUCTS, norm + 3, fx_neg(fx_mul(s, p1)));
+}
+
+static void forks_chosen_after_the_batching(void **state)
+{
+    (void)state;
+    for (int absorbed = 0; absorbed < 2; absorbed++) {
+        forger x;
+        forger_make(&x);
+        kit_lie(&x.kit, NUM_TENSOR_ID(0, NUM_CC), x.kit.numbers[0], 2, 1);
+        assert_int_equal(forger_prove(&x, absorbed ? NULL : "join"), ERR_UNPROVED);
+        planted.check = "product: c"; /* to see what follows */
+        assert_int_equal(forger_look(&x), OK);
+        planted.check = NULL;
+        forge_products(&x);
+        assert_int_equal(forger_ask(&x), absorbed ? ERR_UNPROVED : OK);
+        forger_drop(&x);
+    }
+}
+
 /* --- a value that is in no table ------------------------------------------------------------------------------------------- */
 
 /* P + x and Q - x / lambda of the first instance make the same claim on the layer below, and all roots balance. */
@@ -262,7 +396,6 @@ static void roots_chosen_after_lambda(void **state)
         forger_make(&x);
         x.kit.witness.cell[x.kit.witness.y.mult][3]++;
         assert_int_equal(forger_prove(&x, absorbed ? NULL : "root"), ERR_UNPROVED);
-        x.first[PF_OF_LOOKUPS] = x.report.bytes[PF_OF_HEADER] + x.report.bytes[PF_OF_ROWS];
         forge_root(&x);
         assert_int_equal(forger_ask(&x), absorbed ? ERR_UNPROVED : OK);
         forger_drop(&x);
@@ -276,6 +409,8 @@ int main(void)
         cmocka_unit_test(rounds_chosen_after_their_challenge),
         cmocka_unit_test(ends_chosen_after_the_batching),
         cmocka_unit_test(features_chosen_after_the_batching),
+        cmocka_unit_test(values_chosen_after_the_batching),
+        cmocka_unit_test(forks_chosen_after_the_batching),
         cmocka_unit_test(roots_chosen_after_lambda),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plant.h"
 
+#include "proof/sumcheck.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,6 +57,8 @@ void plant_tape_drop(plant_tape *t)
     free(t->dot);
     free(t->dot_at);
     free(t->root);
+    free(t->row_tensor);
+    free(t->row_dot);
     *t = (plant_tape){ 0 };
 }
 
@@ -179,4 +183,57 @@ bool planted_balance(const pf_fraction *f, size_t n, pf_fraction table)
         t->root_count = n + 1;
     }
     return pf_fractions_balance(f, n, table);
+}
+
+fx planted_value_of(const pf_values *v, uint32_t tensor)
+{
+    plant_tape *t = planted.tape;
+    if (t) {
+        t->row_tensor = grown(t->row_tensor, &t->row_room, t->row_count, sizeof *t->row_tensor);
+        t->row_dot = grown(t->row_dot, &t->row_dot_room, t->row_count, sizeof *t->row_dot);
+        t->row_tensor[t->row_count] = tensor;
+        t->row_dot[t->row_count++] = t->dot_count - 1;
+    }
+    return pf_value_of(v, tensor);
+}
+
+/* What the rounds leave of the claim, less the sum of the products of the ends. */
+static fx missing(pf_reader r, pf_transcript t, fx claim, unsigned n, size_t count, const fx *ends)
+{
+    fx point[PF_VARS_MAX];
+    plant_tape *tape = planted.tape;
+    planted.tape = NULL;
+    CHECK(pf_inner_rounds(&r, &t, n, &claim, point) == OK);
+    planted.tape = tape;
+    for (size_t m = 0; m < count; m++)
+        claim = fx_sub(claim, fx_mul(ends[2 * m], ends[2 * m + 1]));
+    return claim;
+}
+
+err planted_inner_product(pf_reader *r, pf_transcript *t, const char *what, fx claim, unsigned n, size_t count, fx *point, fx *ends)
+{
+    pf_reader from = *r;
+    pf_transcript before = *t;
+    err e = pf_inner_product(r, t, what, claim, n, count, point, ends);
+    if (e == OK && planted.tape) {
+        fx short_by = missing(from, before, claim, n, count, ends);
+        if (!fx_equal(short_by, FX_ZERO))
+            planted.tape->short_by = short_by;
+    }
+    return e;
+}
+
+/* --- what a lying prover sends --------------------------------------------------------------------------------------------- */
+
+err planted_send(pv_writer *w, const char *label, const fx *x, size_t n)
+{
+    if (!named(planted.false_message, label) || n == 0)
+        return pv_send_fx(w, label, x, n);
+    fx *copy = malloc(n * sizeof *copy);
+    CHECK(copy);
+    memcpy(copy, x, n * sizeof *copy);
+    copy[0] = fx_add(copy[0], planted.false_by);
+    err e = pv_send_fx(w, label, copy, n);
+    free(copy);
+    return e;
 }

@@ -6,8 +6,8 @@
 #ifndef TESTS_PROOF_PLANT_H
 #define TESTS_PROOF_PLANT_H
 
-#include "field/vec.h"
-#include "proof/lookup.h"
+#include "proof/reduce.h"
+#include "prove/writer.h"
 
 typedef enum plant_kind { PLANT_ABSORB, PLANT_FORK, PLANT_JOIN, PLANT_SQUEEZE } plant_kind;
 
@@ -31,6 +31,12 @@ typedef struct plant_tape {
     fx          *dot;
     size_t      *dot_at;
     size_t       dot_count, dot_room, dot_at_room;
+    /* The tensor of each row of the reduction over tokens, and the inner product of its weights, as an index. */
+    uint32_t    *row_tensor;
+    size_t      *row_dot;
+    size_t       row_count, row_room, row_dot_room;
+    /* How much the ends of the last inner product that is false fall short of what they should be. */
+    fx           short_by;
     /* The fractions that had to balance, the table's last. */
     pf_fraction *root;
     size_t       root_count;
@@ -40,6 +46,8 @@ typedef struct plant {
     const char *check;   /* `what` of the check that is left out; NULL: none */
     const char *absorb;  /* label of the absorbs that are left out; "join" too; NULL: none */
     size_t      altered; /* 1 + event number of the absorb or join whose input is altered by one bit, 0: none */
+    const char *false_message; /* label of messages whose first element the prover alters; NULL: none */
+    fx          false_by;
     plant_tape *tape;    /* written if not NULL; one thread only */
 } plant;
 
@@ -57,6 +65,9 @@ void          planted_join(pf_transcript *t, const pf_transcript *forks, size_t 
 void          planted_squeeze(pf_transcript *t, pf_stream *s, const char *label);
 void          planted_challenge(pf_transcript *t, const char *label, fx *out, size_t n);
 fx            planted_dot(const fxv *a, const fxv *b, size_t n);
+fx            planted_value_of(const pf_values *v, uint32_t tensor);
+err           planted_inner_product(pf_reader *r, pf_transcript *t, const char *what, fx claim, unsigned n, size_t count, fx *point, fx *ends) MUST_USE;
+err           planted_send(pv_writer *w, const char *label, const fx *x, size_t n) MUST_USE;
 bool          planted_balance(const pf_fraction *f, size_t n, pf_fraction table);
 
 #endif
