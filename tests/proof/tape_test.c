@@ -87,6 +87,73 @@ static void every_byte_is_absorbed_once(void **state)
     free(times);
 }
 
+/* --- every field of the proof ---------------------------------------------------------------------------------------------- */
+
+/* The next message of the same length that differs, in this proof; NULL: there is none. */
+static const uint8_t *neighbour(const uint8_t *at, size_t len, size_t k)
+{
+    for (size_t i = k + 1; i < of_verifier.count; i++) {
+        const plant_event *e = &of_verifier.event[i];
+        if (e->kind == PLANT_ABSORB && e->len == len && e->data >= proof.data && e->data < proof.data + proof.len && memcmp(e->data, at, len) != 0)
+            return e->data;
+    }
+    return NULL;
+}
+
+static void refused_with(uint8_t *at, size_t len, const uint8_t *instead, const char *label, const char *how)
+{
+    uint8_t *was = malloc(len);
+    fault f = { 0 };
+    assert_non_null(was);
+    memcpy(was, at, len);
+    memcpy(at, instead, len);
+    err e = memcmp(was, at, len) == 0 ? ERR_UNPROVED : pf_verify(&kit.subject, buf_bytes(&proof), NULL, &f);
+    memcpy(at, was, len);
+    free(was);
+    if (e != ERR_UNPROVED && e != ERR_CANONICAL && e != ERR_TRUNCATED && e != ERR_TRAILING && e != ERR_LIMIT)
+        fail_msg("%s, %s: %s", label, how, err_describe(e)->name);
+}
+
+/* Each message, from the tape: one bit altered; and zeroes, its neighbour, or the same message of another valid proof in its place. */
+static void every_message_counts(void **state)
+{
+    (void)state;
+    step_kit other;
+    buf another;
+    size_t messages = 0;
+    kit_make(&other, &(num_shape){ 7, 3, 15, 1, 3, 12, NUM_NARROW }, 1, 2, NULL);
+    buf_init(&another, (size_t)1 << 24);
+    assert_int_equal(pv_prove(other.ws, &other.witness, &another, NULL), OK);
+    for (size_t k = 0; k < of_verifier.count; k++) {
+        const plant_event *e = &of_verifier.event[k];
+        if (e->kind != PLANT_ABSORB || e->data < proof.data || e->data >= proof.data + proof.len)
+            continue;
+        size_t first = (size_t)(e->data - proof.data), bit = k % (8 * e->len);
+        uint8_t *at = proof.data + first, *instead = malloc(e->len);
+        const uint8_t *next = neighbour(at, e->len, k);
+        assert_non_null(instead);
+        memcpy(instead, at, e->len);
+        instead[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        refused_with(at, e->len, instead, e->label, "a bit");
+        memset(instead, 0, e->len);
+        if (messages % 3 == 0)
+            refused_with(at, e->len, instead, e->label, "zero");
+        else if (messages % 3 == 1 && next)
+            refused_with(at, e->len, next, e->label, "the next one");
+        else if (first + e->len <= another.len)
+            refused_with(at, e->len, another.data + first, e->label, "another proof's");
+        free(instead);
+        messages++;
+    }
+    print_message("%zu messages\n", messages);
+    assert_true(messages > 100);
+    assert_int_equal(pf_verify(&kit.subject, buf_bytes(&proof), NULL, NULL), OK);
+    buf_deinit(&another);
+    kit_drop(&other);
+}
+
+/* --- the statement --------------------------------------------------------------------------------------------------------- */
+
 static hash256 statement_state(const pf_subject *s)
 {
     pf_transcript t;
@@ -207,6 +274,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(prover_and_verifier_leave_the_same_tape),
         cmocka_unit_test(every_byte_is_absorbed_once),
+        cmocka_unit_test(every_message_counts),
         cmocka_unit_test(the_whole_statement_is_absorbed),
         cmocka_unit_test(a_changed_absorb_changes_the_next_challenge),
     };
