@@ -124,6 +124,34 @@ static void tensors_exchanged_and_transposed(void **state)
     restore(c);
 }
 
+/* What is sent in the clear, altered by a prover who goes on from it: r, m and R are derived from what he sends. */
+static void row_scalars(void **state)
+{
+    cheat *c = *state;
+    pf_rows *r = &c->k.witness.rows;
+    const struct { const char *name; int64_t *array; } rows[] = {
+        { "S", r->norms[0].squares },  { "Y", r->norms[1].y_squares }, { "M", r->norms[2].M },         { "max", r->heads[1].max },
+        { "index", r->heads[1].index }, { "Z", r->heads[0].Z },        { "c", r->heads[0].c },         { "max of logits", r->logits.max },
+        { "index of logits", r->logits.index }, { "ZL", r->logits.Z }, { "D at the target", r->logits.c },
+    };
+    enum { TOKEN = 5 };
+    c->k.witness.force = PV_FORCED;
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        for (int64_t by = -1; by <= 1; by += 2) {
+            if (rows[i].array[TOKEN] + by < 0 && strcmp(rows[i].name, "M") != 0 && strcmp(rows[i].name, "c") != 0 && strncmp(rows[i].name, "max", 3) != 0)
+                continue;
+            rows[i].array[TOKEN] += by;
+            prove_again(c);
+            err e = verdict(c);
+            if (e != ERR_UNPROVED)
+                fail_msg("%s %+d: %s", rows[i].name, (int)by, err_describe(e)->name);
+            rows[i].array[TOKEN] -= by;
+        }
+    c->k.witness.force = PV_HONEST;
+    prove_again(c);
+    restore(c);
+}
+
 /* The step is computed and proved for other tokens or sequences, and handed in for those of the lease. */
 static void another_batch(void **state)
 {
@@ -163,7 +191,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bits_of_every_tensor),  cmocka_unit_test(entries_are_below_half_of_p),
         cmocka_unit_test(scaled_negated_zeroed), cmocka_unit_test(tensors_exchanged_and_transposed),
-        cmocka_unit_test(another_batch),
+        cmocka_unit_test(row_scalars),           cmocka_unit_test(another_batch),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
