@@ -154,7 +154,7 @@ void planted_challenge(pf_transcript *t, const char *label, fx *out, size_t n)
     pf_stream s;
     planted_squeeze(t, &s, label);
     for (size_t i = 0; i < n; i++)
-        out[i] = pf_stream_fx(&s);
+        out[i] = named(planted.zero, label) ? FX_ZERO : pf_stream_fx(&s);
 }
 
 /* --- what forgers look at -------------------------------------------------------------------------------------------------- */

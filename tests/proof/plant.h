@@ -48,6 +48,7 @@ typedef struct plant {
     size_t      altered; /* 1 + event number of the absorb or join whose input is altered by one bit, 0: none */
     const char *false_message; /* label of messages whose first element the prover alters; NULL: none */
     fx          false_by;
+    const char *zero;    /* label of challenges that come out as 0; NULL: none */
     plant_tape *tape;    /* written if not NULL; one thread only */
 } plant;
 

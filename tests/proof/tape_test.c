@@ -269,6 +269,17 @@ static void a_changed_absorb_changes_the_next_challenge(void **state)
     assert_true(absorbs > 100);
 }
 
+/* Of probability 1 / |K|, so it is forced: a round polynomial without its value at 1. */
+static void a_challenge_of_zero_is_refused(void **state)
+{
+    (void)state;
+    fault f = { 0 };
+    planted.zero = "line";
+    assert_int_equal(pf_verify(&kit.subject, buf_bytes(&proof), NULL, &f), ERR_UNPROVED);
+    planted.zero = NULL;
+    assert_string_equal(f.what, "lookup.point");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -277,6 +288,7 @@ int main(void)
         cmocka_unit_test(every_message_counts),
         cmocka_unit_test(the_whole_statement_is_absorbed),
         cmocka_unit_test(a_changed_absorb_changes_the_next_challenge),
+        cmocka_unit_test(a_challenge_of_zero_is_refused),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
