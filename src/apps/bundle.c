@@ -86,6 +86,8 @@ static err load_model(work *w, const tb_receipt *r, const char *dir, fault *f)
     char path[TB_PATH_MAX];
     buf file;
     TRY(path_of(path, dir, &r->lease.model, "model", f));
+    if (access(path, F_OK) != 0)
+        return fail(f, ERR_NOT_FOUND, "bundle: it does not hold the model of this lease's step", r->lease.step);
     buf_init(&file, MODEL_FILE_BYTES_MAX);
     err e = base_file_read(&file, path, f);
     if (e == OK)

@@ -8,6 +8,7 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static demo *the_demo; /* for the signal handler */
 static atomic_bool stopped; /* lock-free, so that a signal handler may set it */
@@ -37,22 +38,32 @@ static uint64_t size_of(const demo *d, const char *name, uint64_t full, uint64_t
     return n ? n : d->full ? full : refereed;
 }
 
-static err open_data(demo *d, fault *f)
+/* Whatever can be told without reading the text: before the folder of an earlier run is taken. */
+static err check_options(demo *d, fault *f)
 {
     const tb_cli *cli = d->cli;
-    uint8_t level;
     const struct { const char *name; uint64_t least, max; } bounded[] = { { "context", 1, LIMIT_MODEL_CONTEXT }, { "width", 0, LIMIT_MODEL_WIDTH },
         { "layers", 0, LIMIT_MODEL_LAYERS }, { "heads", 0, LIMIT_MODEL_HEADS }, { "steps", 0, 100000 }, { "batch", 1, 1024 }, { "lease", 1, 1024 } };
     for (size_t i = 0; i < COUNT_OF(bounded); i++)
         if (tb_uint(cli, bounded[i].name) < bounded[i].least || tb_uint(cli, bounded[i].name) > bounded[i].max)
             return fail(f, ERR_LIMIT, bounded[i].name, tb_uint(cli, bounded[i].name));
-    if (tb_level_parse(&level, tb_text(cli, "level"), "level", f) != OK)
+    if (tb_uint(cli, "batch") % tb_uint(cli, "lease") != 0)
+        return fail(f, ERR_USAGE, "--lease: must divide --batch", tb_uint(cli, "lease"));
+    if (tb_level_parse(&d->job.spec.level, tb_text(cli, "level"), "level", f) != OK)
         return fail(f, ERR_USAGE, "--level: full or refereed", 0);
-    d->full = level == CHAIN_LEVEL_FULL;
+    d->full = d->job.spec.level == CHAIN_LEVEL_FULL;
+    if (*tb_text(cli, "data") && access(tb_text(cli, "data"), R_OK) != 0)
+        return fail(f, ERR_NOT_FOUND, tb_text(cli, "data"), 0);
+    return OK;
+}
+
+static err open_data(demo *d, fault *f)
+{
+    const tb_cli *cli = d->cli;
     TRY(corpus_open(&d->data, tb_text(cli, "data"), (uint32_t)tb_uint(cli, "context"), &d->data_name, f));
     tb_job_spec *s = &d->job.spec;
     *s = (tb_job_spec){ .batch = (uint32_t)tb_uint(cli, "batch"), .lease = (uint32_t)tb_uint(cli, "lease"), .steps = size_of(d, "steps", 150, 280),
-                        .seed = tb_uint(cli, "seed"), .level = level, .sample_ppm = d->full ? 0 : DEMO_SAMPLE_PPM, .checkpoint_steps = 20 };
+                        .seed = tb_uint(cli, "seed"), .level = d->full ? CHAIN_LEVEL_FULL : CHAIN_LEVEL_REFEREED, .sample_ppm = d->full ? 0 : DEMO_SAMPLE_PPM, .checkpoint_steps = 20 };
     s->shape = (num_shape){ .vocab = d->data.manifest.vocab, .context = (uint32_t)tb_uint(cli, "context"), .width = (uint32_t)size_of(d, "width", 64, 128),
                             .layers = (uint32_t)size_of(d, "layers", 2, 4), .heads = (uint32_t)size_of(d, "heads", 2, 4), .bits = 12, .helper = NUM_NARROW };
     s->schedule = (bt_schedule){ .lr_max = 1073742, .warm_steps = s->steps / 4, .total_steps = s->steps };
@@ -65,6 +76,7 @@ static err open_data(demo *d, fault *f)
 static err start_network(demo *d, fault *f)
 {
     tb_home home;
+    TRY(check_options(d, f));
     if (*tb_text(d->cli, "home"))
         TRY(tb_home_at(&home, tb_text(d->cli, "home"), f));
     else

@@ -8,6 +8,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <unistd.h>
 
 static void headline(const demo *d, int number, const char *title)
 {
@@ -132,7 +133,8 @@ static void show_refused(const demo *d)
 {
     size_t who = d->caught_worker < DEMO_WORKERS ? d->caught_worker : 0;
     if (!d->caught) {
-        fprintf(d->term.out, "%" PRIu64 " spoiled leases were accepted; nothing was refused (seed %" PRIu64 ")\n", d->undrawn, d->net.seed);
+        fprintf(d->term.out, d->undrawn ? "%" PRIu64 " spoiled leases were accepted (seed %" PRIu64 ")\n" : "by its dice, worker-c spoiled none of its leases (%" PRIu64 " accepted, seed %" PRIu64 ")\n",
+                d->undrawn, d->net.seed);
         return;
     }
     fprintf(d->term.out, "%s spoiled lease %" PRIu64 " of step %" PRIu64 ": its proof does not verify (%s)\n", d->net.account[DEMO_WORKER_A + who].name,
@@ -258,14 +260,39 @@ static json_t *result_json(const demo *d, const demo_result *r, const char *gene
     return o;
 }
 
-static void show_proofs(const demo *d, const demo_result *r, const char *genesis, const char *producer)
+/* This program, as a shell can call it. */
+static void own_path(char out[TB_PATH_MAX])
 {
-    char dir[TB_PATH_MAX];
-    fprintf(d->term.out, "Proofs    %" PRIu64 " of %" PRIu64 " leases proved (width %u) · %.2f MB each · proof / own compute %.1f · (compute + proof) / compute %.1f · verification / own compute %.1f\n",
-            d->proved, d->proved + d->unproved, d->job.spec.shape.width, ratio(d->proof_bytes, d->proved) / 1e6, ratio(r->prove_us, r->compute_us),
+    ssize_t n = readlink("/proc/self/exe", out, TB_PATH_MAX - 1);
+    snprintf(out + (n > 0 ? n : 0), (size_t)(TB_PATH_MAX - (n > 0 ? n : 0)), "%s", n > 0 ? "" : "tb");
+}
+
+/* The paid lease that was given out last: of the last step, whose bundle there is. */
+static uint64_t last_paid(const demo *d)
+{
+    for (size_t i = d->notes.count; i-- > 0;)
+        if (d->notes.list[i].flags & DEMO_PAID)
+            return d->notes.list[i].id;
+    return 0;
+}
+
+static void show_proofs(const demo *d, const demo_result *r)
+{
+    fprintf(d->term.out, "Proofs    %" PRIu64 " of %" PRIu64 " leases proved, width %u, %.2f MB each\n", d->proved, d->proved + d->unproved, d->job.spec.shape.width,
+            ratio(d->proof_bytes, d->proved) / 1e6);
+    fprintf(d->term.out, "      proof / own compute %.1f · (compute + proof) / compute %.1f · verification / own compute %.1f\n", ratio(r->prove_us, r->compute_us),
             ratio(r->prove_us + r->compute_us, r->compute_us), ratio(d->verify_us, r->compute_us));
-    if (demo_bundle_dir(dir, d, NULL) == OK)
-        fprintf(d->term.out, "  verify one of the last step yourself: tb receipt verify %s/lease-N.receipt --trust %s:%s --bundle %s\n", r->receipt_dir, genesis, producer, dir);
+}
+
+static void show_receipts(const demo *d, const demo_result *r, const char *genesis, const char *producer)
+{
+    char tb[TB_PATH_MAX], bundle[TB_PATH_MAX];
+    own_path(tb);
+    fprintf(d->term.out, "Receipts  %zu in %s; check one offline:\n", r->receipts, r->receipt_dir);
+    fprintf(d->term.out, "  %s receipt verify %s/lease-%" PRIu64 ".receipt \\\n     --trust %s:%s", tb, r->receipt_dir, last_paid(d), genesis, producer);
+    if (d->full && demo_bundle_dir(bundle, d, NULL) == OK)
+        fprintf(d->term.out, " \\\n     --bundle %s\n  (the bundle holds the last step: with it the proof is verified; tb proof inspect says what is in it)", bundle);
+    fputc('\n', d->term.out);
 }
 
 void demo_show_end(const demo *d, const demo_result *r)
@@ -279,8 +306,8 @@ void demo_show_end(const demo *d, const demo_result *r)
         return;
     }
     fprintf(d->term.out, "      entropy of the validation text: unigram %.3f, bigram %.3f nats\n", r->unigram, r->bigram);
-    fprintf(d->term.out, "Receipts  %zu in %s · check one offline:\n  tb receipt verify FILE --trust %s:%s\n", r->receipts, r->receipt_dir, genesis, producer);
+    show_receipts(d, r, genesis, producer);
     if (d->full)
-        show_proofs(d, r, genesis, producer);
+        show_proofs(d, r);
     fprintf(d->term.out, "Done in %.0f s. Final state id %.16s…\n", r->seconds, state_id);
 }
