@@ -60,7 +60,7 @@ static timing measure(matrix *m)
     fx            chi;
     CHECK(g && e && factors);
     double start = now_s();
-    CHECK(pv_commit(&c, &m->g, &cells, NULL) == OK);
+    CHECK(pv_commit(&c, &m->g, &cells, NULL, NULL) == OK);
     t.hash = now_s() - start - t.encode;
     pv_writer w;
     buf_init(&w.out, SIZE_MAX / 2);

@@ -151,6 +151,16 @@ static void print_soundness(const pf_soundness *s)
     printf("soundness: %u bits (algebra %u, queries %u), proven bounds, no grinding\n", s->bits, s->algebraic_bits, s->query_bits);
 }
 
+/* A function of model and batch: whoever makes the prover faster sees here that the proof is the same. */
+static void print_hash(const buf *proof)
+{
+    const hash256 hash = cr_blake3_hash(buf_bytes(proof));
+    printf("BLAKE3 of the proof ");
+    for (size_t i = 0; i < sizeof hash.b; i++)
+        printf("%02x", hash.b[i]);
+    printf("\n");
+}
+
 int main(int argc, char **argv)
 {
     const num_shape shape = { option(argc, argv, "--vocab", 73), option(argc, argv, "--context", 64), option(argc, argv, "--width", 64),
@@ -170,6 +180,8 @@ int main(int argc, char **argv)
         pf_report report;
         times t = round_trip(&k, gradient, &proof, &report);
         print_round(&t, &report);
+        if (i == 0)
+            print_hash(&proof);
         if (i == 0)
             print_soundness(&report.soundness);
     }

@@ -33,7 +33,7 @@ static void absorb_task(void *ctx, size_t item, unsigned thread)
             pv_group g = { group, pv_rows_in(r, group), group + 1 == r->groups };
             r->kernels->absorb_cells(&c->stripe[s], (const pv_word *)c->column_key, &g, pv_rows_cells(r, slot) + PV_LANES * s, r->stride);
             r->kernels->absorb_symbols(&c->stripe[c->stripes + s], (const pv_word *)c->column_key, &g,
-                                       pv_rows_symbols(r, slot) + PV_GROUP * PV_LANES * s);
+                                       pv_rows_symbols(r, slot, group) + PV_GROUP * PV_LANES * s);
         }
 }
 
@@ -60,13 +60,14 @@ static void make_tree(commit *c, base_pool *pool)
     }
 }
 
-err pv_commit(pv_commitment *out, const pf_geometry *g, const pv_cells *cells, base_pool *pool)
+err pv_commit(pv_commitment *out, const pf_geometry *g, const pv_cells *cells, fp *room, base_pool *pool)
 {
     commit c = { .stripes = (((size_t)1 << g->m) + PV_LANES - 1) / PV_LANES };
     size_t slots = pv_rows_slots(g, pool);
     c.tree = calloc((size_t)4 << g->m, sizeof *c.tree);
     c.stripe = aligned_alloc(64, 2 * c.stripes * sizeof *c.stripe);
-    err e = pv_rows_init(&c.rows, g, cells, slots, slots);
+    err e = pv_rows_init(&c.rows, g, cells, slots, room ? 0 : slots);
+    c.rows.kept = room;
     if (e == OK && (!c.tree || !c.stripe))
         e = ERR_MEMORY;
     if (e != OK)
@@ -81,7 +82,7 @@ err pv_commit(pv_commitment *out, const pf_geometry *g, const pv_cells *cells, b
         base_pool_for(pool, (c.stripes + STRETCH - 1) / STRETCH, absorb_task, &c);
     }
     make_tree(&c, pool);
-    *out = (pv_commitment){ *g, c.tree };
+    *out = (pv_commitment){ *g, c.tree, room };
     c.tree = NULL;
 out:
     pv_rows_deinit(&c.rows);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The prover's side of proof/open.h. Cells are asked for row by row, twice or more, and never kept: a commitment holds the hashes of its
- * columns, and an opening encodes the rows again. The bytes do not depend on the number of threads or the instruction set. */
+ * columns and, where the caller has room for them, the parity symbols; else an opening encodes the rows again. The bytes depend neither on that
+ * nor on the number of threads or the instruction set. */
 #ifndef PROVE_COMMIT_H
 #define PROVE_COMMIT_H
 
@@ -17,11 +18,15 @@ typedef struct pv_cells {
 
 typedef struct pv_commitment {
     pf_geometry g;
-    hash256    *tree; /* as in cr_merkle_several, over 2 M columns; owned */
+    hash256    *tree;    /* as in cr_merkle_several, over 2 M columns; owned */
+    const fp   *symbols; /* borrowed; NULL: not kept */
 } pv_commitment;
 
-/* ERR_MEMORY. `pool` may be NULL. */
-err  pv_commit(pv_commitment *out, const pf_geometry *g, const pv_cells *cells, base_pool *pool) MUST_USE;
+/* What all parity symbols of a commitment need. */
+uint64_t pv_symbols_bytes(const pf_geometry *g);
+
+/* room: that many bytes, 64-byte aligned, which must outlive the commitment; or NULL. ERR_MEMORY. `pool` may be NULL. */
+err  pv_commit(pv_commitment *out, const pf_geometry *g, const pv_cells *cells, fp *room, base_pool *pool) MUST_USE;
 void pv_commitment_deinit(pv_commitment *c);
 
 static inline const hash256 *pv_commitment_root(const pv_commitment *c)

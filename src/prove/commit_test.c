@@ -26,7 +26,7 @@ static void assert_hex(hash256 got, const char *want)
     assert_string_equal(hex, want);
 }
 
-static void one_vector(size_t v, base_pool *pool)
+static void one_vector(size_t v, bool keep, base_pool *pool)
 {
     pf_geometry   g = { commit_vectors[v].m, commit_vectors[v].rows };
     pv_cells      cells = { &g.m, formula };
@@ -36,7 +36,10 @@ static void one_vector(size_t v, base_pool *pool)
     fx            chi, value = { { fp_from_u64(commit_vectors[v].value[0]), fp_from_u64(commit_vectors[v].value[1]),
                                    fp_from_u64(commit_vectors[v].value[2]) } };
     assert_true(weights && row_weights && factors);
-    assert_int_equal(pv_commit(&c, &g, &cells, pool), OK);
+    fp *room = keep ? aligned_alloc(64, pv_symbols_bytes(&g)) : NULL;
+    assert_true(room || !keep);
+    assert_int_equal(pv_commit(&c, &g, &cells, room, pool), OK);
+    assert_ptr_equal(c.symbols, room);
     assert_hex(*pv_commitment_root(&c), commit_vectors[v].root);
     pv_writer w;
     buf_init(&w.out, 1 << 20);
@@ -61,6 +64,7 @@ static void one_vector(size_t v, base_pool *pool)
     free(weights);
     free(row_weights);
     free(factors);
+    free(room);
 }
 
 static void vectors(void **state)
@@ -73,8 +77,10 @@ static void vectors(void **state)
         if (fx_isa_available(isa)) {
             fx_isa_use(isa);
             for (size_t v = 0; v < COUNT_OF(commit_vectors); v++) {
-                one_vector(v, NULL);
-                one_vector(v, pool);
+                one_vector(v, false, NULL);
+                one_vector(v, false, pool);
+                one_vector(v, true, NULL);
+                one_vector(v, true, pool);
             }
         }
     fx_isa_use(was);
@@ -90,7 +96,7 @@ static void a_full_buffer_is_an_error(void **state)
     pv_commitment c;
     fxv          *weights = fxv_alloc(20);
     assert_non_null(weights);
-    assert_int_equal(pv_commit(&c, &g, &cells, NULL), OK);
+    assert_int_equal(pv_commit(&c, &g, &cells, NULL, NULL), OK);
     for (size_t max = 0; max < 16 * 36 + 16 * 160; max += 100) {
         pv_writer w;
         buf_init(&w.out, max);

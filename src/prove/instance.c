@@ -64,25 +64,6 @@ static err prove_integers(prover *p, uint32_t instance, pv_writer *w, pv_scratch
     return e;
 }
 
-/* alpha - (x + gamma tag + gamma^2 x' + gamma^3 x''), by entry of a table. */
-static fxv *table_denominators(const prover *p, const pf_table *t)
-{
-    const pf_tables *tables = p->w->s->tables;
-    const int32_t *second = t->part == PF_PART_EXP ? tables->exp : t->part == PF_PART_EXPL ? tables->exp_loss :
-                            t->part == PF_PART_GELU ? tables->gelu[t->layer] : NULL;
-    fx g2 = fx_mul(p->run.gamma, p->run.gamma), g3 = fx_mul(g2, p->run.gamma), base = fx_sub(p->run.alpha, fingerprint_tag(p, t->tag));
-    fxv *out = fxv_alloc(t->n);
-    for (uint32_t k = 0; out && k < t->n; k++) {
-        fx x = fx_sub(base, fx_from_i64(k));
-        if (second)
-            x = fx_sub(x, fx_mul_fp(g2, fp_from_i64(second[k])));
-        if (t->part == PF_PART_GELU)
-            x = fx_sub(x, fx_mul_fp(g3, fp_from_i64(tables->slope[t->layer][k])));
-        fxv_set(out, k, x);
-    }
-    return out;
-}
-
 static const pf_table *find_table(const pf_layout *y, pf_part part, uint32_t layer)
 {
     for (uint32_t i = 0; i < y->table_count; i++)
@@ -91,29 +72,55 @@ static const pf_table *find_table(const pf_layout *y, pf_part part, uint32_t lay
     return NULL;
 }
 
-static err fill_tuples(const prover *p, const pf_segment *s, fxv *q)
+/* Element by element, not in blocks: look-ups come in no order. */
+static fx *table_denominators(const prover *p, const pf_table *t, pv_scratch *scratch)
+{
+    fxv piece[PV_ENTRIES / FXV_LANES];
+    fx *out = pv_scratch_take(scratch, PV_USE_TABLE, t->n * sizeof *out);
+    for (uint32_t k = 0; out && k < t->n; k += PV_ENTRIES) {
+        pv_entry_denominators(p, piece, t->first + k, PV_ENTRIES);
+        for (uint32_t i = 0; i < PV_ENTRIES && k + i < t->n; i++)
+            out[k + i] = fxv_get(piece, i);
+    }
+    return out;
+}
+
+/* q[first + i] = table[cells[i]], n of them; whole blocks, or few. */
+static void look_up(fxv *q, size_t first, const fx *table, const int16_t *cells, size_t n)
+{
+    if (n % FXV_LANES != 0) {
+        for (size_t i = 0; i < n; i++)
+            fxv_set(q, first + i, table[cells[i]]);
+        return;
+    }
+    for (size_t i = 0; i < n; i += FXV_LANES) {
+        fxv *to = &q[(first + i) / FXV_LANES];
+        for (size_t k = 0; k < FXV_LANES; k++) {
+            const fx *from = &table[cells[i + k]];
+            for (int c = 0; c < 3; c++)
+                to->c[c][k] = from->c[c];
+        }
+    }
+}
+
+static err fill_tuples(const prover *p, const pf_segment *s, fxv *q, pv_scratch *scratch)
 {
     const pf_layout *y = p->y;
-    pf_part part = s->part == PF_PART_FILLER ? PF_PART_EXP : s->part;
-    size_t B = (size_t)1 << y->b, size = B << y->nu;
-    fxv *table = table_denominators(p, find_table(y, part, part == PF_PART_GELU ? s->index : 0));
+    bool filler = s->part == PF_PART_FILLER;
+    pf_part part = filler ? PF_PART_EXP : s->part;
+    size_t B = (size_t)1 << y->b, size = B << y->nu, first = s->place * size;
+    const fx *table = table_denominators(p, find_table(y, part, part == PF_PART_GELU ? s->index : 0), scratch);
     if (!table)
         return fail(p->f, ERR_MEMORY, "instance", size);
-    for (uint32_t k = 0; k < s->blocks; k++) {
-        size_t first = (s->place + k) * size;
-        if (s->part == PF_PART_FILLER) {
-            for (size_t i = 0; i < size; i++)
-                fxv_set(q, first + i, fxv_get(table, y->hidden_d[0]));
-            continue;
-        }
-        uint32_t t = pf_at(y, s->index, part == PF_PART_GELU ? PF_H : PF_D);
-        size_t ld = pf_padded(y, t);
-        const int16_t *from = p->w->cell[t] + (s->block + k) * B;
+    for (size_t i = 0; filler && i < s->blocks * size; i++)
+        fxv_set(q, first + i, table[y->hidden_d[0]]);
+    if (filler)
+        return OK;
+    uint32_t t = pf_at(y, s->index, part == PF_PART_GELU ? PF_H : PF_D);
+    size_t ld = pf_padded(y, t);
+    for (uint32_t k = 0; k < s->blocks; k++, first += size)
         for (size_t i = 0; i < pf_tokens(y); i++)
-            for (size_t j = 0; j < B; j++)
-                fxv_set(q, first + i * B + j, fxv_get(table, (size_t)(from[i * ld + j] + y->k.d_t)));
-    }
-    free(table);
+            look_up(q, first + i * B, table + y->k.d_t, p->w->cell[t] + i * ld + (s->block + k) * B, B);
     return OK;
 }
 
@@ -123,45 +130,53 @@ static err prove_tuples(prover *p, uint32_t instance, pv_writer *w, pv_scratch *
     fxv *q = pv_scratch_take(scratch, PV_USE_LEAVES, fxv_blocks((size_t)1 << in->bits) * sizeof *q);
     err e = q ? OK : fail(p->f, ERR_MEMORY, "instance", in->bits);
     for (uint32_t k = 0; e == OK && k < in->segments; k++)
-        e = fill_tuples(p, &p->y->segments[in->segment + k], q);
+        e = fill_tuples(p, &p->y->segments[in->segment + k], q, scratch);
     if (e == OK)
         e = pv_lookup_tuples(&p->run.ends[instance], w, scratch->room, q, in->bits);
     return e;
 }
 
-static int64_t multiplicity(const prover *p, uint32_t v)
+/* How often the entries v .. v + n - 1 are looked up: entry v is cell v of the tiles. */
+static void multiplicities(const prover *p, int64_t *out, uint32_t v, size_t n)
 {
     const pf_layout *y = p->y;
-    uint32_t B = 1u << y->b, i = (v / B) & (pf_tokens(y) - 1), tile = v / B >> y->nu;
-    size_t at = (size_t)i * pf_padded(y, y->mult) + (size_t)tile * B + v % B;
-    return p->w->cell[y->mult][at] + ((int64_t)p->w->cell[y->mult + 1][at] << 15);
+    const int16_t *lo = p->w->cell[y->mult], *hi = p->w->cell[y->mult + 1];
+    uint32_t B = 1u << y->b, ld = pf_padded(y, y->mult), mask = pf_tokens(y) - 1;
+    for (size_t k = 0; k < n;) {
+        uint32_t row = ((uint32_t)(v + k) >> y->b & mask), tile = (uint32_t)(v + k) >> (y->b + y->nu), from = (uint32_t)(v + k) & (B - 1);
+        size_t at = (size_t)row * ld + (size_t)tile * B + from, run = B - from < n - k ? B - from : n - k;
+        for (size_t i = 0; i < run; i++)
+            out[k + i] = lo[at + i] + ((int64_t)hi[at + i] << 15);
+        k += run;
+    }
+}
+
+/* Past the entries the fingerprint is 0, and so is the multiplicity. */
+static void fill_table(const prover *p, fx_fractions *leaves, size_t n)
+{
+    fxv piece[2][PV_ENTRIES / FXV_LANES];
+    int64_t counts[PV_ENTRIES];
+    CHECK(n % PV_ENTRIES == 0);
+    for (uint32_t v = 0; v < n; v += PV_ENTRIES) {
+        size_t left = v < p->y->entries ? p->y->entries - v : 0, real = left < PV_ENTRIES ? left : PV_ENTRIES;
+        multiplicities(p, counts, v, real);
+        memset(counts + real, 0, (PV_ENTRIES - real) * sizeof *counts);
+        fxv_from_ints(piece[0], counts, sizeof *counts, PV_ENTRIES, FX_ONE);
+        pv_entry_denominators(p, piece[1], v, PV_ENTRIES);
+        for (size_t i = 0; i < PV_ENTRIES / FXV_LANES; i++)
+            leaves[v / FXV_LANES + i] = (fx_fractions){ piece[0][i], piece[1][i] };
+    }
 }
 
 static err prove_table(prover *p, uint32_t instance, pv_writer *w, pv_scratch *scratch)
 {
-    const pf_layout *y = p->y;
-    const pf_instance *in = &y->instances[instance];
+    const pf_instance *in = &p->y->instances[instance];
     size_t n = (size_t)1 << in->bits;
     fx_fractions *leaves = pv_scratch_take(scratch, PV_USE_LEAVES, fxv_blocks(n) * sizeof *leaves);
     if (!leaves)
         return fail(p->f, ERR_MEMORY, "instance", n);
-    memset(leaves, 0, fxv_blocks(n) * sizeof *leaves);
-    err e = OK;
-    for (uint32_t i = 0; e == OK && i < y->table_count; i++) {
-        fxv *q = table_denominators(p, &y->tables[i]);
-        e = q ? OK : fail(p->f, ERR_MEMORY, "instance", n);
-        for (uint32_t k = 0; e == OK && k < y->tables[i].n; k++) {
-            size_t v = y->tables[i].first + k;
-            fxv_set(&leaves[v / FXV_LANES].q, v % FXV_LANES, fxv_get(q, k));
-            fxv_set(&leaves[v / FXV_LANES].p, v % FXV_LANES, fx_from_i64(multiplicity(p, (uint32_t)v)));
-        }
-        free(q);
-    }
-    for (size_t v = y->entries; v < n; v++)
-        fxv_set(&leaves[v / FXV_LANES].q, v % FXV_LANES, p->run.alpha);
-    if (e == OK)
-        e = pv_lookup_table(&p->run.ends[instance], w, scratch->room, leaves, in->bits);
-    return e;
+    fill_table(p, leaves, n);
+    return pv_lookup_table(&p->run.ends[instance], w, scratch->room, leaves, in->bits);
 }
 
 err pv_prove_instance(prover *p, uint32_t instance, pv_writer *w, pv_scratch *scratch)

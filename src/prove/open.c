@@ -77,7 +77,8 @@ out:
 /* --- the columns ----------------------------------------------------------------------------------------------------- */
 
 typedef struct queried {
-    pv_rows  rows; /* a slot for each thread */
+    pv_rows   rows; /* a slot for each thread */
+    const fp *symbols; /* of all groups, where they were kept */
     size_t   n;
     uint32_t query[PF_QUERIES];
     uint8_t *column[PF_QUERIES];
@@ -89,8 +90,11 @@ static void column_task(void *ctx, size_t group, unsigned thread)
     pv_rows       *r = &q->rows;
     size_t         M = (size_t)1 << r->g->m, rows = pv_rows_in(r, group), at = PV_GROUP * group;
     const int16_t *cells = pv_rows_cells(r, thread);
-    const fp      *symbols = pv_rows_symbols(r, thread);
-    pv_rows_encode(r, thread, group);
+    const fp      *symbols = q->symbols ? q->symbols + at * r->width : pv_rows_symbols(r, thread, group);
+    if (q->symbols)
+        pv_rows_load(r, thread, group);
+    else
+        pv_rows_encode(r, thread, group);
     for (size_t i = 0; i < q->n; i++) {
         size_t column = q->query[i];
         for (size_t k = 0; k < rows; k++)
@@ -106,7 +110,7 @@ static void column_task(void *ctx, size_t group, unsigned thread)
 
 static err put_columns(pv_writer *w, const pv_commitment *c, const pv_cells *cells, base_pool *pool)
 {
-    queried q;
+    queried q = { .symbols = c->symbols };
     size_t  len = 0;
     q.n = pf_open_queries(&w->t, c->g.m, q.query);
     for (size_t i = 0; i < q.n; i++)
@@ -119,7 +123,7 @@ static err put_columns(pv_writer *w, const pv_commitment *c, const pv_cells *cel
         at += pf_column_bytes(&c->g, q.query[i]);
     }
     size_t slots = base_pool_threads(pool);
-    err    e = pv_rows_init(&q.rows, &c->g, cells, slots, slots);
+    err    e = pv_rows_init(&q.rows, &c->g, cells, slots, c->symbols ? 0 : slots);
     if (e == OK) {
         base_pool_for(pool, q.rows.groups, column_task, &q);
         cr_merkle_several((hash256 *)at, c->tree, c->g.m + 1, q.query, q.n);

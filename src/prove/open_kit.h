@@ -96,7 +96,7 @@ static inline err kit_prove(kit_case *c, base_pool *pool, buf *proof)
     pv_cells      cells = kit_cells(c);
     pv_commitment made;
     buf_init(proof, SIZE_MAX / 2);
-    TRY(pv_commit(&made, &c->g, &cells, pool));
+    TRY(pv_commit(&made, &c->g, &cells, NULL, pool));
     kit_begin(c, *pv_commitment_root(&made));
     pv_writer w = { .t = c->t };
     buf_init(&w.out, SIZE_MAX / 2);

@@ -357,28 +357,72 @@ static void fill(scene *s, pv_product *pairs, size_t n)
     }
 }
 
-err pv_product_arrays(const prover *p, pv_scratch *scratch, uint32_t index, pv_product pairs[2])
+static size_t length_of(const pf_product *x)
+{
+    return (size_t)1 << (x->token_bits + x->feature_bits);
+}
+
+static bool is_part(const pf_product *x)
+{
+    return x->kind < PF_X_C && x->kind != PF_X_DS_INNER;
+}
+
+err pv_parts_keep(prover *p)
+{
+    size_t blocks = 0, at = 0;
+    p->kept = calloc(p->run.product_count, sizeof *p->kept);
+    if (!p->kept)
+        return fail(p->f, ERR_MEMORY, "parts", p->run.product_count);
+    for (int pass = 0; pass < 2; pass++) {
+        fxv *room = pass && blocks ? pv_block_take(&p->ws->arrays, blocks * sizeof *room) : NULL;
+        if (pass && !room)
+            return OK;
+        for (uint32_t i = 0; i < p->run.product_count; i++) {
+            size_t need = fxv_blocks(length_of(&p->run.products[i]));
+            if (!is_part(&p->run.products[i]) || (at + 2 * need) * sizeof(fxv) > p->ws->arrays_max)
+                continue;
+            if (pass)
+                p->kept[i] = (pv_product){ room + at, room + at + need };
+            at += 2 * need;
+        }
+        blocks = at;
+        at = 0;
+    }
+    return OK;
+}
+
+static err make_arrays(const prover *p, uint32_t index, pv_product *pairs)
 {
     const pf_product *x = &p->run.products[index];
-    size_t n = (size_t)1 << (x->token_bits + x->feature_bits);
-    memset(pairs, 0, 2 * sizeof *pairs);
-    for (uint32_t i = 0; i < x->pairs; i++) {
-        pairs[i] = (pv_product){ pv_scratch_vector(scratch, i ? PV_USE_P1 : PV_USE_P0, n), pv_scratch_vector(scratch, i ? PV_USE_B1 : PV_USE_B0, n) };
-        if (!pairs[i].p || !pairs[i].b)
-            return fail(p->f, ERR_MEMORY, "product", n);
-    }
     scene s = { .p = p, .y = p->y, .x = x, .width = (size_t)1 << x->feature_bits, .P = pairs[0].p, .B = pairs[0].b, .e = OK };
-    if (x->kind < PF_X_C && x->kind != PF_X_DS_INNER) {
+    if (is_part(x)) {
         s.w = pf_token_weights(&p->run, x->instance);
         s.phi = pf_feature_weights(&p->run, x->instance, x->segment);
         if (!s.w || !s.phi)
             s.e = ERR_MEMORY;
     }
     if (s.e == OK)
-        fill(&s, pairs, n);
+        fill(&s, pairs, length_of(x));
     free(s.w);
     free(s.phi);
     return s.e == OK ? OK : fail(p->f, s.e, "product", index);
+}
+
+err pv_product_arrays(const prover *p, pv_scratch *scratch, uint32_t index, pv_product pairs[2])
+{
+    const pf_product *x = &p->run.products[index];
+    size_t n = length_of(x);
+    memset(pairs, 0, 2 * sizeof *pairs);
+    if (p->kept[index].p) {
+        pairs[0] = p->kept[index];
+        return OK;
+    }
+    for (uint32_t i = 0; i < x->pairs; i++) {
+        pairs[i] = (pv_product){ pv_scratch_vector(scratch, i ? PV_USE_P1 : PV_USE_P0, n), pv_scratch_vector(scratch, i ? PV_USE_B1 : PV_USE_B0, n) };
+        if (!pairs[i].p || !pairs[i].b)
+            return fail(p->f, ERR_MEMORY, "product", n);
+    }
+    return make_arrays(p, index, pairs);
 }
 
 err pv_part_value(const prover *p, pv_scratch *scratch, uint32_t segment, fx *out)
@@ -389,7 +433,15 @@ err pv_part_value(const prover *p, pv_scratch *scratch, uint32_t segment, fx *ou
         i++;
     if (i == p->run.product_count)
         return fail(p->f, ERR_NOT_FOUND, "part", segment);
-    TRY(pv_product_arrays(p, scratch, i, pairs));
-    *out = fxv_dot(pairs[0].p, pairs[0].b, (size_t)1 << (p->run.products[i].token_bits + p->run.products[i].feature_bits));
+    size_t n = length_of(&p->run.products[i]);
+    if (p->kept[i].p) {
+        pairs[0] = p->kept[i];
+        memset(pairs[0].p, 0, fxv_blocks(n) * sizeof(fxv));
+        memset(pairs[0].b, 0, fxv_blocks(n) * sizeof(fxv));
+        TRY(make_arrays(p, i, pairs));
+    } else {
+        TRY(pv_product_arrays(p, scratch, i, pairs));
+    }
+    *out = fxv_dot(pairs[0].p, pairs[0].b, n);
     return OK;
 }

@@ -73,7 +73,9 @@ static err begin(prover *p)
     TRY(buf_put(&p->out.out, raw, sizeof raw));
     pf_start(&p->out.t, PF_VERSION);
     pf_subject_absorb(&p->out.t, p->w->s);
-    TRY(pv_commit(&p->commitment, &p->geometry, &cells, p->w->pool));
+    uint64_t size = pv_symbols_bytes(&p->geometry);
+    fp *room = size <= p->ws->symbols_max ? pv_block_take(&p->ws->symbols, size) : NULL;
+    TRY(pv_commit(&p->commitment, &p->geometry, &cells, room, p->w->pool));
     const hash256 *root = pv_commitment_root(&p->commitment);
     TRY(pv_send_bytes(&p->out, "commitment", bytes_of(root->b, sizeof root->b)));
     TRY(send_rows(p));
@@ -200,6 +202,7 @@ static err prove(prover *p)
     TRY(pf_run_init(&p->run, p->y, p->w->s, &p->w->rows, p->f));
     p->ws->parts = p->y->instance_count + p->run.product_count + 4;
     part_done(p->ws);
+    TRY(pv_parts_keep(p));
     pf_challenge(&p->out.t, "lookup", challenge, 2);
     p->run.alpha = challenge[0];
     p->run.gamma = challenge[1];
@@ -231,6 +234,7 @@ err pv_prove(pv_workspace *ws, pv_witness *w, buf *out, fault *f)
     pf_claims_deinit(&p.claims);
     pf_run_deinit(&p.run);
     free(p.ends);
+    free(p.kept);
     free(p.values.committed);
     free(p.values.x);
     free(p.values.gx);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "prove/step_kit.h"
-
+#include "prove/workspace.h"
 
 static void check(const num_shape *shape, uint32_t sequences, uint64_t seed)
 {
@@ -177,10 +177,37 @@ static void progress_tells_every_part(void **state)
     kit_drop(&k);
 }
 
+/* What is kept from one pass for another is a matter of memory alone; and what an earlier proof left in it does not matter. */
+static void little_memory(void **state)
+{
+    (void)state;
+    const num_shape shape = { 20, 8, 16, 1, 2, 12, NUM_NARROW };
+    step_kit k;
+    buf first = { 0 };
+    kit_make(&k, &shape, 2, 1, NULL);
+    const uint64_t some = 2 * sizeof(fxv) << 4, arrays[] = { k.ws->arrays_max, 0, some, 3 * some, k.ws->arrays_max };
+    for (size_t i = 0; i < COUNT_OF(arrays); i++) {
+        buf proof;
+        k.ws->arrays_max = arrays[i];
+        k.ws->symbols_max = i % 2 ? 0 : UINT64_MAX;
+        buf_init(&proof, (size_t)1 << 30);
+        assert_int_equal(pv_prove(k.ws, &k.witness, &proof, NULL), OK);
+        if (i == 0) {
+            first = proof;
+            continue;
+        }
+        assert_int_equal(proof.len, first.len);
+        assert_memory_equal(proof.data, first.data, first.len);
+        buf_deinit(&proof);
+    }
+    buf_deinit(&first);
+    kit_drop(&k);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(one_layer), cmocka_unit_test(shapes), cmocka_unit_test(tampered_statements),
-                                        cmocka_unit_test(tampered_proofs), cmocka_unit_test(same_bytes),
+                                        cmocka_unit_test(tampered_proofs), cmocka_unit_test(same_bytes), cmocka_unit_test(little_memory),
                                         cmocka_unit_test(progress_tells_every_part) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

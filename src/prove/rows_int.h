@@ -16,13 +16,14 @@ typedef struct pv_rows {
     size_t   groups;   /* of all rows */
     size_t   first, n; /* for the caller: the groups in the slots now */
     int16_t *cells;
-    fp      *symbols;
+    fp      *symbols; /* of the slots */
+    fp      *kept;    /* of all groups, borrowed; or NULL */
 } pv_rows;
 
 /* How many slots make good use of memory and threads. */
 size_t pv_rows_slots(const pf_geometry *g, const base_pool *pool);
 
-/* symbol_slots: 0 or slots. ERR_MEMORY; deinit in any case. */
+/* symbol_slots: 0 or slots; 0 where the caller sets `kept`. ERR_MEMORY; deinit in any case. */
 err  pv_rows_init(pv_rows *r, const pf_geometry *g, const pv_cells *source, size_t slots, size_t symbol_slots) MUST_USE;
 void pv_rows_deinit(pv_rows *r);
 
@@ -38,9 +39,9 @@ static inline int16_t *pv_rows_cells(const pv_rows *r, size_t slot)
     return r->cells + slot * PV_GROUP * r->stride;
 }
 
-static inline fp *pv_rows_symbols(const pv_rows *r, size_t slot)
+static inline fp *pv_rows_symbols(const pv_rows *r, size_t slot, size_t group)
 {
-    return r->symbols + slot * PV_GROUP * r->width;
+    return r->kept ? r->kept + group * PV_GROUP * r->width : r->symbols + slot * PV_GROUP * r->width;
 }
 
 /* The group's cells to the slot, zero rows behind the last; pv_rows_encode: and the parity symbols, as canonical residues. */

@@ -4,12 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { SYMBOL_BYTES_MAX = 256 << 20, ARRAY_BYTES_MAX = 64 << 20 };
+
 err pv_workspace_new(pv_workspace **out, base_pool *pool)
 {
     pv_workspace *ws = calloc(1, sizeof *ws);
     if (!ws)
         return ERR_MEMORY;
     ws->threads = base_pool_threads(pool);
+    ws->symbols_max = SYMBOL_BYTES_MAX;
+    ws->arrays_max = ARRAY_BYTES_MAX;
     ws->scratch = calloc(ws->threads, sizeof *ws->scratch);
     if (!ws->scratch) {
         free(ws);
@@ -26,9 +30,11 @@ void pv_workspace_free(pv_workspace *ws)
     for (unsigned i = 0; i < ws->threads; i++) {
         pv_lookup_room_free(ws->scratch[i].room);
         for (int k = 0; k < PV_USES; k++)
-            free(ws->scratch[i].block[k]);
+            free(ws->scratch[i].block[k].data);
     }
     free(ws->scratch);
+    free(ws->symbols.data);
+    free(ws->arrays.data);
     free(ws);
 }
 
@@ -40,24 +46,29 @@ void pv_workspace_watch(pv_workspace *ws, pv_progress_fn fn, void *ctx)
 
 uint64_t pv_workspace_bytes(const pv_workspace *ws)
 {
-    uint64_t sum = 0;
+    uint64_t sum = ws->symbols.size + ws->arrays.size;
     for (unsigned i = 0; i < ws->threads; i++) {
         sum += pv_lookup_room_bytes(ws->scratch[i].room);
         for (int k = 0; k < PV_USES; k++)
-            sum += ws->scratch[i].size[k];
+            sum += ws->scratch[i].block[k].size;
     }
     return sum;
 }
 
+void *pv_block_take(pv_block *b, size_t size)
+{
+    if (size > b->size) {
+        size = (size + 63) / 64 * 64;
+        free(b->data);
+        b->data = aligned_alloc(64, size);
+        b->size = b->data ? size : 0;
+    }
+    return b->data;
+}
+
 void *pv_scratch_take(pv_scratch *s, pv_use use, size_t size)
 {
-    if (size > s->size[use]) {
-        size = (size + 63) / 64 * 64;
-        free(s->block[use]);
-        s->block[use] = aligned_alloc(64, size);
-        s->size[use] = s->block[use] ? size : 0;
-    }
-    return s->block[use];
+    return pv_block_take(&s->block[use], size);
 }
 
 fxv *pv_scratch_vector(pv_scratch *s, pv_use use, size_t n)

@@ -7,14 +7,22 @@
 
 #include <stdatomic.h>
 
-typedef enum pv_use { PV_USE_LEAVES, PV_USE_P0, PV_USE_B0, PV_USE_P1, PV_USE_B1, PV_USES } pv_use;
+typedef enum pv_use { PV_USE_LEAVES, PV_USE_TABLE, PV_USE_P0, PV_USE_B0, PV_USE_P1, PV_USE_B1, PV_USES } pv_use;
+
+/* Memory that is kept from proof to proof. */
+typedef struct pv_block {
+    void  *data;
+    size_t size;
+} pv_block;
+
+/* At least `size` bytes, 64-byte aligned, with anything in them. NULL: no memory. */
+void *pv_block_take(pv_block *b, size_t size);
 
 /* What one thread works with. */
 typedef struct pv_scratch {
     pv_lookup_room *room;
     unsigned        room_bits;
-    void           *block[PV_USES];
-    size_t          size[PV_USES];
+    pv_block        block[PV_USES];
 } pv_scratch;
 
 struct pv_workspace {
@@ -24,6 +32,8 @@ struct pv_workspace {
     void          *progress_ctx;
     atomic_uint    done;     /* parts of the proof under way */
     uint32_t       parts;
+    pv_block       symbols, arrays; /* parity symbols, arrays of products */
+    uint64_t       symbols_max, arrays_max; /* bytes of them; what is above is made twice */
 };
 
 /* At least `size` bytes, 64-byte aligned, with anything in them; valid until the next call for the same use. NULL: no memory. */

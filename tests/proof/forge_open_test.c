@@ -244,7 +244,7 @@ static void commitment_made_after_the_weights(void **state)
         kit_init(&c, LOG_ROW, ROWS, 3);
         pv_cells cells = kit_cells(&c);
         uint64_t seed = c.seed;
-        assert_int_equal(pv_commit(&made, &c.g, &cells, NULL), OK);
+        assert_int_equal(pv_commit(&made, &c.g, &cells, NULL, NULL), OK);
         kit_begin(&c, *pv_commitment_root(&made));
         w.t = c.t;
         buf_init(&w.out, (size_t)1 << 24);
