@@ -280,7 +280,7 @@ typedef struct cutter {
     uint32_t    count;
 } cutter;
 
-/* Cuts the segments of one kind into instances of at most 2^kappa tiles. */
+/* Cuts the segments of one kind into instances of 2^kappa tiles, and what is left into ever smaller powers of two: no leaf is there to fill up. */
 static void cut(cutter *c, pf_kind kind, const pf_segment *in, size_t n)
 {
     pf_layout *y = c->y;
@@ -292,7 +292,9 @@ static void cut(cutter *c, pf_kind kind, const pf_segment *in, size_t n)
     for (size_t i = 0; i < n; i++) {
         for (uint32_t done = 0; done < in[i].blocks;) {
             if (room == 0) {
-                uint32_t bits = pf_log2_up(left) < kappa ? pf_log2_up(left) : kappa;
+                uint32_t bits = kappa;
+                while (left >> bits == 0)
+                    bits--;
                 now = &y->instances[y->instance_count++];
                 *now = (pf_instance){ kind, bits, bits + y->nu + y->b, c->count, 0 };
                 room = 1u << bits;
@@ -310,8 +312,7 @@ static void cut(cutter *c, pf_kind kind, const pf_segment *in, size_t n)
             left -= take;
         }
     }
-    if (room)
-        c->out[c->count++] = (pf_segment){ PF_PART_FILLER, 0, kind == PF_INTEGERS, 0, room, (1u << now->tile_bits) - room }, now->segments++;
+    CHECK(room == 0);
 }
 
 static err cut_instances(builder *b, fault *f)

@@ -62,7 +62,7 @@ typedef struct pf_rounding {
     int64_t  mul;
 } pf_rounding;
 
-typedef enum pf_part { PF_PART_CELL, PF_PART_REM, PF_PART_DOMAIN, PF_PART_EXP, PF_PART_GELU, PF_PART_EXPL, PF_PART_FILLER } pf_part;
+typedef enum pf_part { PF_PART_CELL, PF_PART_REM, PF_PART_DOMAIN, PF_PART_EXP, PF_PART_GELU, PF_PART_EXPL } pf_part;
 
 /* Consecutive tiles of one thing inside an instance. */
 typedef struct pf_segment {
@@ -107,7 +107,7 @@ typedef struct pf_layout {
     pf_table     *tables;
     uint32_t      table_count, entries;
     uint32_t      tiles;                 /* of the commitment */
-    uint64_t      leaves;                /* of all instances but the table's, filler included */
+    uint64_t      leaves;                /* of all instances but the table's */
 } pf_layout;
 
 /* ERR_SHAPE, ERR_RANGE (fractions), ERR_LEDGER (the model cannot be proved without wrapping), ERR_LIMIT (tokens), ERR_UNSUPPORTED (wide helpers),

@@ -317,12 +317,6 @@ static err segment_claim(pf_builder *b, leaf *l, uint32_t segment, fx *open)
 {
     const pf_layout *y = b->y;
     const pf_segment *s = l->s;
-    l->phi = NULL;
-    if (s->part == PF_PART_FILLER) {
-        /* The weight of the filler's tiles: what the others leave of 1 is added by the caller. */
-        *open = FX_ZERO;
-        return OK;
-    }
     fxv *phi = pf_feature_weights(b->run, l->instance, segment);
     NEED(phi);
     l->phi = phi;
@@ -361,20 +355,12 @@ err pf_instance_claim(pf_builder *b, uint32_t instance)
     const pf_lookup *end = &b->run->ends[instance];
     fxv *w = pf_eq_vector(b, end->point + y->b, y->nu);
     NEED(w);
-    fx left = FX_ONE, total = fx_sub(b->run->alpha, end->claim.q);
-    bool filler = false;
+    fx total = fx_sub(b->run->alpha, end->claim.q);
     for (uint32_t k = 0; k < in->segments; k++) {
         leaf l = { .instance = instance, .s = &y->segments[in->segment + k], .w = w };
         fx open;
         TRY(segment_claim(b, &l, in->segment + k, &open));
-        filler = filler || l.s->part == PF_PART_FILLER;
-        if (l.s->part != PF_PART_FILLER)
-            left = fx_sub(left, l.sum);
         total = fx_sub(total, open);
-    }
-    if (filler) {
-        fx print = in->kind == PF_INTEGERS ? tag(b->run, 1) : fx_add(fx_from_i64(y->hidden_d[0]), tag(b->run, (uint64_t)1 << 20));
-        total = fx_sub(total, fx_mul(left, print));
     }
     pf_value(b, total);
     pf_next_claim(b);

@@ -29,12 +29,10 @@ static void fill_tile(const prover *p, const pf_segment *s, uint32_t block, int3
         for (size_t i = 0; i < pf_tokens(y); i++)
             for (size_t j = 0; j < B; j++)
                 out[i * B + j] = from[i * ld + j];
-    } else if (s->part == PF_PART_DOMAIN) {
+    } else {
         for (uint32_t i = 0; i < pf_tokens(y); i++)
             for (uint32_t j = 0; j < B; j++)
                 out[i * B + j] = pv_domain_leaf(w, s->index, i, block * (uint32_t)B + j);
-    } else {
-        memset(out, 0, ((size_t)B << y->nu) * sizeof *out);
     }
 }
 
@@ -106,17 +104,11 @@ static void look_up(fxv *q, size_t first, const fx *table, const int16_t *cells,
 static err fill_tuples(const prover *p, const pf_segment *s, fxv *q, pv_scratch *scratch)
 {
     const pf_layout *y = p->y;
-    bool filler = s->part == PF_PART_FILLER;
-    pf_part part = filler ? PF_PART_EXP : s->part;
     size_t B = (size_t)1 << y->b, size = B << y->nu, first = s->place * size;
-    const fx *table = table_denominators(p, find_table(y, part, part == PF_PART_GELU ? s->index : 0), scratch);
+    const fx *table = table_denominators(p, find_table(y, s->part, s->part == PF_PART_GELU ? s->index : 0), scratch);
     if (!table)
         return fail(p->f, ERR_MEMORY, "instance", size);
-    for (size_t i = 0; filler && i < s->blocks * size; i++)
-        fxv_set(q, first + i, table[y->hidden_d[0]]);
-    if (filler)
-        return OK;
-    uint32_t t = pf_at(y, s->index, part == PF_PART_GELU ? PF_H : PF_D);
+    uint32_t t = pf_at(y, s->index, s->part == PF_PART_GELU ? PF_H : PF_D);
     size_t ld = pf_padded(y, t);
     for (uint32_t k = 0; k < s->blocks; k++, first += size)
         for (size_t i = 0; i < pf_tokens(y); i++)

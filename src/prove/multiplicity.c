@@ -13,15 +13,10 @@ static uint32_t *table_of(const pf_layout *y, uint32_t *counts, pf_part part, ui
     return counts;
 }
 
-static void count_segment(const pv_witness *w, const pf_segment *s, pf_kind kind, uint32_t *counts)
+static void count_segment(const pv_witness *w, const pf_segment *s, uint32_t *counts)
 {
     const pf_layout *y = &w->y;
     uint32_t B = 1u << y->b, tokens = pf_tokens(y);
-    if (s->part == PF_PART_FILLER) {
-        uint32_t *c = kind == PF_INTEGERS ? table_of(y, counts, PF_PART_CELL, 1, 0) : table_of(y, counts, PF_PART_EXP, 0, 0) + y->hidden_d[0];
-        *c += s->blocks * B * tokens;
-        return;
-    }
     if (s->part == PF_PART_DOMAIN) {
         uint32_t *c = table_of(y, counts, PF_PART_CELL, s->n, 0);
         for (uint32_t i = 0; i < tokens; i++)
@@ -63,7 +58,7 @@ err pv_multiplicities(pv_witness *w, fault *f)
         return fail(f, ERR_MEMORY, "witness", y->entries);
     for (uint32_t i = 0; i < y->instance_count; i++)
         for (uint32_t k = 0; k < y->instances[i].segments; k++)
-            count_segment(w, &y->segments[y->instances[i].segment + k], y->instances[i].kind, counts);
+            count_segment(w, &y->segments[y->instances[i].segment + k], counts);
     for (uint32_t v = 0; v < y->entries; v++) {
         /* Entry v is cell v of the tiles, and a tile's cell (i, j) is feature tile B + j of token i. */
         uint32_t lo = v % B, i = (v / B) & (pf_tokens(y) - 1), tile = v / B >> y->nu;

@@ -186,8 +186,6 @@ class Layout:
         self.tuples.append((EXP_TAG + 1, [self.by_name["Dl", c.L], self.by_name["el", c.L]], [c.D_t, 1 << 15]))
         self.tuple_tiles = sum(t[1][0].tiles for t in self.tuples)
         sizes = {o.n for o in self.order}
-        if self.filler(self.integer_tiles):
-            sizes.add(1)
         parts = [(np.arange(n), n, 0, 0) for n in sorted(sizes)]
         x = np.arange(2 * c.D_t + 1)
         parts += [(x, EXP_TAG, c.exp(), 0), (x, EXP_TAG + 1, c.expl(), 0)]
@@ -202,15 +200,12 @@ class Layout:
 
     def instances(self, tiles):
         """(first tile, end, log2 of the slots) of each instance."""
-        out, size = [], 1 << self.kappa
-        for first in range(0, tiles, size):
-            end = min(tiles, first + size)
-            out.append((first, end, self.kappa if end < tiles else log2_ceil(end - first)))
+        out, first = [], 0
+        while first < tiles:
+            bits = min(self.kappa, (tiles - first).bit_length() - 1)
+            out.append((first, first + (1 << bits), bits))
+            first += 1 << bits
         return out
-
-    def filler(self, tiles):
-        first, end, bits = self.instances(tiles)[-1]
-        return (1 << bits) - (end - first)
 
     # --- section 11 -----------------------------------------------------------------------------------------------------
 

@@ -99,7 +99,7 @@ class Lookup:
         y, gamma = self.y, self.gamma
         point = self.split(r, bits)
         omega = eq(point)
-        left = self.alpha - value - gamma * self.tile[slice(end - first, 1 << bits)].sum()
+        left = self.alpha - value
         terms, products = [], []
         for o, phi, weight in self.spread([(o.tiles, o) for o in y.order], first, end):
             left = left - gamma * o.n * weight
@@ -124,7 +124,7 @@ class Lookup:
     def tuple_leaves(self, fork, r, value, first, end, bits):
         y, gamma = self.y, self.gamma
         omega = eq(self.split(r, bits))
-        left = self.alpha - value - (gamma * EXP_TAG + y.exp0) * self.tile[slice(end - first, 1 << bits)].sum()
+        left = self.alpha - value
         terms = []
         for (tag, tensors, offsets), phi, weight in self.spread([(t[1][0].tiles, t) for t in y.tuples], first, end):
             left = left - gamma * tag * weight
