@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "prove/witness_int.h"
 
+#include "base/port/pages.h"
 #include "numerics/trace.h"
 
 #include <stdlib.h>
@@ -24,8 +25,8 @@ static err place_cells(pv_witness *w, fault *f)
         cells += cells_of(y, t);
     for (uint32_t k = 0; k < y->rounding_count; k++)
         rems += rem_cells(y, k);
-    w->cells = calloc(cells, sizeof *w->cells);
-    w->rems = calloc(rems, sizeof *w->rems);
+    w->cells = base_pages_zeroed(cells * sizeof *w->cells);
+    w->rems = base_pages_zeroed(rems * sizeof *w->rems);
     if (!w->cells || !w->rems)
         return fail(f, ERR_MEMORY, "witness", cells);
     int16_t *c = w->cells;
@@ -50,7 +51,7 @@ err pv_witness_init(pv_witness *w, const pf_subject *s, base_pool *pool, fault *
     w->rem = calloc(y->rounding_count, sizeof *w->rem);
     w->x = calloc(2 * L + 1, sizeof *w->x);
     w->gx = calloc(2 * L + 2, sizeof *w->gx);
-    w->streams = calloc((4 * L + 3) * stream, sizeof *w->streams);
+    w->streams = base_pages_zeroed((4 * L + 3) * stream * sizeof *w->streams);
     if (!w->cell || !w->rem || !w->x || !w->gx || !w->streams)
         return fail(f, ERR_MEMORY, "witness", 0);
     for (size_t k = 0; k < 2 * L + 1; k++)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "prove/workspace.h"
 
+#include "base/port/pages.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,9 +60,8 @@ uint64_t pv_workspace_bytes(const pv_workspace *ws)
 void *pv_block_take(pv_block *b, size_t size)
 {
     if (size > b->size) {
-        size = (size + 63) / 64 * 64;
         free(b->data);
-        b->data = aligned_alloc(64, size);
+        b->data = base_pages_alloc(size);
         b->size = b->data ? size : 0;
     }
     return b->data;
