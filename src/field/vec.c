@@ -153,6 +153,12 @@ void fxv_fractions_up(fx_fractions *out, const fx_fractions *in, size_t half)
     kernels()->fractions_up(out, in, half);
 }
 
+void fxv_fractions_add(fx_fractions *out, const fx_fractions *a, const fx_fractions *b, size_t n)
+{
+    CHECK(n % FXV_LANES == 0);
+    kernels()->fractions_add(out, a, b, n);
+}
+
 static bool is_split_of(size_t lo_n, size_t half)
 {
     return is_power_of_two(half) && is_power_of_two(lo_n) && (lo_n == half || (lo_n < half && lo_n >= FXV_LANES));

@@ -80,6 +80,9 @@ typedef struct fx_fractions {
 /* out[i] = in[i] + in[i + half] as fractions, i < half. in and out may be the same array. */
 void fxv_fractions_up(fx_fractions *out, const fx_fractions *in, size_t half);
 
+/* out[i] = a[i] + b[i], n a multiple of 8. out may be a or b. */
+void fxv_fractions_add(fx_fractions *out, const fx_fractions *a, const fx_fractions *b, size_t n);
+
 /* Layer round with eq split: with E[i] = hi[i / lo_n] lo[i % lo_n] (eq of the variables that are not bound yet, without the top one),
  *   h(X) = sum over i < half of E[i] (P_0 Q_1 + P_1 Q_0 + lambda Q_0 Q_1)(X, i)
  * where the arrays a (children 0) and b (children 1) of 2 half fractions each have their top variable X free. g[0] = h(0), g[1] = the

@@ -188,18 +188,23 @@ static void eq_fold_round(fx g[2], fxv *p, fxv *b, size_t half, fx r, const fxv 
 
 /* --- fractions ---------------------------------------------------------------------------------------------------------------- */
 
+static void fractions_add(fx_fractions *out, const fx_fractions *a, const fx_fractions *b, size_t n)
+{
+    for (size_t i = 0; i < n / FXV_LANES; i++)
+        for (int h = 0; h < HALVES; h++) {
+            d3 p0 = load3(&a[i].p, h), q0 = load3(&a[i].q, h), p1 = load3(&b[i].p, h), q1 = load3(&b[i].q, h);
+            store3(&out[i].p, h, without_r(dot2(p0, q1, p1, q0)));
+            store3(&out[i].q, h, without_r(product(q0, q1)));
+        }
+}
+
 static void fractions_up(fx_fractions *out, const fx_fractions *in, size_t half)
 {
     if (half < FXV_LANES) {
         fxv_portable.fractions_up(out, in, half);
         return;
     }
-    for (size_t n = half / FXV_LANES, i = 0; i < n; i++)
-        for (int h = 0; h < HALVES; h++) {
-            d3 p0 = load3(&in[i].p, h), q0 = load3(&in[i].q, h), p1 = load3(&in[i + n].p, h), q1 = load3(&in[i + n].q, h);
-            store3(&out[i].p, h, without_r(dot2(p0, q1, p1, q0)));
-            store3(&out[i].q, h, without_r(product(q0, q1)));
-        }
+    fractions_add(out, in, in + half / FXV_LANES, half);
 }
 
 static void unit_up(fx_fractions *out, const fxv *q0, const fxv *q1, size_t n)
@@ -339,6 +344,7 @@ const fxv_kernels fxv_avx2 = {
     .round = round_of,
     .fold_round = fold_round,
     .fractions_up = fractions_up,
+    .fractions_add = fractions_add,
     .fractions_round = fractions_round,
     .fractions_fold_round = fractions_fold_round,
     .fractions_fold = fractions_fold,

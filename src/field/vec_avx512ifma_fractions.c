@@ -17,21 +17,25 @@ static inline v3 dot2(v3 a, v3 b, v3 c, v3 d)
     return wide_reduce(&w);
 }
 
-void fxv_fractions_up_avx512ifma(fx_fractions *out, const fx_fractions *in, size_t half)
+void fxv_fractions_add_avx512ifma(fx_fractions *out, const fx_fractions *a, const fx_fractions *b, size_t n)
 {
-    if (half < FXV_LANES) {
-        fxv_portable.fractions_up(out, in, half);
-        return;
-    }
     const v8 p = set1(FP_P);
-    for (size_t n = half / FXV_LANES, i = 0; i < n; i++) {
-        v3 p0 = load3(&in[i].p), q0 = load3(&in[i].q), p1 = load3(&in[i + n].p), q1 = load3(&in[i + n].q);
+    for (size_t i = 0; i < n / FXV_LANES; i++) {
+        v3 p0 = load3(&a[i].p), q0 = load3(&a[i].q), p1 = load3(&b[i].p), q1 = load3(&b[i].q);
         v3 sum = dot2(p0, q1, p1, q0); /* 10 p^2: below 1.5 p */
         for (int k = 0; k < 3; k++)
             sum.c[k] = less(sum.c[k], p);
         store3(&out[i].p, sum);
         store3(&out[i].q, product(q0, q1));
     }
+}
+
+void fxv_fractions_up_avx512ifma(fx_fractions *out, const fx_fractions *in, size_t half)
+{
+    if (half < FXV_LANES)
+        fxv_portable.fractions_up(out, in, half);
+    else
+        fxv_fractions_add_avx512ifma(out, in, in + half / FXV_LANES, half);
 }
 
 static void fold_piece(fx_fractions *a, const fx_fractions *upper, size_t n, const factor *r)

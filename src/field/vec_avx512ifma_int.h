@@ -270,6 +270,7 @@ void fxv_cols_avx512ifma(fxv *out, const fx_ints *m, const fxv *v);
 void fxv_from_ints_avx512ifma(fxv *out, const void *data, unsigned bytes, size_t n, fx s);
 void fp_rs_parity_avx512ifma(fp *out, const fp *in, unsigned m);
 void fp_rs_parity_rows_avx512ifma(fp *out, const fp *in, unsigned m);
+void fxv_fractions_add_avx512ifma(fx_fractions *out, const fx_fractions *a, const fx_fractions *b, size_t n);
 void fxv_fractions_up_avx512ifma(fx_fractions *out, const fx_fractions *in, size_t half);
 void fxv_fractions_round_avx512ifma(fx g[2], const fx_fractions *a, const fx_fractions *b, size_t half, fx lambda, const fxv *lo, size_t lo_n,
                                     const fxv *hi);

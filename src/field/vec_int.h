@@ -17,6 +17,7 @@ typedef struct fxv_kernels {
     void (*round)(fx g[2], const fxv *p, const fxv *b, size_t half);
     void (*fold_round)(fx g[2], fxv *p, fxv *b, size_t half, fx r);
     void (*fractions_up)(fx_fractions *out, const fx_fractions *in, size_t half);
+    void (*fractions_add)(fx_fractions *out, const fx_fractions *a, const fx_fractions *b, size_t n);
     void (*fractions_round)(fx g[2], const fx_fractions *a, const fx_fractions *b, size_t half, fx lambda, const fxv *lo, size_t lo_n,
                             const fxv *hi);
     void (*fractions_fold_round)(fx g[2], fx_fractions *a, fx_fractions *b, size_t half, fx r, fx lambda, const fxv *lo, size_t lo_n,

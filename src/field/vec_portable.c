@@ -150,6 +150,14 @@ static inline fraction fraction_sub(fraction a, fraction b)
     return (fraction){ fx_sub(a.p, b.p), fx_sub(a.q, b.q) };
 }
 
+static void fractions_add(fx_fractions *out, const fx_fractions *a, const fx_fractions *b, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        fraction x = get(a, i), y = get(b, i);
+        set(out, i, (fraction){ dot2(x.p, y.q, y.p, x.q), fx_mul(x.q, y.q) });
+    }
+}
+
 static void fractions_up(fx_fractions *out, const fx_fractions *in, size_t half)
 {
     for (size_t i = 0; i < half; i++) {
@@ -353,6 +361,7 @@ const fxv_kernels fxv_portable = {
     .round = round_of,
     .fold_round = fold_round,
     .fractions_up = fractions_up,
+    .fractions_add = fractions_add,
     .fractions_round = fractions_round,
     .fractions_fold_round = fractions_fold_round,
     .fractions_fold = fractions_fold,

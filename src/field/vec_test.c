@@ -214,6 +214,16 @@ static void fractions_add_up(void **state)
                 assert_fx(p_at(out, i), FX_ZERO);
                 assert_fx(q_at(out, i), FX_ZERO);
             }
+            if (half >= FXV_LANES) {
+                fx_fractions *sum = fractions(half, RANDOM);
+                fxv_fractions_add(sum, in, in + half / FXV_LANES, half);
+                assert_memory_equal(sum, out, size);
+                fxv_fractions_add(in + half / FXV_LANES, in, in + half / FXV_LANES, half);
+                assert_memory_equal(in + half / FXV_LANES, out, size);
+                free(sum), free(in);
+                in = fractions(2 * half, how);
+                fxv_fractions_up(out, in, half);
+            }
             fxv_fractions_up(in, in, half);
             assert_memory_equal(in, out, size);
             free(in), free(out);

@@ -41,9 +41,11 @@ err pv_fraction_rounds(pv_writer *w, fx_fractions *a, fx_fractions *b, unsigned 
 
 /* --- layer k - 1: node i is the sum of the leaves i and i + 2^(k - 1) --- */
 
-/* Its nodes, k >= 1, and the sums of them: layer k - 2, for what fits. */
+/* Its nodes, k >= 1. */
 void pv_nodes(fx_fractions *out, const pv_leaves *u);
-void pv_nodes_up(fx_fractions *out, const pv_leaves *u);
+
+/* Sums of them: a run of n <= PV_PIECE nodes of layer k - 2 from i on, for what fits. */
+void pv_nodes_up(fx_fractions *out, const pv_leaves *u, size_t i, size_t n);
 
 /* The k - 2 rounds over them, for what fits; `room`: 2^(k - 2) fractions. a[0], b[0] of it at the end: the children. */
 err pv_node_rounds(pv_writer *w, const pv_leaves *u, fx lambda, pv_eq *eq, fx_fractions *room, fx *point, pf_fraction child[2]) MUST_USE;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "prove/lookup.h"
 
+#include "base/port/pages.h"
 #include "prove/leaf_int.h"
 
 #include <stdlib.h>
@@ -27,8 +28,8 @@ static err tree_init(tree *t, unsigned k_max)
     t->layers = k_max > FEW ? k_max - 1 : FEW;
     for (unsigned m = 0; m < t->layers; m++)
         blocks += fraction_blocks(m);
-    t->memory = (fx_fractions *)fxv_alloc(2 * FXV_LANES * blocks);
     t->bytes = blocks * sizeof *t->memory;
+    t->memory = base_pages_zeroed(t->bytes);
     if (!t->memory)
         return ERR_MEMORY;
     blocks = 0;
@@ -71,6 +72,31 @@ static void sum_up(tree *t, unsigned m)
 {
     while (m-- > 0)
         fxv_fractions_up(t->layer[m], t->layer[m + 1], (size_t)1 << m);
+}
+
+/* A run of n nodes of layer m, and all below whose sums they are: depth first, so that a node is added up while it is in a near cache. */
+static void build_run(tree *t, const pv_leaves *u, unsigned m, size_t i, size_t n)
+{
+    fx_fractions *out = t->layer[m] + i / FXV_LANES;
+    size_t other = i + ((size_t)1 << m);
+    if (m == u->k - 2) {
+        pv_nodes_up(out, u, i, n);
+        return;
+    }
+    build_run(t, u, m + 1, i, n);
+    build_run(t, u, m + 1, other, n);
+    fxv_fractions_add(out, t->layer[m + 1] + i / FXV_LANES, t->layer[m + 1] + other / FXV_LANES, n);
+}
+
+/* All layers of what fits: the first that is one run, and so what is below, then up to the root. */
+static void build(tree *t, const pv_leaves *u)
+{
+    unsigned m = 0;
+    size_t half = (size_t)1 << (u->k - 2), n = pv_leaves_run(u, half < PV_PIECE ? half : PV_PIECE);
+    while ((size_t)1 << m < n)
+        m++;
+    build_run(t, u, m, 0, n);
+    sum_up(t, m);
 }
 
 /* ---- layers ---- */
@@ -193,8 +219,7 @@ static err prove_leaves(pv_writer *w, pf_lookup *out, tree *t, const pv_leaves *
 static err prove_large(pv_writer *w, pf_lookup *out, tree *t, const pv_leaves *u)
 {
     CHECK(u->k <= t->layers + 1);
-    pv_nodes_up(t->layer[u->k - 2], u);
-    sum_up(t, u->k - 2);
+    build(t, u);
     TRY(send_root(w, out, pv_fraction_get(t->layer[0], 0)));
     TRY(prove_layers(w, out, t, u->k - 2));
     TRY(prove_nodes(w, out, t, u));

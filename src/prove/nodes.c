@@ -23,10 +23,7 @@ static void nodes(fx_fractions *out, const pv_leaves *u, size_t i, size_t n)
     } else if (u->tuples) {
         fxv_unit_up(out, u->tuples + i / FXV_LANES, u->tuples + (i + half) / FXV_LANES, n);
     } else {
-        fx_fractions pair[2 * PIECE_BLOCKS];
-        memcpy(pair, u->table + i / FXV_LANES, n / FXV_LANES * sizeof *pair);
-        memcpy(pair + n / FXV_LANES, u->table + (i + half) / FXV_LANES, n / FXV_LANES * sizeof *pair);
-        fxv_fractions_up(out, pair, n);
+        fxv_fractions_add(out, u->table + i / FXV_LANES, u->table + (i + half) / FXV_LANES, n);
     }
 }
 
@@ -41,15 +38,12 @@ void pv_nodes(fx_fractions *out, const pv_leaves *u)
         fxv_fractions_up(out, u->table, half);
 }
 
-void pv_nodes_up(fx_fractions *out, const pv_leaves *u)
+void pv_nodes_up(fx_fractions *out, const pv_leaves *u, size_t i, size_t n)
 {
-    fx_fractions pair[2 * PIECE_BLOCKS];
-    size_t half = (size_t)1 << (u->k - 2), n = pv_leaves_run(u, half < PV_PIECE ? half : PV_PIECE);
-    for (size_t i = 0; i < half; i += n) {
-        nodes(pair, u, i, n);
-        nodes(pair + n / FXV_LANES, u, i + half, n);
-        fxv_fractions_up(out + i / FXV_LANES, pair, n);
-    }
+    fx_fractions a[PIECE_BLOCKS], b[PIECE_BLOCKS];
+    nodes(a, u, i, n);
+    nodes(b, u, i + ((size_t)1 << (u->k - 2)), n);
+    fxv_fractions_add(out, a, b, n);
 }
 
 /* ---- rounds ---- */
