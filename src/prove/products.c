@@ -391,21 +391,55 @@ err pv_parts_keep(prover *p)
     return OK;
 }
 
-static err make_arrays(const prover *p, uint32_t index, pv_product *pairs)
+static scene scene_of(const prover *p, uint32_t index, const pv_product *pair)
 {
     const pf_product *x = &p->run.products[index];
-    scene s = { .p = p, .y = p->y, .x = x, .width = (size_t)1 << x->feature_bits, .P = pairs[0].p, .B = pairs[0].b, .e = OK };
+    scene s = { .p = p, .y = p->y, .x = x, .width = (size_t)1 << x->feature_bits, .P = pair->p, .B = pair->b, .e = OK };
     if (is_part(x)) {
         s.w = pf_token_weights(&p->run, x->instance);
         s.phi = pf_feature_weights(&p->run, x->instance, x->segment);
         if (!s.w || !s.phi)
             s.e = ERR_MEMORY;
     }
+    return s;
+}
+
+static err scene_end(scene *s, uint32_t index)
+{
+    free(s->w);
+    free(s->phi);
+    return s->e == OK ? OK : fail(s->p->f, s->e, "product", index);
+}
+
+static err make_arrays(const prover *p, uint32_t index, pv_product *pairs)
+{
+    scene s = scene_of(p, index, &pairs[0]);
     if (s.e == OK)
-        fill(&s, pairs, length_of(x));
-    free(s.w);
-    free(s.phi);
-    return s.e == OK ? OK : fail(p->f, s.e, "product", index);
+        fill(&s, pairs, length_of(s.x));
+    return scene_end(&s, index);
+}
+
+/* Of the parts with large arrays, 6 and 7: sum omega phi left B, in integers up to the sum over tokens. left B is an accumulator, and so below p / 2. */
+static err integer_value(const prover *p, uint32_t index, fx *out)
+{
+    scene s = scene_of(p, index, &(pv_product){ NULL, NULL });
+    bool scores = s.x->kind == PF_X_DS;
+    size_t n = pf_tokens(p->y), features = scores ? (size_t)p->y->shape.heads << p->y->t_bits : p->y->k.hidden;
+    fx_ints left = tensor(&s, scores ? PF_E : PF_GD);
+    int64_t *a = s.e == OK ? integer_products(&s, features, scores) : NULL;
+    fxv *sum = fxv_alloc(n);
+    if (s.e == OK && !sum)
+        s.e = ERR_MEMORY;
+    if (s.e == OK) {
+        for (size_t i = 0; i < n; i++)
+            for (size_t j = 0; j < features; j++)
+                a[i * features + j] *= ((const int16_t *)left.data)[i * left.stride + j];
+        fxv_cols(sum, &(fx_ints){ a, n, features, features, 8 }, s.phi);
+        *out = fxv_dot(sum, s.w, n);
+    }
+    free(sum);
+    free(a);
+    return scene_end(&s, index);
 }
 
 err pv_product_arrays(const prover *p, pv_scratch *scratch, uint32_t index, pv_product pairs[2])
@@ -439,6 +473,8 @@ err pv_part_value(const prover *p, pv_scratch *scratch, uint32_t segment, fx *ou
         memset(pairs[0].p, 0, fxv_blocks(n) * sizeof(fxv));
         memset(pairs[0].b, 0, fxv_blocks(n) * sizeof(fxv));
         TRY(make_arrays(p, i, pairs));
+    } else if (p->run.products[i].kind == PF_X_DS || p->run.products[i].kind == PF_X_GELU) {
+        return integer_value(p, i, out);
     } else {
         TRY(pv_product_arrays(p, scratch, i, pairs));
     }
