@@ -4,7 +4,6 @@
 #include "apps/bundle.h"
 #include "apps/cli.h"
 
-#include "base/port/file.h"
 #include "rpc/json.h"
 
 #include <inttypes.h>
@@ -16,23 +15,16 @@ static const char *const term_names[PF_ERROR_TERMS] = { "lookups", "layers", "pr
 static err read_all(tb_receipt *r, tb_recheck *again, const tb_cli *cli, fault *f)
 {
     tb_trust trust;
-    buf      file;
     const char *bundle = tb_text(cli, "bundle");
     uint64_t threads = tb_uint(cli, "threads");
     if (!*tb_text(cli, "trust") || !*bundle || threads > 1024)
         return fail(f, ERR_USAGE, threads > 1024 ? "threads" : "--trust GENESIS_HASH:KEY and --bundle DIR are needed", threads);
     TRY(tb_trust_parse(&trust, tb_text(cli, "trust"), f));
     TRY(cr_ed25519_self_test());
-    buf_init(&file, TB_RECEIPT_BYTES_MAX);
-    err e = base_file_read(&file, cli->args[0], f);
-    if (e == OK)
-        e = tb_receipt_verify(r, buf_bytes(&file), &trust, f);
-    if (e == OK && r->attestation.level != CHAIN_LEVEL_FULL)
-        e = fail(f, ERR_UNSUPPORTED, "the lease has no proof: its level is not full", r->attestation.level);
-    if (e == OK)
-        e = tb_receipt_recheck(again, r, bundle, (unsigned)threads, f);
-    buf_deinit(&file);
-    return e;
+    TRY(tb_receipt_load(r, cli->args[0], &trust, f));
+    if (r->attestation.level != CHAIN_LEVEL_FULL)
+        return fail(f, ERR_UNSUPPORTED, "the lease has no proof: its level is not full", r->attestation.level);
+    return tb_receipt_recheck(again, r, bundle, (unsigned)threads, f);
 }
 
 static void print_parts(const pf_report *p)

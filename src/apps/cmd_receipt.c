@@ -141,13 +141,6 @@ static void show(const tb_cli *cli, const tb_receipt *r, const tb_recheck *again
     json_decref(f.unchecked);
 }
 
-/* More bytes than any receipt has are bytes behind its end. */
-static err read_receipt(buf *file, const char *path, fault *f)
-{
-    err e = base_file_read(file, path, f);
-    return e == ERR_LIMIT ? fail(f, ERR_TRAILING, "receipt", TB_RECEIPT_BYTES_MAX) : e;
-}
-
 static err check_genesis(const tb_receipt *r, const char *path, fault *f)
 {
     buf file;
@@ -164,25 +157,20 @@ int cmd_receipt_verify(const tb_cli *cli)
     tb_trust trust;
     tb_receipt r;
     tb_recheck again;
-    buf file;
     fault f = { 0 };
     const char *bundle = tb_text(cli, "bundle"), *genesis = tb_text(cli, "genesis"), *path = cli->args[0];
     uint64_t threads = tb_uint(cli, "threads");
-    buf_init(&file, TB_RECEIPT_BYTES_MAX);
     err e = !*tb_text(cli, "trust") ? fail(&f, ERR_USAGE, "--trust GENESIS_HASH:KEY is missing", 0) : tb_trust_parse(&trust, tb_text(cli, "trust"), &f);
     if (e == OK && threads > 1024)
         e = fail(&f, ERR_USAGE, "threads", threads);
     if (e == OK)
         e = cr_ed25519_self_test();
     if (e == OK)
-        e = read_receipt(&file, path, &f);
-    if (e == OK)
-        e = tb_receipt_verify(&r, buf_bytes(&file), &trust, &f);
+        e = tb_receipt_load(&r, path, &trust, &f);
     if (e == OK && *genesis)
         e = check_genesis(&r, genesis, &f);
     if (e == OK && *bundle)
         e = tb_receipt_recheck(&again, &r, bundle, (unsigned)threads, &f);
-    buf_deinit(&file);
     if (e != OK)
         return tb_report(cli, e, path, &f);
     show(cli, &r, *bundle ? &again : NULL, *genesis != 0);

@@ -3,6 +3,8 @@
  * The form of a receipt, and its verification. Gathering one is receipt_make.c. */
 #include "apps/receipt.h"
 
+#include "base/port/file.h"
+
 #include "chain/genesis.h"
 
 #include <stddef.h>
@@ -288,6 +290,19 @@ err tb_receipt_verify(tb_receipt *out, bytes file, const tb_trust *trust, fault 
         e = ERR_RECEIPT;
     *out = (tb_receipt){ 0 };
     return fail(f, e, own.what, own.at);
+}
+
+err tb_receipt_load(tb_receipt *out, const char *path, const tb_trust *trust, fault *f)
+{
+    buf file;
+    buf_init(&file, TB_RECEIPT_BYTES_MAX);
+    err e = base_file_read(&file, path, f);
+    if (e == ERR_LIMIT)
+        e = fail(f, ERR_TRAILING, "receipt", TB_RECEIPT_BYTES_MAX);
+    if (e == OK)
+        e = tb_receipt_verify(out, buf_bytes(&file), trust, f);
+    buf_deinit(&file);
+    return e;
 }
 
 err tb_receipt_check_genesis(const tb_receipt *r, bytes genesis, fault *f)

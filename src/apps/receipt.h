@@ -72,6 +72,9 @@ typedef struct tb_receipt {
  * where no other row says it better), ERR_MEMORY apart. */
 err tb_receipt_verify(tb_receipt *out, bytes file, const tb_trust *trust, fault *f) MUST_USE;
 
+/* The receipt of a file. What tb_receipt_verify says; ERR_TRAILING for more bytes than any receipt has; codes of base_file_read. */
+err tb_receipt_load(tb_receipt *out, const char *path, const tb_trust *trust, fault *f) MUST_USE;
+
 /* Whether a genesis document is that of the trusted network and names the trusted key as a producer, and the header's chain id as its
  * own: ERR_HASH, ERR_RECEIPT, the codes of chain_genesis_decode. */
 err tb_receipt_check_genesis(const tb_receipt *r, bytes genesis, fault *f) MUST_USE;
