@@ -173,12 +173,17 @@ uint64_t kit_balance(const kit *k, unsigned who)
 
 hash256 kit_post_job(kit *k, uint64_t steps, uint32_t sample_ppm)
 {
+    return kit_post_job_at(k, steps, sample_ppm, CHAIN_LEVEL_REFEREED);
+}
+
+hash256 kit_post_job_at(kit *k, uint64_t steps, uint32_t sample_ppm, chain_level level)
+{
     chain_tx tx = kit_tx(k, 0, CHAIN_TX_JOB_POST, 0);
     tx.payload.job_post = (chain_tx_job_post){
         .coordinator = kit_public(KIT_COORDINATOR), .model_parameters = 1000, .width = 32, .layers = 1, .heads = 2, .context = 64,
         .vocabulary = 73, .operand_bits = 12, .batch_size = 8, .steps = steps, .learning_rate_ppb = 1000000, .determinism_seed = 7,
         .gradient_format = 1, .max_batch_latency_blocks = 10, .max_batch_latency_ms = 50000, .sequences_total = 8 * steps,
-        .price = 1000, .price_sequences = 4, .level_min = CHAIN_LEVEL_REFEREED, .sample_ppm = sample_ppm,
+        .price = 1000, .price_sequences = 4, .level_min = level, .sample_ppm = sample_ppm,
         .escrow = 2000 * steps + 77, .expiry_height = chain_head(k->c)->height + 300, .required_backends = CHAIN_BACKEND_CPU,
     };
     CHECK(kit_run(k, &tx, 0) == OK);

@@ -45,7 +45,8 @@ void kit_advance(kit *k, uint64_t blocks);
 uint64_t kit_balance(const kit *k, unsigned who);
 
 /* A job of account 0 for `steps` steps of 8 sequences, price 1000 per 4; coordinator KIT_COORDINATOR. Fails the test if refused. */
-hash256 kit_post_job(kit *k, uint64_t steps, uint32_t sample_ppm);
+hash256 kit_post_job(kit *k, uint64_t steps, uint32_t sample_ppm); /* at level refereed */
+hash256 kit_post_job_at(kit *k, uint64_t steps, uint32_t sample_ppm, chain_level level);
 void    kit_add_worker(kit *k, unsigned who, const hash256 *job);
 chain_lease       kit_lease(const kit *k, const hash256 *job, unsigned worker, uint64_t lease_id, uint64_t from, uint64_t to);
 chain_attestation kit_attestation(const chain_lease *lease);

@@ -594,13 +594,7 @@ static void full_job(void **state)
     (void)state;
     kit k;
     kit_start(&k, NULL);
-    chain_tx post = kit_tx(&k, 0, CHAIN_TX_JOB_POST, 0);
-    post.payload.job_post = (chain_tx_job_post){
-        .coordinator = kit_public(KIT_COORDINATOR), .model_parameters = 1000, .width = 32, .layers = 1, .heads = 2, .context = 64,
-        .vocabulary = 73, .operand_bits = 12, .batch_size = 8, .steps = 2, .gradient_format = 1, .sequences_total = 16, .price = 1000,
-        .price_sequences = 4, .level_min = CHAIN_LEVEL_FULL, .escrow = 4000, .expiry_height = chain_head(k.c)->height + 300 };
-    assert_int_equal(kit_run(&k, &post, 0), OK);
-    hash256 job = k.last_id;
+    hash256 job = kit_post_job_at(&k, 2, 0, CHAIN_LEVEL_FULL);
     kit_add_worker(&k, 1, &job);
 
     chain_lease l = kit_lease(&k, &job, 1, 1, 0, 8);
