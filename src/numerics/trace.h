@@ -13,6 +13,7 @@ enum {
     NUM_TILE_ELEMENTS = NUM_TILE * NUM_TILE,
     NUM_LEAF_HEAD = 64,                      /* a block of BLAKE3, so that leaves are whole blocks (cr_blake3_many) */
     NUM_LEAF_BYTES_MAX = NUM_LEAF_HEAD + 8 * NUM_TILE_ELEMENTS,
+    NUM_LEAF_GROUP = 16,                     /* leaves that are encoded, and hashed, together */
 };
 
 /* Tiles that `n` rows or columns take. */

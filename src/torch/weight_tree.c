@@ -11,17 +11,15 @@ typedef struct tensor_job {
     hash256         *leaves;   /* of the tensor */
 } tensor_job;
 
-enum { GROUP = 16 }; /* tiles hashed together */
-
 /* The leaves of one row of tiles. */
 static void hash_tile_row(void *ctx, size_t row, unsigned thread)
 {
     const tensor_job *job = ctx;
     (void)thread;
-    uint8_t leaves[GROUP * NUM_GRADIENT_LEAF_BYTES];
+    uint8_t leaves[NUM_LEAF_GROUP * NUM_GRADIENT_LEAF_BYTES];
     size_t  len = job->weights ? NUM_WEIGHT_LEAF_BYTES : NUM_GRADIENT_LEAF_BYTES;
-    for (uint32_t c = 0; c < job->tile_cols; c += GROUP) {
-        uint32_t n = job->tile_cols - c < GROUP ? job->tile_cols - c : GROUP;
+    for (uint32_t c = 0; c < job->tile_cols; c += NUM_LEAF_GROUP) {
+        uint32_t n = job->tile_cols - c < NUM_LEAF_GROUP ? job->tile_cols - c : NUM_LEAF_GROUP;
         for (uint32_t i = 0; i < n; i++) {
             if (job->weights)
                 num_weight_leaf_encode(leaves + i * len, job->shape, job->tensor, (uint32_t)row, c + i, job->weights);

@@ -54,11 +54,10 @@ void tr_root_stream_deinit(tr_root_stream *s)
 static void take_rows(tr_root_stream *s)
 {
     num_tensor_info t = num_tensor_describe(&s->shape, s->tensor);
-    enum { GROUP = 16 }; /* tiles hashed together */
-    uint8_t data[GROUP * NUM_GRADIENT_LEAF_BYTES];
-    hash256 leaves[GROUP];
+    uint8_t data[NUM_LEAF_GROUP * NUM_GRADIENT_LEAF_BYTES];
+    hash256 leaves[NUM_LEAF_GROUP];
     for (uint32_t c = 0, n; c < num_tiles(t.cols); c += n) {
-        n = num_tiles(t.cols) - c < GROUP ? num_tiles(t.cols) - c : GROUP;
+        n = num_tiles(t.cols) - c < NUM_LEAF_GROUP ? num_tiles(t.cols) - c : NUM_LEAF_GROUP;
         for (uint32_t i = 0; i < n; i++)
             num_gradient_band_encode(data + i * NUM_GRADIENT_LEAF_BYTES, &s->shape, s->tensor, s->tile_row, c + i, s->rows);
         cr_merkle_leaves(&cr_merkle_blake3, leaves, data, NUM_GRADIENT_LEAF_BYTES, n);

@@ -58,16 +58,14 @@ typedef struct group_job {
     hash256                *leaves; /* of the sequence's first tile */
 } group_job;
 
-enum { GROUP = 16 }; /* tiles hashed together */
-
 static void hash_group(void *ctx, size_t group, unsigned thread)
 {
     (void)thread;
     const group_job *job = ctx;
     const num_trace_tensor *t = job->tensor;
-    uint8_t leaves[GROUP * NUM_LEAF_BYTES_MAX];
-    size_t len = num_leaf_bytes(t->elem_bytes), first = group * GROUP;
-    size_t n = t->tiles - first < GROUP ? (size_t)t->tiles - first : GROUP;
+    uint8_t leaves[NUM_LEAF_GROUP * NUM_LEAF_BYTES_MAX];
+    size_t len = num_leaf_bytes(t->elem_bytes), first = group * NUM_LEAF_GROUP;
+    size_t n = t->tiles - first < NUM_LEAF_GROUP ? (size_t)t->tiles - first : NUM_LEAF_GROUP;
     for (size_t i = 0; i < n; i++)
         num_leaf_encode(leaves + i * len, t, job->sequence, (uint32_t)((first + i) / t->tile_cols), (uint32_t)((first + i) % t->tile_cols), job->data);
     cr_merkle_leaves(&cr_merkle_blake3, job->leaves + first, leaves, len, n);
@@ -90,7 +88,7 @@ err tr_trace_take(void *ctx, uint32_t tensor_id, uint64_t sequence, const void *
     *seen = 1;
     t->missing--;
     group_job job = { &tensor, sequence, data, t->leaves + num_trace_leaf(&tensor, t->count, index, 0, 0) };
-    base_pool_for(t->pool, (size_t)((tensor.tiles + GROUP - 1) / GROUP), hash_group, &job);
+    base_pool_for(t->pool, (size_t)((tensor.tiles + NUM_LEAF_GROUP - 1) / NUM_LEAF_GROUP), hash_group, &job);
     return OK;
 }
 
