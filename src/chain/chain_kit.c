@@ -183,7 +183,7 @@ hash256 kit_post_job_at(kit *k, uint64_t steps, uint32_t sample_ppm, chain_level
         .coordinator = kit_public(KIT_COORDINATOR), .model_parameters = 1000, .width = 32, .layers = 1, .heads = 2, .context = 64,
         .vocabulary = 73, .operand_bits = 12, .batch_size = 8, .steps = steps, .learning_rate_ppb = 1000000, .determinism_seed = 7,
         .gradient_format = 1, .max_batch_latency_blocks = 10, .max_batch_latency_ms = 50000, .sequences_total = 8 * steps,
-        .price = 1000, .price_sequences = 4, .level_min = level, .sample_ppm = sample_ppm,
+        .price = 1000, .price_sequences = 4, .level_min = (uint8_t)level, .sample_ppm = sample_ppm,
         .escrow = 2000 * steps + 77, .expiry_height = chain_head(k->c)->height + 300, .required_backends = CHAIN_BACKEND_CPU,
     };
     CHECK(kit_run(k, &tx, 0) == OK);
