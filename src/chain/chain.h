@@ -163,6 +163,7 @@ const chain_row_identity *chain_identity(const chain *c, const cr_address *a);
 const chain_row_lease    *chain_lease_row(const chain *c, const hash256 *job, uint64_t lease_id);
 const chain_row_coverage *chain_coverage(const chain *c, const hash256 *job, uint64_t block);
 const chain_row_beacon   *chain_beacon(const chain *c, uint64_t height);
+const chain_row_audit    *chain_audit_row(const chain *c, const hash256 *job, uint64_t lease_id);
 uint64_t                  chain_param_value(const chain *c, chain_param p);
 
 /* Whether the account holds a KYC attestation that counts at the next block. */
@@ -171,6 +172,10 @@ bool chain_kyc_valid(const chain *c, const cr_address *a);
 /* Whether the committed lease is drawn for re-execution. ERR_NOT_FOUND: no such lease, or no commitment; ERR_BUSY: the block that
  * draws is not there yet. */
 err chain_sampled(const chain *c, bool *out, const hash256 *job, uint64_t lease_id) MUST_USE;
+
+/* Whether the proved lease is drawn for an audit (spec/audit.md). ERR_NOT_FOUND: no such lease, or it is not at level full, or
+ * spoiled; ERR_BUSY: the block that draws is not there yet. */
+err chain_audit_drawn(const chain *c, bool *out, const hash256 *job, uint64_t lease_id) MUST_USE;
 
 /* Rows of a table in order of creation (after chain_load: in order of loading): index 0 .. chain_row_count - 1. */
 size_t      chain_row_count(const chain *c, chain_table table);

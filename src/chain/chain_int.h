@@ -164,4 +164,11 @@ err chain_exec_trace_challenge(exec *x, const chain_tx_trace_challenge *p, fault
 err chain_exec_trace_open(exec *x, const chain_tx_trace_open *p, fault *f) MUST_USE;
 err chain_exec_slash(exec *x, const chain_tx_slash *p, fault *f) MUST_USE;
 
+/* exec_audit.c */
+err chain_exec_audit_open(exec *x, const chain_tx_audit_open *p, fault *f) MUST_USE;
+err chain_exec_audit_verdict(exec *x, const chain_tx_audit_verdict *p, fault *f) MUST_USE;
+err chain_exec_audit_close(exec *x, const chain_tx_audit_close *p, fault *f) MUST_USE;
+/* As chain_audit_drawn, while block `height` executes or after it. */
+err chain_audit_draw(const chain *c, bool *out, const chain_row_lease *row, uint64_t height) MUST_USE;
+
 #endif

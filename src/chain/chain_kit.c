@@ -63,10 +63,13 @@ void kit_start(kit *k, void (*tweak)(chain_genesis *g))
     CHECK(chain_name_set(&g.address_prefix, bytes_of_str("tb")) == OK);
     chain_params_default(&g.params);
     g.params.v[CHAIN_PARAM_WORKER_BOND_MIN] = 1000000;
-    g.params.v[CHAIN_PARAM_WORKER_UNBOND] = 3;
+    g.params.v[CHAIN_PARAM_WORKER_UNBOND] = 4;
     g.params.v[CHAIN_PARAM_CLAIM_DELAY] = 4;
-    g.params.v[CHAIN_PARAM_CLAIM_WINDOW] = 8;
+    g.params.v[CHAIN_PARAM_CLAIM_WINDOW] = 11;
     g.params.v[CHAIN_PARAM_OPEN_WINDOW] = 3;
+    g.params.v[CHAIN_PARAM_AUDIT_WINDOW] = 2;
+    g.params.v[CHAIN_PARAM_AUDIT_PUSH] = 1;
+    g.params.v[CHAIN_PARAM_AUDIT_VERDICT] = 1;
     if (tweak)
         tweak(&g);
     bytes encoded;

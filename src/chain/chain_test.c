@@ -482,7 +482,7 @@ static void refund_after_expiry(void **state)
     kit_start(&k, NULL);
     hash256 job = kit_post_job(&k, 2, 0);
     uint64_t expiry = chain_job(k.c, &job)->expiry_height;
-    kit_advance(&k, expiry + 7 - chain_head(k.c)->height);
+    kit_advance(&k, expiry + 10 - chain_head(k.c)->height);
     chain_tx close = kit_tx(&k, 3, CHAIN_TX_JOB_CLOSE, 0);
     close.payload.job_close.job = job;
     EXPECT(&k, &close, 3, ERR_STATE);
@@ -716,12 +716,12 @@ static void sampled_job(void **state)
     /* A live lease keeps the bond. */
     chain_tx leave = kit_tx(&k, 1, CHAIN_TX_WORKER_UNREGISTER, 0);
     EXPECT(&k, &leave, 1, OK);
-    kit_advance(&k, 3);
+    kit_advance(&k, 4);
     leave = kit_tx(&k, 1, CHAIN_TX_WORKER_WITHDRAW, 0);
     EXPECT(&k, &leave, 1, ERR_STATE);
     assert_int_equal(kit_pay(&k, KIT_COORDINATOR, &job, &r[2], 1), OK);
     /* Nor may it leave with the pay in the same breath: evidence has the whole delay after the last payment. */
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < 3; i++) {
         leave = kit_tx(&k, 1, CHAIN_TX_WORKER_WITHDRAW, 0);
         EXPECT(&k, &leave, 1, ERR_STATE);
     }

@@ -129,21 +129,44 @@ static err check_evidence(const exec *x, const receipt *r, bytes evidence, fault
     return OK;
 }
 
-/* Cuts the bond: a part is burned, the rest goes to the reporter and the buyer. */
-static err cut_bond(const exec *x, const receipt *r, const chain_row_job *job, uint64_t *slashed, uint64_t *burned)
+/* Cuts the bond: after the fee a part is burned, the rest goes to the reporter and the buyer. */
+static err cut_bond(const exec *x, const spoiling *s, chain_row_worker *w, uint64_t *slashed, uint64_t *fee, uint64_t *burned)
 {
     chain *c = x->c;
-    uint64_t reporter;
-    chain_row_worker *w = chain_worker_edit(x, &r->worker);
+    uint64_t reporter, rest;
+    const chain_row_job *job = chain_job(c, s->job);
     TRY(mul_div_u64(slashed, w->bond, param(c, CHAIN_PARAM_SLASH), PPM, ROUND_UP));
     w->bond -= *slashed;
-    TRY(checked_add_u64(&w->leases_spoiled, w->leases_spoiled, 1));
     TRY(chain_purse_take(c, PURSE_BONDS, *slashed));
-    TRY(mul_div_u64(burned, *slashed, param(c, CHAIN_PARAM_SLASH_BURN), PPM, ROUND_DOWN));
+    *fee = *slashed < s->fee_max ? *slashed : s->fee_max;
+    rest = *slashed - *fee;
+    TRY(mul_div_u64(burned, rest, param(c, CHAIN_PARAM_SLASH_BURN), PPM, ROUND_DOWN));
     TRY(chain_supply_burn(c, *burned));
-    TRY(mul_div_u64(&reporter, *slashed - *burned, param(c, CHAIN_PARAM_SLASH_REPORTER), PPM, ROUND_DOWN));
-    TRY(chain_account_credit(c, &x->sender, reporter));
-    return chain_account_credit(c, &job->owner, *slashed - *burned - reporter);
+    rest -= *burned;
+    TRY(mul_div_u64(&reporter, rest, param(c, CHAIN_PARAM_SLASH_REPORTER), PPM, ROUND_DOWN));
+    TRY(chain_account_credit(c, &s->reporter, reporter));
+    return chain_account_credit(c, &job->owner, rest - reporter);
+}
+
+err chain_lease_spoil(exec *x, const spoiling *s, uint64_t *fee, fault *f)
+{
+    uint64_t slashed, burned;
+    chain_row_lease *row = s->row;
+    chain_row_worker *w = chain_worker_edit(x, &row->worker);
+    if (row->status == CHAIN_LEASE_COMMITTED) {
+        TRY(checked_sub_u64(&w->live_leases, w->live_leases, 1));
+        TRY(chain_lease_take(x, s->job, row->from, row->to, TAKE_RELEASE, f));
+    }
+    if (row->status != CHAIN_LEASE_PAID)
+        row->settle_height = x->height;
+    row->status = CHAIN_LEASE_SPOILED;
+    row->challenge_height = 0;
+    TRY(checked_add_u64(&w->leases_spoiled, w->leases_spoiled, 1));
+    TRY(cut_bond(x, s, w, &slashed, fee, &burned));
+    chain_event_add(x->c, CHAIN_EVENT_WORKER_SLASHED, x->tx_index)->data.worker_slashed =
+        (chain_event_worker_slashed){ .job = *s->job, .lease_id = s->lease_id, .worker = row->worker, .slashed = slashed,
+                                      .burned = burned };
+    return OK;
 }
 
 err chain_exec_slash(exec *x, const chain_tx_slash *p, fault *f)
@@ -165,21 +188,9 @@ err chain_exec_slash(exec *x, const chain_tx_slash *p, fault *f)
         return fail(f, ERR_DUPLICATE, "lease.lease_id", r.lease.lease_id);
     TRY(p->evidence.len ? check_evidence(x, &r, p->evidence, f) : check_default(x, &r, now, f));
 
-    uint64_t slashed, burned;
-    chain_key key = chain_key_numbered(&r.lease.job, r.lease.lease_id);
-    chain_row_lease *row = now ? chain_row_edit(c, CHAIN_TABLE_LEASE, &key) : chain_lease_create(x, &r);
-    if (row->status == CHAIN_LEASE_COMMITTED) {
-        chain_row_worker *w = chain_worker_edit(x, &r.worker);
-        TRY(checked_sub_u64(&w->live_leases, w->live_leases, 1));
-        TRY(chain_lease_take(x, &r.lease, TAKE_RELEASE, f));
-    }
-    if (row->status != CHAIN_LEASE_PAID)
-        row->settle_height = x->height;
-    row->status = CHAIN_LEASE_SPOILED;
-    row->challenge_height = 0;
-    TRY(cut_bond(x, &r, job, &slashed, &burned));
-    chain_event_add(c, CHAIN_EVENT_WORKER_SLASHED, x->tx_index)->data.worker_slashed =
-        (chain_event_worker_slashed){ .job = p->job, .lease_id = r.lease.lease_id, .worker = r.worker, .slashed = slashed,
-                                      .burned = burned };
-    return OK;
+    uint64_t fee;
+    chain_key key = chain_key_numbered(&p->job, r.lease.lease_id);
+    spoiling s = { .job = &p->job, .lease_id = r.lease.lease_id, .reporter = x->sender,
+                   .row = now ? chain_row_edit(c, CHAIN_TABLE_LEASE, &key) : chain_lease_create(x, &r) };
+    return chain_lease_spoil(x, &s, &fee, f);
 }

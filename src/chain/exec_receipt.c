@@ -91,13 +91,13 @@ static err take_sequence(chain_row_coverage *row, uint64_t i, taking how)
     return OK;
 }
 
-err chain_lease_take(const exec *x, const chain_lease *l, taking how, fault *f)
+err chain_lease_take(const exec *x, const hash256 *job, uint64_t from, uint64_t to, taking how, fault *f)
 {
-    for (uint64_t block = l->from / 256; block <= (l->to - 1) / 256; block++) {
-        chain_key key = chain_key_numbered(&l->job, block);
+    for (uint64_t block = from / 256; block <= (to - 1) / 256; block++) {
+        chain_key key = chain_key_numbered(job, block);
         chain_row_coverage *row = chain_row_edit_or_create(x->c, CHAIN_TABLE_COVERAGE, &key);
-        uint64_t first = block * 256 < l->from ? l->from - block * 256 : 0;
-        uint64_t last = l->to - block * 256 < 256 ? l->to - block * 256 : 256;
+        uint64_t first = block * 256 < from ? from - block * 256 : 0;
+        uint64_t last = to - block * 256 < 256 ? to - block * 256 : 256;
         for (uint64_t i = first; i < last; i++)
             if (take_sequence(row, i, how) != OK)
                 return fail(f, ERR_OVERLAP, "lease.from", block * 256 + i);
@@ -111,7 +111,7 @@ chain_row_worker *chain_worker_edit(const exec *x, const cr_address *worker)
     return chain_row_edit(x->c, CHAIN_TABLE_WORKER, &key);
 }
 
-/* The block after this one puts its randomness where the sample of its commitments is drawn from. */
+/* The block after this one puts its randomness where it is drawn from which of this block's leases are re-executed and audited. */
 static err ask_for_beacon(const exec *x)
 {
     uint64_t next;
@@ -143,7 +143,7 @@ err chain_exec_trace_commit(exec *x, const chain_tx_trace_commit *p, fault *f)
             return fail(f, ERR_EXPIRED, "lease.expiry_height", r.lease.expiry_height);
         if (chain_lease_find(x, &r))
             return fail(f, ERR_DUPLICATE, "lease.lease_id", r.lease.lease_id);
-        TRY(chain_lease_take(x, &r.lease, TAKE_RESERVE, f));
+        TRY(chain_lease_take(x, &p->job, r.lease.from, r.lease.to, TAKE_RESERVE, f));
         chain_row_lease *row = chain_lease_create(x, &r);
         row->status = CHAIN_LEASE_COMMITTED;
         row->commit_height = x->height;
@@ -180,6 +180,9 @@ static err check_payable(const exec *x, const receipt *r, const chain_row_job *j
         return fail(f, ERR_BUSY, "lease.commit_height", row->commit_height);
     if (row->challenge_height)
         return fail(f, ERR_STATE, "lease.challenge_height", row->challenge_height);
+    const chain_row_audit *audit = chain_audit_row(x->c, &r->lease.job, r->lease.lease_id);
+    if (audit && audit->status == CHAIN_AUDIT_OPEN)
+        return fail(f, ERR_STATE, "audit.status", audit->status);
     if (leads)
         return OK;
     if (!cr_address_equal(&x->sender, &r->worker))
@@ -238,15 +241,17 @@ err chain_exec_receipt_pay(exec *x, const chain_tx_receipt_pay *p, fault *f)
     TRY(chain_receipts_decode(items, &count, p->receipts, f));
     chain_key job_key = chain_key_job(&p->job);
     chain_row_job *mine = chain_row_edit(c, CHAIN_TABLE_JOB, &job_key);
+    bool to_be_drawn = false;
     for (size_t i = 0; i < count; i++) {
         receipt r;
         TRY(chain_receipt_open(x, &r, &p->job, job, items[i].lease, items[i].attestation, f));
         const chain_row_lease *row = chain_lease_find(x, &r);
         TRY(receipt_check_terms(x, &r, job, !row, f));
         TRY(check_payable(x, &r, job, row, f));
-        TRY(chain_lease_take(x, &r.lease, row ? TAKE_SETTLE : TAKE_PAY, f));
+        TRY(chain_lease_take(x, &p->job, r.lease.from, r.lease.to, row ? TAKE_SETTLE : TAKE_PAY, f));
         chain_key key = chain_key_numbered(&r.lease.job, r.lease.lease_id);
         TRY(pay(x, &r, mine, row ? chain_row_edit(c, CHAIN_TABLE_LEASE, &key) : chain_lease_create(x, &r), f));
+        to_be_drawn = to_be_drawn || (!row && r.attestation.level == CHAIN_LEVEL_FULL);
     }
-    return OK;
+    return to_be_drawn ? ask_for_beacon(x) : OK;
 }

@@ -83,6 +83,8 @@ err chain_exec_worker_withdraw(exec *x, const chain_tx_worker_withdraw *p, fault
         return fail(f, ERR_STATE, "worker.withdraw_height", now->withdraw_height);
     if (now->live_leases && x->height <= now->live_until_height)
         return fail(f, ERR_STATE, "worker.live_leases", now->live_leases);
+    if (now->audits)
+        return fail(f, ERR_STATE, "worker.audits", now->audits);
     chain_row_worker *w = chain_row_edit(c, CHAIN_TABLE_WORKER, &key);
     uint64_t bond = w->bond;
     w->bond = 0;

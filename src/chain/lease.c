@@ -194,11 +194,20 @@ err chain_attestation_matches(const chain_attestation *a, const chain_lease *lea
     return OK;
 }
 
-bool chain_sample_selected(const hash256 *randomness, const hash256 *lease_hash, uint32_t rate_ppm)
+static bool is_drawn(const char *tag, const hash256 *randomness, const hash256 *lease_hash, uint32_t rate_ppm)
 {
-    static const char tag[] = "theblock/sample/v1";
-    const bytes parts[] = { bytes_of(tag, sizeof tag - 1), BYTES_OF(*randomness), BYTES_OF(*lease_hash) };
+    const bytes parts[] = { bytes_of_str(tag), BYTES_OF(*randomness), BYTES_OF(*lease_hash) };
     hash256 h = cr_sha256_concat(parts, COUNT_OF(parts));
     uint64_t draw_ppm = (uint64_t)((u128)load_be64(h.b) * 1000000u >> 64);
     return draw_ppm < rate_ppm;
+}
+
+bool chain_sample_selected(const hash256 *randomness, const hash256 *lease_hash, uint32_t rate_ppm)
+{
+    return is_drawn("theblock/sample/v1", randomness, lease_hash, rate_ppm);
+}
+
+bool chain_audit_selected(const hash256 *randomness, const hash256 *lease_hash, uint32_t rate_ppm)
+{
+    return is_drawn("theblock/audit/v1", randomness, lease_hash, rate_ppm);
 }

@@ -82,5 +82,7 @@ err chain_attestation_matches(const chain_attestation *a, const chain_lease *lea
 /* Whether the lease is in the sample: the first 64 bits of H("theblock/sample/v1", randomness, lease hash), as a fraction, lie
  * below rate_ppm. `randomness` is that of the first block after the one that holds the trace commitment. */
 bool chain_sample_selected(const hash256 *randomness, const hash256 *lease_hash, uint32_t rate_ppm);
+/* The same for audits, with the tag "theblock/audit/v1" (spec/audit.md). */
+bool chain_audit_selected(const hash256 *randomness, const hash256 *lease_hash, uint32_t rate_ppm);
 
 #endif

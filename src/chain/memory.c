@@ -150,14 +150,26 @@ static size_t events_of_block(size_t tx_count, size_t tx_bytes)
     return TX_EVENTS * tx_count + 3 * (tx_bytes / RECEIPT_BYTES_LEAST) + tx_bytes / MATCH_BYTES_LEAST + 4;
 }
 
-static size_t journal_of_block(size_t tx_count, size_t tx_bytes)
+/* A verdict is short and may settle much: the longest lease spoiled, its bond shared, and each validator paid. */
+static size_t journal_of_verdict(const chain *c)
 {
-    return TX_JOURNAL * tx_count + JOURNAL_PER_BYTE * tx_bytes + BLOCK_JOURNAL;
+#define EDIT(name) (sizeof(chain_row_##name) + sizeof(journal_entry))
+    size_t payment = EDIT(account) + EDIT(supply);
+    size_t fee = payment + EDIT(account), rows = EDIT(audit) + EDIT(lease) + 2 * EDIT(worker) + COVERAGE_ROWS * EDIT(coverage);
+    size_t sources = 4 * EDIT(supply), shares = 3 * payment; /* bond, burn, treasury, deposit; reporter, buyer, opener */
+    return fee + rows + sources + shares + c->genesis.producer_count * payment;
+#undef EDIT
+}
+
+static size_t journal_of_block(const chain *c, size_t tx_count, size_t tx_bytes)
+{
+    size_t verdict = journal_of_verdict(c);
+    return (verdict > TX_JOURNAL ? verdict : TX_JOURNAL) * tx_count + JOURNAL_PER_BYTE * tx_bytes + BLOCK_JOURNAL;
 }
 
 bool chain_has_room(const chain *c, size_t tx_count, size_t tx_bytes)
 {
-    if (c->journal_cap < journal_of_block(tx_count, tx_bytes) || c->event_cap < events_of_block(tx_count, tx_bytes) ||
+    if (c->journal_cap < journal_of_block(c, tx_count, tx_bytes) || c->event_cap < events_of_block(tx_count, tx_bytes) ||
         c->result_cap < tx_count + CHAIN_MODULE_COUNT || c->candidate_cap < tx_count)
         return false;
     size_t module_rows[CHAIN_MODULE_COUNT] = { 0 };
@@ -180,7 +192,7 @@ err chain_reserve(chain *c, size_t tx_count, size_t tx_bytes)
         return ERR_STATE;
     if (tx_count > LIMIT_BLOCK_TXS || tx_bytes > LIMIT_BLOCK_BYTES)
         return ERR_LIMIT;
-    size_t journal = journal_of_block(tx_count, tx_bytes), events = events_of_block(tx_count, tx_bytes);
+    size_t journal = journal_of_block(c, tx_count, tx_bytes), events = events_of_block(tx_count, tx_bytes);
     if (c->journal_cap < journal) {
         TRY(GROW(c->journal, c->journal_cap, 0, journal, 1));
         c->journal_cap = journal;

@@ -57,6 +57,12 @@ const chain_row_beacon *chain_beacon(const chain *c, uint64_t height)
     return chain_row_get(c, CHAIN_TABLE_BEACON, &key);
 }
 
+const chain_row_audit *chain_audit_row(const chain *c, const hash256 *job, uint64_t lease_id)
+{
+    chain_key key = chain_key_numbered(job, lease_id);
+    return chain_row_get(c, CHAIN_TABLE_AUDIT, &key);
+}
+
 uint64_t chain_param_value(const chain *c, chain_param p)
 {
     return param(c, p);
@@ -80,6 +86,12 @@ err chain_sampled(const chain *c, bool *out, const hash256 *job, uint64_t lease_
         return ERR_NOT_FOUND;
     *out = chain_sample_selected(&beacon->randomness, &lease->lease_hash, j->sample_ppm);
     return OK;
+}
+
+err chain_audit_drawn(const chain *c, bool *out, const hash256 *job, uint64_t lease_id)
+{
+    const chain_row_lease *lease = chain_lease_row(c, job, lease_id);
+    return lease ? chain_audit_draw(c, out, lease, c->head.height) : ERR_NOT_FOUND;
 }
 
 size_t chain_row_count(const chain *c, chain_table table)
@@ -147,7 +159,47 @@ static sums add_up(const chain *c)
         s.escrow += ((const chain_row_job *)chain_row_at(c, CHAIN_TABLE_JOB, i, NULL))->escrow;
     for (size_t i = 0; i < chain_row_count(c, CHAIN_TABLE_WORKER); i++)
         s.bonds += ((const chain_row_worker *)chain_row_at(c, CHAIN_TABLE_WORKER, i, NULL))->bond;
+    for (size_t i = 0; i < chain_row_count(c, CHAIN_TABLE_AUDIT); i++) {
+        const chain_row_audit *audit = chain_row_at(c, CHAIN_TABLE_AUDIT, i, NULL);
+        s.escrow += audit->status == CHAIN_AUDIT_OPEN ? audit->deposit : 0;
+    }
     return s;
+}
+
+/* Open audits of one worker's leases, or of all with NULL. */
+static uint64_t open_audits(const chain *c, const cr_address *worker)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < chain_row_count(c, CHAIN_TABLE_AUDIT); i++) {
+        bytes at;
+        const chain_row_audit *audit = chain_row_at(c, CHAIN_TABLE_AUDIT, i, &at);
+        if (audit->status != CHAIN_AUDIT_OPEN)
+            continue;
+        chain_key key = { .len = (uint8_t)at.len };
+        memcpy(key.b, at.data, at.len);
+        const chain_row_lease *lease = chain_row_get(c, CHAIN_TABLE_LEASE, &key);
+        n += !worker || (lease && cr_address_equal(&lease->worker, worker));
+    }
+    return n;
+}
+
+/* The audits that hold a bond against those that are open. */
+static err audit_audits(const chain *c, fault *f)
+{
+    uint64_t total = 0;
+    for (size_t i = 0; i < chain_row_count(c, CHAIN_TABLE_WORKER); i++) {
+        bytes packed;
+        cr_address worker;
+        const chain_row_worker *w = chain_row_at(c, CHAIN_TABLE_WORKER, i, &packed);
+        if (!w->audits)
+            continue;
+        worker.kind = packed.data[0];
+        memcpy(worker.hash, packed.data + 1, sizeof worker.hash);
+        if (w->audits != open_audits(c, &worker))
+            return fail(f, ERR_INVARIANT, "audits of a worker", i);
+        total += w->audits;
+    }
+    return total == open_audits(c, NULL) ? OK : fail(f, ERR_INVARIANT, "sum of audits", total);
 }
 
 /* Paid sequences of every job against its coverage bitmap. */
@@ -184,6 +236,7 @@ err chain_audit(const chain *c, fault *f)
     if (s.bonds != supply->bonds)
         return fail(f, ERR_INVARIANT, "sum of bonds", 0);
     TRY(audit_coverage(c, f));
+    TRY(audit_audits(c, f));
     for (unsigned i = 1; i < CHAIN_TABLE_END; i++) {
         const row_table *t = &c->tables[i];
         uint8_t buffer[1024];

@@ -30,6 +30,18 @@ typedef enum taking {
 } taking;
 
 /* ERR_OVERLAP: a sequence is another lease's. */
-err chain_lease_take(const exec *x, const chain_lease *l, taking how, fault *f) MUST_USE;
+err chain_lease_take(const exec *x, const hash256 *job, uint64_t from, uint64_t to, taking how, fault *f) MUST_USE;
+
+/* A lease that was found false. */
+typedef struct spoiling {
+    const hash256   *job;
+    uint64_t         lease_id;
+    chain_row_lease *row;      /* for writing; not spoiled yet */
+    cr_address       reporter; /* gets its share of the bond */
+    uint64_t         fee_max;  /* of what is cut, so much at most is for who judged: *fee, which the caller has to credit */
+} spoiling;
+
+/* Frees the lease's range and cuts its worker's bond: fee, burned part, reporter, buyer. */
+err chain_lease_spoil(exec *x, const spoiling *s, uint64_t *fee, fault *f) MUST_USE;
 
 #endif

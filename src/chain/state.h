@@ -33,6 +33,7 @@ typedef enum chain_job_status { CHAIN_JOB_OPEN = 1, CHAIN_JOB_COMPLETE = 2, CHAI
 typedef enum chain_bid_status { CHAIN_BID_OPEN = 0, CHAIN_BID_ACCEPTED = 1 } chain_bid_status;
 typedef enum chain_worker_status { CHAIN_WORKER_ACTIVE = 0, CHAIN_WORKER_LEAVING = 1, CHAIN_WORKER_LEFT = 2 } chain_worker_status;
 typedef enum chain_lease_status { CHAIN_LEASE_COMMITTED = 1, CHAIN_LEASE_PAID = 2, CHAIN_LEASE_SPOILED = 3 } chain_lease_status;
+typedef enum chain_audit_status { CHAIN_AUDIT_OPEN = 1, CHAIN_AUDIT_VALID = 2, CHAIN_AUDIT_FALSE = 3, CHAIN_AUDIT_CLOSED = 4 } chain_audit_status;
 
 enum { CHAIN_KEY_MAX = 72 };
 
@@ -52,7 +53,7 @@ chain_key chain_key_supply(void);                                          /* SU
 chain_key chain_key_param(chain_param p);                                  /* PARAM */
 chain_key chain_key_job(const hash256 *job);                               /* JOB */
 chain_key chain_key_bid(const hash256 *job, const cr_address *worker);     /* BID */
-chain_key chain_key_numbered(const hash256 *job, uint64_t number);         /* COVERAGE (block of 256), LEASE (lease id) */
+chain_key chain_key_numbered(const hash256 *job, uint64_t number);         /* COVERAGE (block of 256), LEASE, AUDIT (lease id) */
 chain_key chain_key_height(uint64_t height);                               /* BEACON */
 
 /* What a table is: NULL for an unknown number. */

@@ -43,6 +43,7 @@ static chain_tx sample(chain_tx_type type)
         case CHAIN_TYPE_HASH: case CHAIN_TYPE_KEY: memset(at, (int)i + 1, 32); break;
         case CHAIN_TYPE_ADDRESS: { cr_address a = kit_address((unsigned)i + 4); memcpy(at, &a, sizeof a); break; }
         case CHAIN_TYPE_BLOB: { bytes b = bytes_of(blob, sizeof blob - 1); memcpy(at, &b, sizeof b); break; }
+        case CHAIN_TYPE_NAME: CHECK(chain_name_set((chain_name *)(void *)at, bytes_of_str("relation.name")) == OK); break;
         default: break;
         }
     }
@@ -170,6 +171,18 @@ static void params_and_genesis(void **state)
     chain_params_default(&p);
     p.v[CHAIN_PARAM_CLAIM_DELAY] = p.v[CHAIN_PARAM_CLAIM_WINDOW] + 1;
     assert_int_equal(chain_params_check(&p, &f), ERR_RANGE);
+    /* An audit may take as long as the bond stays, and as the claims wait; not one block longer. */
+    static const struct { chain_param bound; uint64_t others; } rules[] = { { CHAIN_PARAM_WORKER_UNBOND, 0 },
+                                                                            { CHAIN_PARAM_CLAIM_WINDOW, 180 } };
+    for (size_t i = 0; i < COUNT_OF(rules); i++) {
+        chain_params_default(&p);
+        p.v[CHAIN_PARAM_WORKER_UNBOND] = p.v[CHAIN_PARAM_CLAIM_WINDOW] = 5000;
+        p.v[CHAIN_PARAM_AUDIT_WINDOW] = 1000, p.v[CHAIN_PARAM_AUDIT_PUSH] = 100, p.v[CHAIN_PARAM_AUDIT_VERDICT] = 10;
+        p.v[rules[i].bound] = 1110 + rules[i].others;
+        assert_int_equal(chain_params_check(&p, &f), OK);
+        p.v[rules[i].bound]--;
+        assert_int_equal(chain_params_check(&p, &f), ERR_RANGE);
+    }
 
     kit k;
     kit_start(&k, NULL);
