@@ -272,6 +272,38 @@ err kit_pay(kit *k, unsigned who, const hash256 *job, const chain_receipt *r, si
     return run_receipts(k, who, CHAIN_TX_RECEIPT_PAY, job, r, count);
 }
 
+chain_receipt kit_proved_receipt(const kit *k, const hash256 *job, unsigned worker, uint64_t lease_id)
+{
+    chain_lease l = kit_lease(k, job, worker, lease_id, 8 * lease_id, 8 * lease_id + 8);
+    l.level_min = CHAIN_LEVEL_FULL;
+    chain_attestation a = kit_attestation(&l);
+    a.level = CHAIN_LEVEL_FULL;
+    a.proof = (hash256){ { 5, (uint8_t)lease_id } };
+    return kit_receipt(&l, &a, worker);
+}
+
+chain_tx kit_audit_open(const kit *k, unsigned who, const hash256 *job, const chain_receipt *r)
+{
+    chain_tx tx = kit_tx(k, who, CHAIN_TX_AUDIT_OPEN, 0);
+    tx.payload.audit_open = (chain_tx_audit_open){ .job = *job, .lease = r->lease, .attestation = r->attestation };
+    return tx;
+}
+
+chain_tx kit_audit_verdict(const kit *k, unsigned who, const hash256 *job, uint64_t lease_id, uint32_t reason)
+{
+    chain_tx tx = kit_tx(k, who, CHAIN_TX_AUDIT_VERDICT, 0);
+    tx.payload.audit_verdict = (chain_tx_audit_verdict){ .job = *job, .lease_id = lease_id, .valid = reason == 0, .reason = reason };
+    CHECK(chain_name_set(&tx.payload.audit_verdict.relation, bytes_of_str(reason ? "logup.sum" : "-")) == OK);
+    return tx;
+}
+
+chain_tx kit_audit_close(const kit *k, unsigned who, const hash256 *job, uint64_t lease_id)
+{
+    chain_tx tx = kit_tx(k, who, CHAIN_TX_AUDIT_CLOSE, 0);
+    tx.payload.audit_close = (chain_tx_audit_close){ .job = *job, .lease_id = lease_id };
+    return tx;
+}
+
 bytes kit_evidence(const chain_lease *lease, const chain_attestation *a)
 {
     uint8_t e[6 + 4 * 32];

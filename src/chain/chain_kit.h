@@ -54,6 +54,12 @@ chain_receipt     kit_receipt(const chain_lease *lease, const chain_attestation 
 err kit_commit_trace(kit *k, unsigned who, const hash256 *job, const chain_receipt *r, size_t count);
 err kit_pay(kit *k, unsigned who, const hash256 *job, const chain_receipt *r, size_t count);
 
+/* A lease of the whole step `lease_id`, attested at level full, and the transactions of its audit (reason 0: valid). */
+chain_receipt kit_proved_receipt(const kit *k, const hash256 *job, unsigned worker, uint64_t lease_id);
+chain_tx      kit_audit_open(const kit *k, unsigned who, const hash256 *job, const chain_receipt *r);
+chain_tx      kit_audit_verdict(const kit *k, unsigned who, const hash256 *job, uint64_t lease_id, uint32_t reason);
+chain_tx      kit_audit_close(const kit *k, unsigned who, const hash256 *job, uint64_t lease_id);
+
 /* Traces of 3 leaves a sequence; leaf i is "leaf" and the byte i. The chain_leaf_fn, the root, and one leaf (5 bytes) with its path
  * (CR_MERKLE_DEPTH_MAX), of a trace of `count` leaves. */
 enum { KIT_LEAVES = 3, KIT_TRACE_MAX = 64 };

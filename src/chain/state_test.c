@@ -201,6 +201,7 @@ typedef struct history {
     uint64_t seed;
     uint64_t next_lease;
     uint64_t paid_events, opened;
+    uint64_t audits_ended[CHAIN_AUDIT_CLOSED + 1]; /* by status */
     chain_lease last;   /* put forward for a commitment */
     unsigned last_worker;
     uint64_t ran, failed;
@@ -220,13 +221,17 @@ static bytes random_tx(history *h, unsigned who, uint64_t ahead)
     uint64_t from = pick(h, STEPS) * 8 + pick(h, 2) * 4, length = 4;
     unsigned worker = 1 + (unsigned)pick(h, 3);
     chain_lease l = kit_lease(k, &h->job, worker, pick(h, 3) ? h->next_lease++ : pick(h, h->next_lease + 1), from, from + length);
-    unsigned what = (unsigned)pick(h, 13);
+    unsigned what = who == KIT_PRODUCER && pick(h, 4) ? 15 : (unsigned)pick(h, 17);
     if (what > 9 && h->last.version) {
         l = h->last;
         worker = h->last_worker;
     }
     chain_attestation a = kit_attestation(&l);
     a.trace_root = kit_trace_root(length * KIT_LEAVES);
+    if (l.lease_id % 4) {
+        a.level = CHAIN_LEVEL_FULL;
+        a.proof = (hash256){ { 5 } };
+    }
     chain_receipt r = kit_receipt(&l, &a, worker);
     switch (what) {
     case 0:
@@ -276,6 +281,19 @@ static bytes random_tx(history *h, unsigned who, uint64_t ahead)
         tx.type = CHAIN_TX_SLASH;
         tx.payload.slash = (chain_tx_slash){ .job = h->job, .lease = r.lease, .attestation = r.attestation };
         break;
+    case 13:
+    case 14:
+        tx = kit_audit_open(k, who, &h->job, &r);
+        tx.nonce += ahead;
+        break;
+    case 15:
+        tx = kit_audit_verdict(k, who, &h->job, l.lease_id, pick(h, 2) ? 0 : ERR_UNPROVED);
+        tx.nonce += ahead;
+        break;
+    case 16:
+        tx = kit_audit_close(k, who, &h->job, l.lease_id);
+        tx.nonce += ahead;
+        break;
     default:
         tx.payload.transfer = (chain_tx_transfer){ .to = pick(h, 20) ? kit_address((unsigned)pick(h, 40)) : chain_treasury_address(),
                                                    .amount = pick(h, pick(h, 3) ? 1000000 : 2 * KIT_BALANCE) };
@@ -291,12 +309,15 @@ static void history_start(history *h, uint64_t seed, void (*tweak)(chain_genesis
     h->job = kit_post_job(&h->k, STEPS, 0);
     for (unsigned i = 1; i <= 3; i++)
         kit_add_worker(&h->k, i, &h->job);
+    chain_tx pay = kit_tx(&h->k, 6, CHAIN_TX_TRANSFER, 0);
+    pay.payload.transfer = (chain_tx_transfer){ .to = kit_address(KIT_PRODUCER), .amount = KIT_BALANCE / 2 };
+    CHECK(kit_run(&h->k, &pay, 6) == OK);
 }
 
-/* One block of up to 12 transactions by distinct senders and sometimes two of one. */
-static size_t random_block(history *h, bytes txs[16])
+/* One block of transactions by distinct senders and sometimes two of one. */
+static size_t random_block(history *h, bytes txs[18])
 {
-    static const unsigned senders[] = { 0, 1, 2, 3, 4, 5, KIT_ISSUER, KIT_COORDINATOR };
+    static const unsigned senders[] = { 0, 1, 2, 3, 4, 5, KIT_ISSUER, KIT_COORDINATOR, KIT_PRODUCER };
     size_t n = 0;
     for (size_t i = 0; i < COUNT_OF(senders); i++)
         for (uint64_t ahead = 0; ahead < 2 && pick(h, 2); ahead++)
@@ -312,13 +333,26 @@ static void history_check(history *h)
     for (size_t i = 0; i < k->result.event_count; i++)
         h->paid_events += k->result.events[i].type == CHAIN_EVENT_RECEIPT_PAID;
     for (size_t i = 0; i < k->result.event_count; i++)
+        if (k->result.events[i].type == CHAIN_EVENT_AUDIT_ENDED)
+            h->audits_ended[k->result.events[i].data.audit_ended.status]++;
+    for (size_t i = 0; i < k->result.event_count; i++)
         h->opened += k->result.events[i].type == CHAIN_EVENT_TRACE_OPENED || k->result.events[i].type == CHAIN_EVENT_TRACE_CHALLENGED;
     for (size_t i = 0; i < k->result.tx_count; i++)
         *(k->result.txs[i].code == OK ? &h->ran : &h->failed) += 1;
 }
 
+static void audit_some(chain_genesis *g)
+{
+    g->params.v[CHAIN_PARAM_AUDIT_RATE] = 300000;
+    g->params.v[CHAIN_PARAM_AUDIT_WINDOW] = 6;
+    g->params.v[CHAIN_PARAM_AUDIT_PUSH] = g->params.v[CHAIN_PARAM_AUDIT_VERDICT] = 2;
+    g->params.v[CHAIN_PARAM_WORKER_UNBOND] = 10;
+    g->params.v[CHAIN_PARAM_CLAIM_WINDOW] = 17;
+}
+
 static void burn_some(chain_genesis *g)
 {
+    audit_some(g);
     g->params.v[CHAIN_PARAM_FEE_BURN] = 333333;
     g->params.v[CHAIN_PARAM_TARIFF] = 77;
 }
@@ -328,7 +362,7 @@ static void burn_some(chain_genesis *g)
 static void random_histories(void **state)
 {
     (void)state;
-    uint64_t opened = 0;
+    uint64_t opened = 0, ended[CHAIN_AUDIT_CLOSED + 1] = { 0 };
     for (uint64_t seed = 1; seed <= 12; seed++) {
         history h;
         history_start(&h, seed, burn_some);
@@ -360,26 +394,29 @@ static void random_histories(void **state)
         assert_int_equal(paid, h.paid_events);
         assert_int_equal(sequences, chain_job(h.k.c, &h.job)->sequences_paid);
         opened += h.opened;
+        for (size_t i = 0; i < COUNT_OF(ended); i++)
+            ended[i] += h.audits_ended[i];
         kit_stop(&h.k);
     }
-    assert_true(opened > 5);
+    assert_true(opened > 5 && ended[CHAIN_AUDIT_VALID] > 5 && ended[CHAIN_AUDIT_FALSE] > 5 && ended[CHAIN_AUDIT_CLOSED] > 0);
 }
 
 /* The same history gives the same root whatever compiler, level and table seed. */
 static void golden_root(void **state)
 {
     (void)state;
-    static const char want[] = "715500fc80d6c044f3554163cdccc8ee729d47711aa84fbc5e6e76b647b85326";
+    static const char want[] = "4df48f0765562c241720f0dbe59a05c40214b341153b7cddfbdbe513a297b7e2";
     for (uint64_t table_seed = 0; table_seed < 3; table_seed++) {
         history h;
         kit_table_seed = table_seed * 0x9e3779b97f4a7c15u;
-        history_start(&h, 42, NULL);
+        history_start(&h, 22, audit_some);
         for (unsigned block = 0; block < 30; block++) {
             bytes txs[32];
             size_t n = random_block(&h, txs);
             assert_int_equal(kit_execute(&h.k, txs, n, true, NULL), OK);
         }
         char hex[65];
+        assert_true(chain_row_count(h.k.c, CHAIN_TABLE_AUDIT) > 0);
         base_hex_encode(hex, chain_head(h.k.c)->state_root.b, 32);
         assert_string_equal(hex, want);
         kit_stop(&h.k);
@@ -596,8 +633,8 @@ static void snapshot_round_trip(void **state)
 {
     (void)state;
     history h;
-    history_start(&h, 6, NULL);
-    for (unsigned block = 0; block < 15; block++) {
+    history_start(&h, 22, audit_some);
+    for (unsigned block = 0; block < 25; block++) {
         bytes txs[32];
         size_t n = random_block(&h, txs);
         assert_int_equal(kit_execute(&h.k, txs, n, true, NULL), OK);
@@ -607,7 +644,7 @@ static void snapshot_round_trip(void **state)
     static uint8_t buffer[2048];
     assert_int_equal(chain_snapshot_new(&s, h.k.c, 100, NULL), ERR_RANGE);
     assert_int_equal(chain_snapshot_new(&s, h.k.c, sizeof buffer, NULL), OK);
-    assert_true(chain_snapshot_chunks(s) > 2);
+    assert_true(chain_snapshot_chunks(s) > 2 && chain_row_count(h.k.c, CHAIN_TABLE_AUDIT) > 0);
     assert_int_equal(chain_load_begin(&copy, &h.k.config, bytes_of(h.k.genesis, h.k.genesis_len), NULL), OK);
     for (size_t i = 0; i < chain_snapshot_chunks(s); i++) {
         bytes chunk;

@@ -49,6 +49,8 @@ static chain_tx sample(chain_tx_type type)
     }
     chain_receipt receipt = sample_receipt();
     cr_address workers[2] = { kit_address(1), kit_address(2) };
+    if (type == CHAIN_TX_AUDIT_VERDICT)
+        tx.payload.audit_verdict.valid = 0;
     if (type == CHAIN_TX_JOB_MATCH)
         CHECK(chain_addresses_encode(&tx.payload.job_match.workers, items, sizeof items, workers, 2) == OK);
     if (type == CHAIN_TX_TRACE_COMMIT)
@@ -291,6 +293,25 @@ static void put_signed(const char *name, const chain_record *r, const void *obje
     put("}");
 }
 
+/* The least rate at which a lease is drawn: one above its draw. */
+static void put_draw(const char *tag, bool (*selected)(const hash256 *, const hash256 *, uint32_t), uint8_t i)
+{
+    hash256 randomness, lease;
+    uint32_t low = 0, high = 1000000;
+    memset(&randomness, 1 + i, sizeof randomness);
+    memset(&lease, 65 + i, sizeof lease);
+    while (high - low > 1) {
+        uint32_t mid = low + (high - low) / 2;
+        *(selected(&randomness, &lease, mid) ? &high : &low) = mid;
+    }
+    CHECK(!selected(&randomness, &lease, 0) && selected(&randomness, &lease, 1000000));
+    put("  {\"tag\": \"%s\", ", tag);
+    put_hex("randomness", BYTES_OF(randomness));
+    put(", ");
+    put_hex("lease", BYTES_OF(lease));
+    put(", \"least_rate_ppm\": %u}", high);
+}
+
 static void make_vectors(void)
 {
     chain_tx_type type;
@@ -328,7 +349,14 @@ static void make_vectors(void)
     tx.payload.transfer = (chain_tx_transfer){ .to = kit_address(1), .amount = 1 };
     CHECK(kit_run(&k, &tx, 0) == OK);
     put_signed("header", &chain_header_record, chain_head(k.c), chain_head_signed(k.c), KIT_PRODUCER);
-    put("\n ],\n ");
+    put("\n ],\n \"draws\": [\n");
+    for (uint8_t i = 0; i < 4; i++) {
+        put_draw("theblock/sample/v1", chain_sample_selected, i);
+        put(",\n");
+        put_draw("theblock/audit/v1", chain_audit_selected, i);
+        put(i < 3 ? ",\n" : "\n");
+    }
+    put(" ],\n ");
     put_hex("genesis", chain_genesis_bytes(k.c));
     put(",\n ");
     hash256 network = chain_network(k.c);

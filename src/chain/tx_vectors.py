@@ -48,10 +48,13 @@ def main():
         check_signed(v["name"], body, v["sender"], v["tx"], v["id"])
     for v in vectors["signed"]:
         check_signed(v["name"], [v["tag"]] + [value_of(entry) for entry in v["values"]], v["key"], v["signed"], v["hash"])
+    for v in vectors["draws"]:
+        digest = hashlib.sha256(v["tag"].encode() + bytes.fromhex(v["randomness"]) + bytes.fromhex(v["lease"])).digest()
+        assert int.from_bytes(digest[:8], "big") * 10**6 // 2**64 + 1 == v["least_rate_ppm"], v["tag"]
     genesis = bytes.fromhex(vectors["genesis"])
     assert cbor2.dumps(cbor2.loads(genesis)) == genesis, "genesis: not canonical"
     assert hashlib.sha256(genesis).hexdigest() == vectors["network"], "genesis: hash"
-    print(len(vectors["transactions"]), "transactions,", len(vectors["signed"]), "signed structures, 1 genesis")
+    print(len(vectors["transactions"]), "transactions,", len(vectors["signed"]), "signed structures,", len(vectors["draws"]), "draws, 1 genesis")
 
 
 main()
