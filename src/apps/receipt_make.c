@@ -11,12 +11,12 @@
 enum { TRIES = 50 };
 
 /* A row with its proof and the header that the proof leads to. */
-typedef struct row {
+typedef struct proved_row {
     uint8_t value_bytes[1024], proof_bytes[16384], header_bytes[1024];
     bytes   value, proof, header;
-} row;
+} proved_row;
 
-static err get_row(row *out, tb_ledger *l, const char *table, const chain_key *key, fault *f)
+static err get_row(proved_row *out, tb_ledger *l, const char *table, const chain_key *key, fault *f)
 {
     char hex[2 * CHAIN_KEY_MAX + 1];
     json_t *result;
@@ -35,52 +35,56 @@ static err get_row(row *out, tb_ledger *l, const char *table, const chain_key *k
     return e;
 }
 
-/* Searches the items of one transaction for the lease. */
-static err find_in_tx(tb_receipt_parts *parts, uint8_t *copy, bytes tx_bytes, const chain_row_lease *payment, fault *f)
+typedef struct pair_search {
+    chain_receipt         *out;
+    uint8_t               *copy;
+    const chain_row_lease *row;
+} pair_search;
+
+/* Both hashes: a transaction that was refused may stand in the same block, with another attestation. */
+static bool is_pair(const chain_receipt *r, const chain_row_lease *row)
 {
+    chain_lease lease;
+    chain_attestation attestation;
+    chain_signed l, a;
+    return chain_lease_decode(&lease, &l, r->lease, NULL) == OK && chain_attestation_decode(&attestation, &a, r->attestation, NULL) == OK &&
+           hash256_equal(&l.hash, &row->lease_hash) && hash256_equal(&a.hash, &row->attestation_hash);
+}
+
+/* Searches the items of one transaction. */
+static err take_pair(void *ctx, bytes raw, fault *f)
+{
+    const pair_search *s = ctx;
     chain_tx tx;
     chain_receipt items[64];
     size_t count;
-    if (chain_tx_decode(&tx, tx_bytes, NULL) != OK || tx.type != CHAIN_TX_RECEIPT_PAY ||
-        chain_receipts_decode(items, &count, tx.payload.receipt_pay.receipts, NULL) != OK)
+    if (chain_tx_decode(&tx, raw, NULL) != OK || (tx.type != CHAIN_TX_RECEIPT_PAY && tx.type != CHAIN_TX_TRACE_COMMIT))
+        return ERR_NOT_FOUND;
+    bytes list = tx.type == CHAIN_TX_RECEIPT_PAY ? tx.payload.receipt_pay.receipts : tx.payload.trace_commit.traces;
+    if (chain_receipts_decode(items, &count, list, NULL) != OK)
         return ERR_NOT_FOUND;
     for (size_t i = 0; i < count; i++) {
-        chain_lease lease;
-        chain_signed s;
-        if (chain_lease_decode(&lease, &s, items[i].lease, NULL) != OK || !hash256_equal(&s.hash, &payment->lease_hash))
+        if (!is_pair(&items[i], s->row))
             continue;
-        if (items[i].lease.len + items[i].attestation.len > 2 * LIMIT_LEASE_BYTES)
-            return fail(f, ERR_LIMIT, "lease", items[i].lease.len);
-        memcpy(copy, items[i].lease.data, items[i].lease.len);
-        memcpy(copy + items[i].lease.len, items[i].attestation.data, items[i].attestation.len);
-        parts->lease = bytes_of(copy, items[i].lease.len);
-        parts->attestation = bytes_of(copy + items[i].lease.len, items[i].attestation.len);
+        bytes lease = items[i].lease, attestation = items[i].attestation;
+        if (lease.len + attestation.len > 2 * LIMIT_LEASE_BYTES)
+            return fail(f, ERR_LIMIT, "lease", lease.len);
+        memcpy(s->copy, lease.data, lease.len);
+        memcpy(s->copy + lease.len, attestation.data, attestation.len);
+        *s->out = (chain_receipt){ .lease = bytes_of(s->copy, lease.len), .attestation = bytes_of(s->copy + lease.len, attestation.len) };
         return OK;
     }
     return ERR_NOT_FOUND;
 }
 
-typedef struct payment_search {
-    tb_receipt_parts      *parts;
-    uint8_t               *copy;
-    const chain_row_lease *payment;
-} payment_search;
-
-static err take_payment(void *ctx, bytes tx, fault *f)
+err tb_receipt_find(chain_receipt *out, uint8_t *copy, tb_ledger *l, const chain_row_lease *row, uint64_t height, fault *f)
 {
-    payment_search *s = ctx;
-    return find_in_tx(s->parts, s->copy, tx, s->payment, f);
-}
-
-/* The signed lease and attestation stand in the payment's block. `copy` has 2 * LIMIT_LEASE_BYTES. */
-static err find_in_block(tb_receipt_parts *parts, uint8_t *copy, tb_ledger *l, const chain_row_lease *payment, fault *f)
-{
-    payment_search s = { parts, copy, payment };
-    return tb_ledger_find_tx(l, payment->settle_height, take_payment, &s, "receipt_pay in its block", f);
+    pair_search s = { out, copy, row };
+    return tb_ledger_find_tx(l, height, take_pair, &s, "the lease in its block", f);
 }
 
 /* All rows under one state root; a block in between makes it start again. */
-static err catch_rows(row rows[3], bool *drawn, tb_ledger *l, const hash256 *job, uint64_t lease_id, chain_row_lease *payment, fault *f)
+static err catch_rows(proved_row rows[3], bool *drawn, tb_ledger *l, const hash256 *job, uint64_t lease_id, chain_row_lease *payment, fault *f)
 {
     chain_key lease_key = chain_key_numbered(job, lease_id), job_key = chain_key_job(job);
     for (unsigned i = 0; i < TRIES; i++) {
@@ -120,16 +124,19 @@ err tb_receipt_gather(buf *out, tb_ledger *l, const hash256 *job, uint64_t lease
 {
     uint8_t copy[4096], statement[1024];
     chain_row_lease payment;
+    chain_receipt pair;
     bool drawn;
     _Static_assert(sizeof copy >= 2 * 2048, "two of LIMIT_LEASE_BYTES");
-    row *rows = calloc(3, sizeof *rows);
+    proved_row *rows = calloc(3, sizeof *rows);
     if (!rows)
         return fail(f, ERR_MEMORY, "receipt", 0);
     tb_receipt_parts parts = { .genesis = l->genesis };
     err e = catch_rows(rows, &drawn, l, job, lease_id, &payment, f);
     if (e == OK)
-        e = find_in_block(&parts, copy, l, &payment, f);
+        e = tb_receipt_find(&pair, copy, l, &payment, payment.settle_height, f);
     if (e == OK) {
+        parts.lease = pair.lease;
+        parts.attestation = pair.attestation;
         parts.header = rows[0].header;
         parts.payment = rows[0].value;
         parts.payment_proof = rows[0].proof;

@@ -165,6 +165,7 @@ const chain_row_coverage *chain_coverage(const chain *c, const hash256 *job, uin
 const chain_row_beacon   *chain_beacon(const chain *c, uint64_t height);
 const chain_row_audit    *chain_audit_row(const chain *c, const hash256 *job, uint64_t lease_id);
 uint64_t                  chain_param_value(const chain *c, chain_param p);
+size_t                    chain_producer_count(const chain *c); /* in the genesis: the validators of audits */
 
 /* Whether the account holds a KYC attestation that counts at the next block. */
 bool chain_kyc_valid(const chain *c, const cr_address *a);

@@ -68,6 +68,11 @@ uint64_t chain_param_value(const chain *c, chain_param p)
     return param(c, p);
 }
 
+size_t chain_producer_count(const chain *c)
+{
+    return c->genesis.producer_count;
+}
+
 bool chain_kyc_valid(const chain *c, const cr_address *a)
 {
     return chain_kyc_valid_at(c, a, c->head.height + 1);

@@ -54,6 +54,12 @@ const char *rpc_level_name(uint64_t level)
     return word(words, COUNT_OF(words), level);
 }
 
+const char *rpc_audit_status_name(uint64_t status)
+{
+    static const char *const words[] = { NULL, "open", "valid", "false", "closed" };
+    return word(words, COUNT_OF(words), status);
+}
+
 static const char *status_name(chain_table table, uint64_t status)
 {
     static const char *const bid[] = { "open", "accepted" };
@@ -64,6 +70,7 @@ static const char *status_name(chain_table table, uint64_t status)
     case CHAIN_TABLE_BID: return word(bid, COUNT_OF(bid), status);
     case CHAIN_TABLE_WORKER: return word(worker, COUNT_OF(worker), status);
     case CHAIN_TABLE_LEASE: return word(lease, COUNT_OF(lease), status);
+    case CHAIN_TABLE_AUDIT: return rpc_audit_status_name(status);
     default: return NULL;
     }
 }

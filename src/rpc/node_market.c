@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Methods about workers and training jobs. Lists walk a table in slices, so that a long walk never holds up a block. */
+ * Methods about workers, training jobs and audits. Lists walk a table in slices, so that a long walk never holds up a block. */
 #include "rpc/node_int.h"
 
 static err no_memory(json_t *partial, fault *f)
@@ -172,14 +172,17 @@ err rpc_job_get(void *ctx, const rpc_call *call, const void *args, json_t **resu
 static bool visit_lease(const rpc_node *n, const chain *c, json_t *list, const void *row, bytes key, const void *ctx)
 {
     const hash256 *job = ctx;
-    bool sampled;
+    bool sampled, audited;
     if (memcmp(key.data, job->b, 32) != 0)
         return true;
     uint64_t lease_id = load_be64(key.data + 32);
-    err drawn = chain_sampled(c, &sampled, job, lease_id);
+    err drawn = chain_sampled(c, &sampled, job, lease_id), audit_drawn = chain_audit_drawn(c, &audited, job, lease_id);
+    const chain_row_audit *audit = chain_audit_row(c, job, lease_id);
     json_t *one = rpc_row_json(CHAIN_TABLE_LEASE, row, n->prefix);
     if (one && !(rpc_put(one, "lease_id", rpc_json_u64(lease_id)) &&
-                 rpc_put(one, "sampled", drawn == OK ? json_boolean(sampled) : json_null()))) {
+                 rpc_put(one, "sampled", drawn == OK ? json_boolean(sampled) : json_null()) &&
+                 rpc_put(one, "audit_drawn", audit_drawn == OK ? json_boolean(audited) : json_null()) &&
+                 rpc_put(one, "audit", audit ? json_string_nocheck(rpc_audit_status_name(audit->status)) : json_null()))) {
         json_decref(one);
         one = NULL;
     }
@@ -197,4 +200,73 @@ err rpc_job_receipts(void *ctx, const rpc_call *call, const void *args, json_t *
     if (!found)
         return fail(f, ERR_NOT_FOUND, "job", 0);
     return page(n, CHAIN_TABLE_LEASE, "receipts", &a->cursor, a->given_cursor, a->limit, visit_lease, &a->job, result, f);
+}
+
+/* --- audits ------------------------------------------------------------------------------------------------------------- */
+
+static json_int_t count_votes(const hash256 *votes)
+{
+    json_int_t n = 0;
+    for (size_t i = 0; i < sizeof votes->b; i++)
+        n += __builtin_popcount(votes->b[i]);
+    return n;
+}
+
+static json_t *audit_json(const rpc_node *n, const chain *c, const chain_row_audit *row, bytes key)
+{
+    const err_row *why = err_describe((err)row->reason);
+    const char *reason = row->reason && (uint32_t)why->code == row->reason ? why->name : NULL;
+    json_t *out = rpc_row_json(CHAIN_TABLE_AUDIT, row, n->prefix);
+    if (out && !(rpc_put(out, "job", rpc_json_hex(bytes_of(key.data, 32))) && rpc_put(out, "lease_id", rpc_json_u64(load_be64(key.data + 32))) &&
+                 rpc_put(out, "drawn", json_boolean(row->deposit == 0)) &&
+                 rpc_put(out, "reason_name", reason ? json_string_nocheck(reason) : json_null()) &&
+                 rpc_put(out, "votes_valid", json_integer(count_votes(&row->valid))) &&
+                 rpc_put(out, "votes_invalid", json_integer(count_votes(&row->invalid))) &&
+                 rpc_put(out, "validators", json_integer((json_int_t)chain_producer_count(c))))) {
+        json_decref(out);
+        out = NULL;
+    }
+    return out;
+}
+
+static bool visit_audit(const rpc_node *n, const chain *c, json_t *list, const void *row, bytes key, const void *ctx)
+{
+    const char *status = ctx;
+    const chain_row_audit *audit = row;
+    const char *is = rpc_audit_status_name(audit->status);
+    if (status && (!is || strcmp(status, is) != 0))
+        return true;
+    return json_array_append_new(list, audit_json(n, c, audit, key)) == 0;
+}
+
+err rpc_audit_list(void *ctx, const rpc_call *call, const void *args, json_t **result, fault *f)
+{
+    (void)call;
+    const rpc_args_audit_list *a = args;
+    bool known = !a->given_status;
+    for (unsigned s = CHAIN_AUDIT_OPEN; s <= CHAIN_AUDIT_CLOSED; s++)
+        known |= strcmp(a->status.s, rpc_audit_status_name(s)) == 0;
+    if (!known)
+        return fail(f, ERR_RANGE, "status", 0);
+    return page(ctx, CHAIN_TABLE_AUDIT, "audits", &a->cursor, a->given_cursor, a->limit, visit_audit, a->given_status ? a->status.s : NULL,
+                result, f);
+}
+
+err rpc_audit_get(void *ctx, const rpc_call *call, const void *args, json_t **result, fault *f)
+{
+    (void)call;
+    rpc_node *n = ctx;
+    const rpc_args_audit_get *a = args;
+    chain_key key = chain_key_numbered(&a->job, a->lease_id);
+    const chain *c = eng_solo_read_begin(n->engine);
+    const chain_row_audit *row = chain_audit_row(c, &a->job, a->lease_id);
+    bool found = row != NULL;
+    json_t *out = row ? audit_json(n, c, row, chain_key_bytes(&key)) : NULL;
+    eng_solo_read_end(n->engine);
+    if (!found)
+        return fail(f, ERR_NOT_FOUND, "audit", a->lease_id);
+    if (!out)
+        return no_memory(NULL, f);
+    *result = out;
+    return rpc_put_proof(n, out, a->proof, CHAIN_TABLE_AUDIT, chain_key_bytes(&key), f);
 }

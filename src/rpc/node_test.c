@@ -18,14 +18,14 @@
 
 #include <cmocka.h>
 
-enum { ACCOUNTS = 4, BUYER = 0, WORKER = 1, OTHER = 2, COORDINATOR = 3 };
+enum { ACCOUNTS = 4, BUYER = 0, WORKER = 1, OTHER = 2, COORDINATOR = 3, VALIDATOR = ACCOUNTS };
 
 static struct {
     char            dir[64];
     eng_solo       *engine;
     rpc_live_board *board;
     rpc_node        node;
-    uint64_t        nonce[ACCOUNTS];
+    uint64_t        nonce[ACCOUNTS + 1];
     hash256         job;
 } t;
 
@@ -130,7 +130,7 @@ static hash256 send_tx(unsigned who, chain_tx *tx)
     cr_secret_key secret;
     bytes signed_tx;
     hash256 id;
-    kit_key(&secret, &tx->sender, who);
+    kit_key(&secret, &tx->sender, who == VALIDATOR ? (uint64_t)KIT_PRODUCER : who);
     assert_int_equal(chain_name_set(&tx->chain_id, bytes_of_str("rpc-dev")), OK);
     tx->nonce = t.nonce[who]++;
     tx->expiry_height = 1000;
@@ -158,22 +158,23 @@ static void run_tx(unsigned who, chain_tx *tx)
     must_be_ok(&id);
 }
 
-/* A lease of the job's first four sequences, answered by the worker and paid. */
-static void pay_one_lease(void)
+/* A lease of four of the job's sequences, answered by the worker and paid; views of static memory. */
+static chain_receipt pay_one_lease(uint64_t lease_id, uint64_t from, chain_level level)
 {
     static uint8_t lease_bytes[2048], attestation_bytes[2048], items[8192];
     cr_secret_key coordinator, worker;
     cr_public_key key;
     chain_receipt receipt;
     hash256 lease_hash;
-    chain_lease lease = { .version = CHAIN_LEASE_VERSION, .job = t.job, .lease_id = 5, .from = 0, .to = 4, .model = { { 9 } },
-                          .tokens = { { 8 } }, .price = 1000, .level_min = CHAIN_LEVEL_REFEREED, .expiry_height = 300 };
+    chain_lease lease = { .version = CHAIN_LEASE_VERSION, .job = t.job, .lease_id = lease_id, .from = from, .to = from + 4, .model = { { 9 } },
+                          .tokens = { { 8 } }, .price = 1000, .level_min = (uint8_t)level, .expiry_height = 300 };
     assert_int_equal(chain_name_set(&lease.chain_id, bytes_of_str("rpc-dev")), OK);
     kit_key(&coordinator, &key, COORDINATOR);
     kit_key(&worker, &lease.worker, WORKER);
     assert_int_equal(chain_lease_sign(&receipt.lease, lease_bytes, sizeof lease_bytes, &lease, &coordinator, &lease_hash, NULL), OK);
-    const chain_attestation a = { .version = CHAIN_ATTESTATION_VERSION, .lease = lease_hash, .gradient = { { 1 } }, .trace_root = { { 2 } },
-                                  .level = CHAIN_LEVEL_REFEREED, .spec_version = CHAIN_SPEC_VERSION, .loss = 5, .tokens = 256 };
+    chain_attestation a = { .version = CHAIN_ATTESTATION_VERSION, .lease = lease_hash, .gradient = { { 1 } }, .trace_root = { { 2 } },
+                                  .level = (uint8_t)level, .spec_version = CHAIN_SPEC_VERSION, .loss = 5, .tokens = 256 };
+    a.proof.b[0] = level == CHAIN_LEVEL_FULL;
     assert_int_equal(chain_attestation_sign(&receipt.attestation, attestation_bytes, sizeof attestation_bytes, &a, &worker, NULL, NULL), OK);
     chain_tx commit = { .type = CHAIN_TX_TRACE_COMMIT }, pay = { .type = CHAIN_TX_RECEIPT_PAY };
     commit.payload.trace_commit.job = pay.payload.receipt_pay.job = t.job;
@@ -182,6 +183,7 @@ static void pay_one_lease(void)
     run_tx(COORDINATOR, &commit);
     produce(); /* the block that draws the sample */
     run_tx(COORDINATOR, &pay);
+    return receipt;
 }
 
 static int set_up(void **state)
@@ -367,7 +369,7 @@ static void market(void **state)
     match.payload.job_match.job = t.job;
     assert_int_equal(chain_addresses_encode(&match.payload.job_match.workers, worker_list, sizeof worker_list, &worker, 1), OK);
     run_tx(COORDINATOR, &match);
-    pay_one_lease();
+    (void)pay_one_lease(5, 0, CHAIN_LEVEL_REFEREED);
 
     json_t *r = ask("worker.get", "[\"%s\",true]", address(WORKER));
     assert_string_equal(text_at(r, "status"), "active");
@@ -596,11 +598,65 @@ static void over_http(void **state)
     buf_deinit(&text);
 }
 
+/* A proved lease, disputed, judged by the only validator. */
+static void audits(void **state)
+{
+    (void)state;
+    static const char *const statuses[] = { "open", "valid", "false", "closed" };
+    const char *job = hex(BYTES_OF(t.job));
+    char id[65];
+    snprintf(id, sizeof id, "%s", job);
+    chain_receipt receipt = pay_one_lease(6, 4, CHAIN_LEVEL_FULL);
+    assert_int_equal(refusal("audit.get", "[\"%s\",\"6\"]", id), ERR_NOT_FOUND);
+    chain_tx open = { .type = CHAIN_TX_AUDIT_OPEN };
+    open.payload.audit_open = (chain_tx_audit_open){ .job = t.job, .lease = receipt.lease, .attestation = receipt.attestation };
+    run_tx(OTHER, &open);
+    json_t *r = ask("audit.get", "[\"%s\",\"6\",true]", id);
+    bool free_of_it = json_is_true(json_object_get(r, "drawn"));
+    assert_string_equal(text_at(r, "status"), "open");
+    assert_string_equal(text_at(r, "opener"), address(OTHER));
+    assert_string_equal(text_at(r, "job"), id);
+    assert_true(u64_at(r, "lease_id") == 6 && u64_at(r, "end_height") == 0 && json_is_null(json_object_get(r, "reason_name")));
+    assert_true(u64_at(r, "deposit") == (free_of_it ? 0 : u64_at(r, "fee")));
+    assert_true(json_integer_value(json_object_get(r, "validators")) == 1 && json_integer_value(json_object_get(r, "votes_invalid")) == 0);
+    check_proof(json_object_get(r, "proof"), true);
+    json_decref(r);
+    for (size_t i = 0; i < COUNT_OF(statuses); i++) {
+        r = ask("audit.list", "{\"status\":\"%s\"}", statuses[i]);
+        assert_int_equal(json_array_size(json_object_get(r, "audits")), i == 0);
+        json_decref(r);
+    }
+    r = ask("job.receipts", "[\"%s\"]", id);
+    const json_t *first = json_array_get(json_object_get(r, "receipts"), 0), *second = json_array_get(json_object_get(r, "receipts"), 1);
+    assert_true(json_is_null(json_object_get(first, "audit")) && json_is_null(json_object_get(first, "audit_drawn")));
+    assert_string_equal(text_at(second, "audit"), "open");
+    assert_true(json_is_true(json_object_get(second, "audit_drawn")) == free_of_it);
+    json_decref(r);
+
+    chain_tx pay = { .type = CHAIN_TX_TRANSFER }, vote = { .type = CHAIN_TX_AUDIT_VERDICT };
+    pay.payload.transfer = (chain_tx_transfer){ .to = kit_address(KIT_PRODUCER), .amount = 1000000 };
+    run_tx(OTHER, &pay);
+    vote.payload.audit_verdict = (chain_tx_audit_verdict){ .job = t.job, .lease_id = 6, .reason = ERR_UNPROVED };
+    assert_int_equal(chain_name_set(&vote.payload.audit_verdict.relation, bytes_of_str("logup.sum")), OK);
+    run_tx(VALIDATOR, &vote);
+    r = ask("audit.list", "{}");
+    assert_true(json_is_null(json_object_get(r, "next")) && json_array_size(json_object_get(r, "audits")) == 1);
+    first = json_array_get(json_object_get(r, "audits"), 0);
+    assert_string_equal(text_at(first, "status"), "false");
+    assert_string_equal(text_at(first, "reason_name"), "UNPROVED");
+    assert_int_equal(json_integer_value(json_object_get(first, "votes_invalid")), 1);
+    json_decref(r);
+    assert_int_equal(refusal("audit.list", "{\"status\":\"opem\"}"), ERR_RANGE);
+    assert_int_equal(refusal("audit.list", "{\"cursor\":\"-1\"}"), ERR_SYNTAX);
+    assert_int_equal(refusal("audit.get", "[\"%s\",\"x\"]", id), ERR_SYNTAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(transactions), cmocka_unit_test(status_and_blocks), cmocka_unit_test(accounts_and_proofs), cmocka_unit_test(market),
         cmocka_unit_test(pages), cmocka_unit_test(bounded_walks), cmocka_unit_test(events), cmocka_unit_test(live), cmocka_unit_test(over_http),
+        cmocka_unit_test(audits),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

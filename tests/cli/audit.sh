@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+# A proved lease under audit: opened from its receipt and from the ledger, shown, listed; what is refused.
+. "$(dirname "$0")/lib.sh"
+
+for i in $(seq 300); do
+    echo "the quick brown fox number $i jumps over the lazy dog and sleeps for $((i * 7 % 13)) hours."
+done >"$WORK/text"
+cat >"$WORK/spec.json" <<J
+{"data": "$WORK/text", "width": 32, "layers": 1, "heads": 2, "context": 32, "steps": 1, "batch": 8, "lease": 2, "warm_steps": 1,
+ "price": "0.25", "checkpoint_steps": 4, "level": "full"}
+J
+nothing=$(printf '0%.0s' $(seq 64))
+gives 5 audit list
+# Nobody has to vote while this test looks: what is not shown may come for long.
+gives 0 genesis new --alloc buyer=1000,honest=50,poor=0.5 --param audit.push_window=300,audit.rate=0 --json
+start_node --idle 200
+gives 0 worker register --key honest --bond 20
+"$TB" job run "$WORK/spec.json" --yes --bids 1 --json >"$WORK/job.out" 2>"$WORK/job.err" </dev/null &
+run=$!
+for _ in $(seq 100); do
+    job=$(sed -n 's/.*bids on job \([0-9a-f]*\)$/\1/p' "$WORK/job.err")
+    [ -n "$job" ] && break
+    sleep 0.1
+done
+gives 0 worker bid "$job" 0.2 --key honest
+for _ in $(seq 100); do
+    url=$(sed -n 's/.*--coordinator \(http.*\)$/\1/p' "$WORK/job.err")
+    [ -n "$url" ] && break
+    sleep 0.1
+done
+"$TB" worker run --key honest --job "$job" --coordinator "$url" --threads 1 >"$WORK/honest.out" 2>"$WORK/honest.err" </dev/null &
+honest=$!
+wait "$run"
+code=$?
+cp "$WORK/job.out" "$WORK/out"
+cp "$WORK/job.err" "$WORK/err"
+checks=$((checks + 1))
+[ $code -eq 0 ] || fail "job run: exit code $code"
+receipts=$(value 'd["receipts"]')
+wait "$honest"
+code=$?
+checks=$((checks + 1))
+[ $code -eq 0 ] || fail "the worker: exit code $code"
+set -- "$receipts"/*.cbor
+[ $# -eq 4 ] || fail "$# receipts"
+first=$(basename "$1" .cbor) second=$(basename "$2" .cbor)
+
+gives 0 audit list --json
+json 'd["schema"] == "tb-audit-list-1" and d["audits"] == []'
+gives 3 audit show "$job" "$first"
+gives 2 audit open
+gives 2 audit open "$1" --job "$job" --lease "$first"
+gives 2 audit open --job "$job"
+gives 2 audit open --job nothing --lease 1
+gives 2 audit show "$job" one
+gives 2 audit open "$1"
+has err "--yes is missing"
+gives 8 audit open "$WORK/text" --yes
+gives 3 audit open "$WORK/missing" --yes
+gives 3 audit open --job "$job" --lease 99 --yes
+gives 6 audit open "$1" --key poor --yes --json
+json 'd["error"]["name"] == "FUNDS" and d["error"]["what"] == "audit.deposit"'
+gives 6 audit close "$job" "$first" --json
+json 'd["error"]["name"] == "NOT_FOUND"'
+
+gives 0 audit open "$1" --yes --json
+json 'd["schema"] == "tb-audit-open-1" and d["outcome"] == "ok"'
+gives 6 audit open "$1" --yes --json
+json 'd["error"]["name"] == "DUPLICATE"'
+gives 0 audit open --job "$job" --lease "$second" --yes
+has err "tb audit show $job $second"
+gives 0 audit show "$job" "$first" --json
+json "d['schema'] == 'tb-audit-show-1' and d['job'] == '$job' and d['lease_id'] == '$first' and d['status'] == 'open'"
+json 'd["deposit"] == "1000000000" and d["drawn"] is False and d["validators"] == 1 and d["votes_valid"] == d["votes_invalid"] == 0'
+gives 0 audit show "$job" "$first"
+has out "a dispute with 1.000 BLOCK"
+gives 0 audit list --status open --json
+json "sorted(a['lease_id'] for a in d['audits']) == sorted(['$first', '$second'])"
+gives 0 audit list --status valid --json
+json 'd["audits"] == []'
+gives 8 audit list --status opem
+gives 0 audit list
+has out "$job $first  open"
+gives 6 audit close "$job" "$first" --json
+json 'd["error"]["name"] == "BUSY" and d["error"]["what"] == "audit.verdict_window"'
+gives 0 worker status honest --json
+json 'd["chain"]["audits"] == "2"'
+stop_node
+gives 5 audit show "$job" "$first"
