@@ -42,7 +42,45 @@ static void find_in_bundle(findings *f, const tb_receipt *r, const tb_recheck *a
         note(f->unchecked, "the trace root, which nothing that is proved depends on");
 }
 
-static findings find_out(const tb_receipt *r, const tb_recheck *again, bool genesis)
+/* "2 validators", or "2 of 3 validators" if the genesis document says how many there are. */
+static const char *say_validators(char out[64], size_t votes, size_t validators)
+{
+    if (validators)
+        snprintf(out, 64, "%zu of %zu validators", votes, validators);
+    else
+        snprintf(out, 64, "%zu validator%s", votes, votes == 1 ? "" : "s");
+    return out;
+}
+
+/* What the ledger says about an audit: whose word that is. */
+static void find_audit(findings *f, const tb_receipt *r, size_t validators)
+{
+    char text[200], who[64];
+    if (!r->auditable)
+        return;
+    if (!r->has_audit) {
+        note(f->checked, "nobody audited the lease up to this block: no audit of it stands under the header's state root");
+        return;
+    }
+    switch (r->audit.status) {
+    case CHAIN_AUDIT_VALID:
+        snprintf(text, sizeof text, "%s: they verified the proof; the ledger ended the audit as valid in block %" PRIu64,
+                 say_validators(who, r->votes_valid, validators), r->audit.end_height);
+        note(f->stated, text);
+        break;
+    case CHAIN_AUDIT_OPEN:
+        snprintf(text, sizeof text, "an audit is open since block %" PRIu64 ": %s call the proof valid, %zu do not", r->audit.open_height,
+                 say_validators(who, r->votes_valid, validators), r->votes_invalid);
+        note(f->unchecked, text);
+        break;
+    default:
+        snprintf(text, sizeof text, "an audit ended in block %" PRIu64 " without a verdict of the validators", r->audit.end_height);
+        note(f->unchecked, text);
+    }
+}
+
+/* `validators`: how many the genesis document names; 0: it was not given. */
+static findings find_out(const tb_receipt *r, const tb_recheck *again, size_t validators)
 {
     findings f = { json_array(), json_array(), json_array() };
     note(f.checked, "the file is canonical, and every byte of it is bound by a signature or a hash");
@@ -62,6 +100,7 @@ static findings find_out(const tb_receipt *r, const tb_recheck *again, bool gene
         if (r->attestation.level == CHAIN_LEVEL_FULL)
             note(f.stated, r->checked.proved ? "coordinator: it verified the proof before the gradient went into the sum" : "coordinator: it did not verify the proof");
     }
+    find_audit(&f, r, validators);
     if (!again)
         note(f.unchecked, "model, tokens and gradient were not looked at (--bundle DIR does)");
     if (!r->has_checked)
@@ -70,9 +109,9 @@ static findings find_out(const tb_receipt *r, const tb_recheck *again, bool gene
         note(f.unchecked, "the proof was not looked at (--bundle DIR does)");
     if (r->attestation.level == CHAIN_LEVEL_REFEREED && !again)
         note(f.unchecked, "level refereed: there is no proof of the computation, only the worker's commitment and the sample");
-    if (genesis)
+    if (validators)
         note(f.checked, "the genesis document has the trusted hash and names the trusted key as a producer");
-    note(f.unchecked, genesis ? "what happened after this block" : "that the trusted key may produce blocks of this network (--genesis FILE does), and what happened after this block");
+    note(f.unchecked, validators ? "what happened after this block" : "that the trusted key may produce blocks of this network (--genesis FILE does), and what happened after this block");
     return f;
 }
 
@@ -86,12 +125,30 @@ static void print_list(const char *title, const json_t *list)
         printf("  - %s\n", json_string_value(line));
 }
 
+/* "none", or the audit's status. */
+static const char *audit_name(const tb_receipt *r)
+{
+    static const char *const names[] = { [CHAIN_AUDIT_OPEN] = "open", [CHAIN_AUDIT_VALID] = "valid", [CHAIN_AUDIT_CLOSED] = "closed" };
+    return r->has_audit ? names[r->audit.status] : "none"; /* a receipt with another status does not hold */
+}
+
+static json_t *audit_json(const tb_receipt *r)
+{
+    if (!r->auditable)
+        return json_null();
+    if (!r->has_audit)
+        return json_pack("{s:s}", "status", audit_name(r));
+    return json_pack("{s:s, s:b, s:o, s:o, s:i, s:i}", "status", audit_name(r), "drawn", (int)(r->audit.deposit == 0), "open_height",
+                     rpc_json_u64(r->audit.open_height), "end_height", rpc_json_u64(r->audit.end_height), "votes_valid", (int)r->votes_valid,
+                     "votes_invalid", (int)r->votes_invalid);
+}
+
 static json_t *facts_json(const tb_receipt *r)
 {
     char worker[CR_ADDRESS_TEXT_MAX], owner[CR_ADDRESS_TEXT_MAX];
     cr_address_encode(worker, "tb", &r->worker);
     cr_address_encode(owner, "tb", &r->job.owner);
-    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b}",
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:o}",
                      "schema", "tb-receipt-verify-1", "chain_id", r->header.chain_id.text, "genesis", rpc_json_hex(BYTES_OF(r->trust.genesis)),
                      "height", rpc_json_u64(r->header.height), "block", rpc_json_hex(BYTES_OF(r->block_hash)), "job",
                      rpc_json_hex(BYTES_OF(r->lease.job)), "lease_id", rpc_json_u64(r->lease.lease_id), "step", rpc_json_u64(r->lease.step),
@@ -100,10 +157,22 @@ static json_t *facts_json(const tb_receipt *r)
                      rpc_json_hex(BYTES_OF(r->attestation.gradient)), "trace_root", rpc_json_hex(BYTES_OF(r->attestation.trace_root)),
                      "dataset", rpc_json_hex(BYTES_OF(r->job.dataset_manifest_cid)), "gross_nblock", rpc_json_u64(r->payment.gross),
                      "tariff_nblock", rpc_json_u64(r->payment.tariff), "paid_height", rpc_json_u64(r->payment.settle_height), "sampled",
-                     (int)r->sampled, "re_executed_by_coordinator", (int)(r->has_checked && r->checked.executed));
+                     (int)r->sampled, "re_executed_by_coordinator", (int)(r->has_checked && r->checked.executed), "audit",
+                     audit_json(r));
 }
 
-static void print_facts(const tb_receipt *r)
+static void print_audit(const tb_receipt *r, size_t validators)
+{
+    char who[64];
+    if (r->has_audit && r->audit.status == CHAIN_AUDIT_VALID)
+        printf("audited   valid, by %s\n", say_validators(who, r->votes_valid, validators));
+    else if (r->has_audit)
+        printf("audited   %s\n", r->audit.status == CHAIN_AUDIT_OPEN ? "not yet: an audit is open" : "without a verdict");
+    else if (r->auditable)
+        printf("audited   by nobody\n");
+}
+
+static void print_facts(const tb_receipt *r, size_t validators)
 {
     char worker[CR_ADDRESS_TEXT_MAX], gross[TB_AMOUNT_TEXT], tariff[TB_AMOUNT_TEXT], hex[4][65];
     cr_address_encode(worker, "tb", &r->worker);
@@ -119,11 +188,12 @@ static void print_facts(const tb_receipt *r)
     printf("worker    %s\ngradient  %s\ntrace     %s\n", worker, r->attestation.result == CHAIN_RESULT_RANGE ? "none: RANGE" : hex[2], hex[3]);
     printf("paid      %s BLOCK in block %" PRIu64 ", of it %s to the treasury\nlevel     %s\n", gross, r->payment.settle_height, tariff,
            tb_level_name(r->attestation.level));
+    print_audit(r, validators);
 }
 
-static void show(const tb_cli *cli, const tb_receipt *r, const tb_recheck *again, bool genesis)
+static void show(const tb_cli *cli, const tb_receipt *r, const tb_recheck *again, size_t validators)
 {
-    findings f = find_out(r, again, genesis);
+    findings f = find_out(r, again, validators);
     if (cli->json) {
         json_t *o = facts_json(r);
         json_object_set(o, "checked", f.checked);
@@ -131,7 +201,7 @@ static void show(const tb_cli *cli, const tb_receipt *r, const tb_recheck *again
         json_object_set(o, "not_checked", f.unchecked);
         tb_print_json(o);
     } else {
-        print_facts(r);
+        print_facts(r, validators);
         print_list("checked here", f.checked);
         print_list("said by others, with their signature", f.stated);
         print_list("NOT checked", f.unchecked);
@@ -141,13 +211,13 @@ static void show(const tb_cli *cli, const tb_receipt *r, const tb_recheck *again
     json_decref(f.unchecked);
 }
 
-static err check_genesis(const tb_receipt *r, const char *path, fault *f)
+static err check_genesis(size_t *validators, const tb_receipt *r, const char *path, fault *f)
 {
     buf file;
     buf_init(&file, LIMIT_GENESIS_BYTES);
     err e = base_file_read(&file, path, f);
     if (e == OK)
-        e = tb_receipt_check_genesis(r, buf_bytes(&file), f);
+        e = tb_receipt_check_genesis(validators, r, buf_bytes(&file), f);
     buf_deinit(&file);
     return e;
 }
@@ -157,6 +227,7 @@ int cmd_receipt_verify(const tb_cli *cli)
     tb_trust trust;
     tb_receipt r;
     tb_recheck again;
+    size_t validators = 0;
     fault f = { 0 };
     const char *bundle = tb_text(cli, "bundle"), *genesis = tb_text(cli, "genesis"), *path = cli->args[0];
     uint64_t threads = tb_uint(cli, "threads");
@@ -168,12 +239,12 @@ int cmd_receipt_verify(const tb_cli *cli)
     if (e == OK)
         e = tb_receipt_load(&r, path, &trust, &f);
     if (e == OK && *genesis)
-        e = check_genesis(&r, genesis, &f);
+        e = check_genesis(&validators, &r, genesis, &f);
     if (e == OK && *bundle)
         e = tb_receipt_recheck(&again, &r, bundle, (unsigned)threads, &f);
     if (e != OK)
         return tb_report(cli, e, path, &f);
-    show(cli, &r, *bundle ? &again : NULL, *genesis != 0);
+    show(cli, &r, *bundle ? &again : NULL, validators);
     return 0;
 }
 

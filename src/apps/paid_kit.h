@@ -65,19 +65,20 @@ static inline void paid_job(paid_kit *p)
     paid_run(p, PAID_COORDINATOR, &match, NULL);
 }
 
-/* The worker's honest answer for sequences [0, 4) of step 0. */
-static inline chain_attestation paid_compute(paid_kit *p)
+/* The worker's honest answer for sequences [from, from + 4); at level full it names a proof that nobody has. */
+static inline chain_attestation paid_compute(paid_kit *p, uint64_t from, chain_level level)
 {
     tr_trace trace;
-    const uint64_t sequences[] = { 0, 1, 2, 3 };
+    const uint64_t sequences[] = { from, from + 1, from + 2, from + 3 };
     bt_result result;
-    chain_attestation a = { .version = CHAIN_ATTESTATION_VERSION, .level = CHAIN_LEVEL_REFEREED, .spec_version = CHAIN_SPEC_VERSION,
+    chain_attestation a = { .version = CHAIN_ATTESTATION_VERSION, .level = (uint8_t)level, .spec_version = CHAIN_SPEC_VERSION,
                             .tokens = 4 * p->train.shape.context };
+    a.proof.b[0] = level == CHAIN_LEVEL_FULL;
     int64_t *gradient = malloc(p->train.elements * sizeof *gradient);
     p->train.job = p->job;
     job_publish(&p->train.model, &p->train.fractions, &p->train.state, &p->train.exec, &p->train.data, &p->job);
     assert_int_equal(tr_trace_init(&trace, &p->train.shape, 4, sequences, NULL, NULL), OK);
-    const tr_task task = { .model = &p->train.model, .data = &p->train.data, .job = p->job, .from = 0, .to = 4 };
+    const tr_task task = { .model = &p->train.model, .data = &p->train.data, .job = p->job, .from = from, .to = from + 4 };
     const tr_observer see = { .fn = tr_trace_take, .ctx = &trace };
     assert_int_equal(tr_exec_run(&p->train.exec, &task, gradient, &a.loss, &result, &see, NULL), OK);
     assert_false(result.range);
@@ -88,16 +89,17 @@ static inline chain_attestation paid_compute(paid_kit *p)
     return a;
 }
 
-static inline void paid_lease(paid_kit *p)
+/* Committed and paid; `out`, which may be NULL, gets views of static memory. */
+static inline void paid_lease(paid_kit *p, uint64_t lease_id, uint64_t from, chain_level level, chain_receipt *out)
 {
     static uint8_t lease_bytes[2048], attestation_bytes[2048], items[8192];
     cr_secret_key coordinator, worker;
     cr_public_key key;
     chain_receipt pair;
-    chain_attestation a = paid_compute(p);
-    chain_lease lease = { .version = CHAIN_LEASE_VERSION, .chain_id = p->ledger.chain_id, .job = p->job, .lease_id = PAID_LEASE, .from = 0,
-                          .to = 4, .model = p->train.model.id,
-                          .tokens = tr_token_root(&p->train.data, &p->job, 0, 4, p->train.shape.context), .price = 1000, .level_min = CHAIN_LEVEL_REFEREED, .expiry_height = 300 };
+    chain_attestation a = paid_compute(p, from, level);
+    chain_lease lease = { .version = CHAIN_LEASE_VERSION, .chain_id = p->ledger.chain_id, .job = p->job, .lease_id = lease_id, .step = from / 8, .from = from,
+                          .to = from + 4, .model = p->train.model.id,
+                          .tokens = tr_token_root(&p->train.data, &p->job, from, from + 4, p->train.shape.context), .price = 1000, .level_min = (uint8_t)level, .expiry_height = 300 };
     kit_key(&coordinator, &key, PAID_COORDINATOR);
     kit_key(&worker, &lease.worker, PAID_WORKER);
     assert_int_equal(chain_lease_sign(&pair.lease, lease_bytes, sizeof lease_bytes, &lease, &coordinator, &a.lease, NULL), OK);
@@ -108,6 +110,8 @@ static inline void paid_lease(paid_kit *p)
     pay.payload.receipt_pay.receipts = commit.payload.trace_commit.traces;
     paid_run(p, PAID_COORDINATOR, &commit, NULL);
     paid_run(p, PAID_COORDINATOR, &pay, NULL);
+    if (out)
+        *out = pair;
 }
 
 static inline void paid_start(paid_kit *p)

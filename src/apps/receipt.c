@@ -10,9 +10,9 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-static const char receipt_tag[] = "theblock/receipt/v1";
+static const char receipt_tag[] = "theblock/receipt/v2";
 
-enum { FIELDS = 11 };
+enum { FIELDS = 12 };
 
 #define CHECKED(wire, member, greatest, text)                                                                          \
     { .name = #member, .where = "checked." #member, .doc = (text), .type = CHAIN_TYPE_##wire,                          \
@@ -48,7 +48,7 @@ err tb_trust_parse(tb_trust *out, const char *text, fault *f)
 
 static void put_pair(cbor_writer *w, bytes row, bytes proof)
 {
-    if (row.len == 0) {
+    if (row.len == 0 && proof.len == 0) {
         cbor_put_null(w);
         return;
     }
@@ -78,6 +78,7 @@ err tb_receipt_encode(buf *out, const tb_receipt_parts *p, fault *f)
         cbor_put_bytes(&w, p->checked);
     else
         cbor_put_null(&w);
+    put_pair(&w, p->audit, p->audit_proof);
     bytes encoded;
     e = cbor_finish(&w, &encoded);
     if (e != OK)
@@ -114,6 +115,14 @@ static err read_parts(tb_receipt_parts *p, cbor_reader *r)
         TRY(cbor_get_bytes(r, "receipt.checked", &p->checked, LIMIT_LEASE_BYTES));
         if (p->checked.len == 0)
             return fail(&r->fault, ERR_FIELD, "receipt.checked", at);
+    }
+    at = r->at;
+    if (!cbor_take_null(r)) {
+        TRY(cbor_get_array_fixed(r, "receipt.audit", 2));
+        TRY(cbor_get_bytes(r, "receipt.audit", &p->audit, LIMIT_STATE_VALUE_BYTES));
+        TRY(cbor_get_bytes(r, "receipt.audit_proof", &p->audit_proof, LIMIT_STATE_PROOF_BYTES));
+        if (p->audit_proof.len == 0)
+            return fail(&r->fault, ERR_FIELD, "receipt.audit", at);
     }
     return cbor_end(r);
 }
@@ -267,6 +276,56 @@ static err check_statement(check *c, fault *f)
     return OK;
 }
 
+static size_t count_votes(const hash256 *votes)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < sizeof votes->b; i++)
+        n += (size_t)__builtin_popcount(votes->b[i]);
+    return n;
+}
+
+/* That there is no row: shown, not left out. */
+static err check_no_audit(const check *c, const chain_key *key, fault *f)
+{
+    smt_proof proof;
+    bytes view = c->parts.audit_proof;
+    err e = smt_proof_decode(&proof, view, f);
+    if (e == OK)
+        e = smt_verify(&proof, &c->out->header.state_root, CHAIN_TABLE_AUDIT, chain_key_bytes(key), NULL, f);
+    return e == OK ? OK : refuse(c, view, e, NULL, f);
+}
+
+static err check_audit(check *c, fault *f)
+{
+    tb_receipt *r = c->out;
+    const chain_row_audit *a = &r->audit;
+    r->auditable = r->attestation.level == CHAIN_LEVEL_FULL;
+    if (r->auditable != (c->parts.audit_proof.len != 0))
+        return refuse(c, c->parts.attestation, ERR_RECEIPT, "receipt.audit", f);
+    if (!r->auditable)
+        return OK;
+    chain_key key = chain_key_numbered(&r->lease.job, r->lease.lease_id);
+    r->has_audit = c->parts.audit.len != 0;
+    if (!r->has_audit)
+        return check_no_audit(c, &key, f);
+    TRY(check_row(c, c->parts.audit, c->parts.audit_proof, CHAIN_TABLE_AUDIT, &key, &r->audit, f));
+    r->votes_valid = count_votes(&a->valid);
+    r->votes_invalid = count_votes(&a->invalid);
+    uint64_t first = r->payment.commit_height ? r->payment.commit_height : r->payment.settle_height;
+    const struct { bool holds; const char *what; } rules[] = {
+        { a->status == CHAIN_AUDIT_OPEN || a->status == CHAIN_AUDIT_VALID || a->status == CHAIN_AUDIT_CLOSED,
+          "audit.status: not one of a lease that is paid" },
+        { a->open_height >= first && a->open_height <= r->header.height, "audit.open_height" },
+        { (a->end_height == 0) == (a->status == CHAIN_AUDIT_OPEN), "audit.end_height" },
+        { a->end_height == 0 || (a->end_height >= a->open_height && a->end_height <= r->header.height), "audit.end_height" },
+        { a->status != CHAIN_AUDIT_VALID || r->votes_valid > 0, "audit.valid" },
+    };
+    for (size_t i = 0; i < COUNT_OF(rules); i++)
+        if (!rules[i].holds)
+            return refuse(c, c->parts.audit, ERR_RECEIPT, rules[i].what, f);
+    return OK;
+}
+
 static err check_all(check *c, fault *f)
 {
     TRY(tb_receipt_decode(&c->parts, c->file, f));
@@ -274,7 +333,8 @@ static err check_all(check *c, fault *f)
     TRY(check_lease(c, f));
     TRY(check_payment(c, f));
     TRY(check_sample(c, f));
-    return check_statement(c, f);
+    TRY(check_statement(c, f));
+    return check_audit(c, f);
 }
 
 err tb_receipt_verify(tb_receipt *out, bytes file, const tb_trust *trust, fault *f)
@@ -305,7 +365,16 @@ err tb_receipt_load(tb_receipt *out, const char *path, const tb_trust *trust, fa
     return e;
 }
 
-err tb_receipt_check_genesis(const tb_receipt *r, bytes genesis, fault *f)
+/* Votes of nobody, or a verdict of too few. */
+static bool votes_fit(const tb_receipt *r, size_t validators)
+{
+    for (size_t i = validators; i < 8 * sizeof r->audit.valid.b; i++)
+        if ((r->audit.valid.b[i / 8] | r->audit.invalid.b[i / 8]) >> (i % 8) & 1)
+            return false;
+    return r->audit.status != CHAIN_AUDIT_VALID || 3 * r->votes_valid > 2 * validators;
+}
+
+err tb_receipt_check_genesis(size_t *validators, const tb_receipt *r, bytes genesis, fault *f)
 {
     cr_public_key issuers[64], producers[64];
     chain_genesis g = { .allocation_count = LIMIT_GENESIS_ACCOUNTS, .issuers = issuers, .issuer_count = COUNT_OF(issuers),
@@ -322,5 +391,8 @@ err tb_receipt_check_genesis(const tb_receipt *r, bytes genesis, fault *f)
         found |= memcmp(&producers[i], &r->trust.producer, sizeof producers[i]) == 0;
     if (!found)
         return fail(f, ERR_RECEIPT, "genesis.producers: the key that you trust is not among them", 0);
+    if (r->has_audit && !votes_fit(r, g.producer_count))
+        return fail(f, ERR_RECEIPT, "genesis.producers: the audit has other votes", 0);
+    *validators = g.producer_count;
     return chain_name_equal(&g.chain_id, &r->header.chain_id) ? OK : fail(f, ERR_RECEIPT, "header.chain_id: not the genesis' one", 0);
 }

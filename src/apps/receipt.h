@@ -45,6 +45,7 @@ typedef struct tb_receipt_parts {
     bytes   job, job_proof;
     bytes   beacon, beacon_proof;   /* empty: the lease was never committed to a sample */
     bytes   checked;                /* signed; empty: nobody says */
+    bytes   audit, audit_proof;     /* state row of table audit; empty: there is none, and the proof shows it. Both empty: not at level full */
 } tb_receipt_parts;
 
 err tb_receipt_encode(buf *out, const tb_receipt_parts *parts, fault *f) MUST_USE;
@@ -65,19 +66,23 @@ typedef struct tb_receipt {
     bool              sampled;  /* recomputed from it */
     bool              has_checked;
     tb_checked        checked;
+    bool              auditable; /* at level full: the receipt says whether there was an audit */
+    bool              has_audit;
+    chain_row_audit   audit;
+    size_t            votes_valid, votes_invalid;
 } tb_receipt;
 
-/* Canonical bytes, every signature and hash, inclusion of payment, job and randomness under the signed state root, and that all of them
- * are about the same lease. The fault names the part, `at` is its offset in the file. Every refusal has exit code 8 (ERR_RECEIPT
+/* Canonical bytes, every signature and hash, inclusion of payment, job and randomness, and inclusion or absence of an audit, under the
+ * signed state root, and that all of them are about the same lease. The fault names the part, `at` is its offset in the file. Every refusal has exit code 8 (ERR_RECEIPT
  * where no other row says it better), ERR_MEMORY apart. */
 err tb_receipt_verify(tb_receipt *out, bytes file, const tb_trust *trust, fault *f) MUST_USE;
 
 /* The receipt of a file. What tb_receipt_verify says; ERR_TRAILING for more bytes than any receipt has; codes of base_file_read. */
 err tb_receipt_load(tb_receipt *out, const char *path, const tb_trust *trust, fault *f) MUST_USE;
 
-/* Whether a genesis document is that of the trusted network and names the trusted key as a producer, and the header's chain id as its
- * own: ERR_HASH, ERR_RECEIPT, the codes of chain_genesis_decode. */
-err tb_receipt_check_genesis(const tb_receipt *r, bytes genesis, fault *f) MUST_USE;
+/* Whether a genesis document is that of the trusted network and names the trusted key as a producer, the header's chain id as its own, and
+ * as many validators (*validators of them) as the audit's votes need: ERR_HASH, ERR_RECEIPT, the codes of chain_genesis_decode. */
+err tb_receipt_check_genesis(size_t *validators, const tb_receipt *r, bytes genesis, fault *f) MUST_USE;
 
 /* --- making ------------------------------------------------------------------------------------------------------------- */
 

@@ -16,16 +16,17 @@ typedef struct proved_row {
     bytes   value, proof, header;
 } proved_row;
 
-static err get_row(proved_row *out, tb_ledger *l, const char *table, const chain_key *key, fault *f)
+/* `absent`: it need not be there; then `value` is empty and the proof is one of absence. */
+static err get_row(proved_row *out, tb_ledger *l, const char *table, const chain_key *key, bool absent, fault *f)
 {
     char hex[2 * CHAIN_KEY_MAX + 1];
     json_t *result;
     base_hex_encode(hex, key->b, key->len);
     TRY(tb_ledger_call(l, "proof.get", json_pack("{s:s, s:s}", "table", table, "key", hex), 0, &result, f));
-    err e = OK;
-    if (json_is_null(json_object_get(result, "value")))
-        e = fail(f, ERR_NOT_FOUND, table, 0);
-    if (e == OK)
+    bool there = !json_is_null(json_object_get(result, "value"));
+    err e = there || absent ? OK : fail(f, ERR_NOT_FOUND, table, 0);
+    out->value = (bytes){ 0 };
+    if (e == OK && there)
         e = tb_json_hex(&out->value, out->value_bytes, sizeof out->value_bytes, result, "value", f);
     if (e == OK)
         e = tb_json_hex(&out->proof, out->proof_bytes, sizeof out->proof_bytes, result, "proof", f);
@@ -83,22 +84,38 @@ err tb_receipt_find(chain_receipt *out, uint8_t *copy, tb_ledger *l, const chain
     return tb_ledger_find_tx(l, height, take_pair, &s, "the lease in its block", f);
 }
 
+/* The rows of a receipt; the last two are there only if the lease has something to ask them. */
+enum { PAYMENT, JOB, BEACON, AUDIT, ROWS };
+
+typedef struct gathered {
+    proved_row      rows[ROWS];
+    bool            wanted[ROWS];
+    chain_row_lease payment;
+} gathered;
+
 /* All rows under one state root; a block in between makes it start again. */
-static err catch_rows(proved_row rows[3], bool *drawn, tb_ledger *l, const hash256 *job, uint64_t lease_id, chain_row_lease *payment, fault *f)
+static err catch_rows(gathered *g, tb_ledger *l, const hash256 *job, uint64_t lease_id, fault *f)
 {
-    chain_key lease_key = chain_key_numbered(job, lease_id), job_key = chain_key_job(job);
+    static const char *const tables[ROWS] = { "lease", "job", "beacon", "audit" };
+    const chain_row_lease *payment = &g->payment;
+    chain_key keys[ROWS] = { [PAYMENT] = chain_key_numbered(job, lease_id), [JOB] = chain_key_job(job), [AUDIT] = chain_key_numbered(job, lease_id) };
     for (unsigned i = 0; i < TRIES; i++) {
-        TRY(get_row(&rows[0], l, "lease", &lease_key, f));
-        TRY(chain_record_decode_all(rows[0].value, chain_table_describe(CHAIN_TABLE_LEASE)->record, payment, f));
+        TRY(get_row(&g->rows[PAYMENT], l, tables[PAYMENT], &keys[PAYMENT], false, f));
+        TRY(chain_record_decode_all(g->rows[PAYMENT].value, chain_table_describe(CHAIN_TABLE_LEASE)->record, &g->payment, f));
         if (payment->status != CHAIN_LEASE_PAID)
             return fail(f, ERR_NOT_FOUND, "payment: this lease is not paid", payment->status);
-        TRY(get_row(&rows[1], l, "job", &job_key, f));
-        *drawn = payment->commit_height != 0;
-        if (*drawn) {
-            chain_key beacon_key = chain_key_height(payment->commit_height + 1);
-            TRY(get_row(&rows[2], l, "beacon", &beacon_key, f));
+        keys[BEACON] = chain_key_height(payment->commit_height + 1);
+        g->wanted[JOB] = true;
+        g->wanted[BEACON] = payment->commit_height != 0;
+        g->wanted[AUDIT] = payment->level == CHAIN_LEVEL_FULL;
+        bool same = true;
+        for (unsigned r = JOB; r < ROWS; r++) {
+            if (!g->wanted[r])
+                continue;
+            TRY(get_row(&g->rows[r], l, tables[r], &keys[r], r == AUDIT, f));
+            same &= bytes_equal(g->rows[PAYMENT].header, g->rows[r].header);
         }
-        if (bytes_equal(rows[0].header, rows[1].header) && (!*drawn || bytes_equal(rows[0].header, rows[2].header)))
+        if (same)
             return OK;
     }
     return fail(f, ERR_BUSY, "blocks come too fast to catch one state", TRIES);
@@ -123,35 +140,33 @@ err tb_receipt_gather(buf *out, tb_ledger *l, const hash256 *job, uint64_t lease
                       const cr_secret_key *coordinator, fault *f)
 {
     uint8_t copy[4096], statement[1024];
-    chain_row_lease payment;
     chain_receipt pair;
-    bool drawn;
     _Static_assert(sizeof copy >= 2 * 2048, "two of LIMIT_LEASE_BYTES");
-    proved_row *rows = calloc(3, sizeof *rows);
-    if (!rows)
+    gathered *g = calloc(1, sizeof *g);
+    if (!g)
         return fail(f, ERR_MEMORY, "receipt", 0);
     tb_receipt_parts parts = { .genesis = l->genesis };
-    err e = catch_rows(rows, &drawn, l, job, lease_id, &payment, f);
+    err e = catch_rows(g, l, job, lease_id, f);
     if (e == OK)
-        e = tb_receipt_find(&pair, copy, l, &payment, payment.settle_height, f);
+        e = tb_receipt_find(&pair, copy, l, &g->payment, g->payment.settle_height, f);
     if (e == OK) {
         parts.lease = pair.lease;
         parts.attestation = pair.attestation;
-        parts.header = rows[0].header;
-        parts.payment = rows[0].value;
-        parts.payment_proof = rows[0].proof;
-        parts.job = rows[1].value;
-        parts.job_proof = rows[1].proof;
-        if (drawn) {
-            parts.beacon = rows[2].value;
-            parts.beacon_proof = rows[2].proof;
-        }
+        parts.header = g->rows[PAYMENT].header;
+        parts.payment = g->rows[PAYMENT].value;
+        parts.payment_proof = g->rows[PAYMENT].proof;
+        parts.job = g->rows[JOB].value;
+        parts.job_proof = g->rows[JOB].proof;
+        parts.beacon = g->rows[BEACON].value; /* zero, like the next, if it was not asked for */
+        parts.beacon_proof = g->rows[BEACON].proof;
+        parts.audit = g->rows[AUDIT].value;
+        parts.audit_proof = g->rows[AUDIT].proof;
     }
     if (e == OK && checked && coordinator)
         e = sign_statement(&parts.checked, statement, sizeof statement, &parts, checked, coordinator, f);
     if (e == OK)
         e = tb_receipt_encode(out, &parts, f);
-    free(rows);
+    free(g);
     return e;
 }
 

@@ -16,7 +16,7 @@ static int set_up(void **state)
     CHECK(cr_ed25519_self_test() == OK);
     paid_start(&t);
     paid_job(&t);
-    paid_lease(&t);
+    paid_lease(&t, PAID_LEASE, 0, CHAIN_LEVEL_REFEREED, NULL);
     buf_init(&t.receipt, TB_RECEIPT_BYTES_MAX);
     return 0;
 }
@@ -91,22 +91,27 @@ static void trust(void **state)
     assert_int_equal(tb_trust_parse(&parsed, text, NULL), ERR_USAGE);
 }
 
-/* Three changes of every byte: the lowest bit, the highest bit, all bits. */
+/* Three changes of every byte of t.receipt: the lowest bit, the highest bit, all bits. */
+static void change_every_byte(void)
+{
+    static const uint8_t masks[] = { 0x01, 0x80, 0xff };
+    for (size_t at = 0; at < t.receipt.len; at++)
+        for (size_t m = 0; m < COUNT_OF(masks); m++) {
+            fault f;
+            t.receipt.data[at] ^= masks[m];
+            int code = exit_code_of(buf_bytes(&t.receipt), &f);
+            if (code != 8 || !f.what)
+                fail_msg("byte %zu with mask %02x: exit code %d", at, masks[m], code);
+            t.receipt.data[at] ^= masks[m];
+        }
+}
+
 static void every_byte(void **state)
 {
     (void)state;
-    static const uint8_t masks[] = { 0x01, 0x80, 0xff };
     for (int statement = 0; statement < 2; statement++) {
         make(statement);
-        for (size_t at = 0; at < t.receipt.len; at++)
-            for (size_t m = 0; m < COUNT_OF(masks); m++) {
-                fault f;
-                t.receipt.data[at] ^= masks[m];
-                int code = exit_code_of(buf_bytes(&t.receipt), &f);
-                if (code != 8 || !f.what)
-                    fail_msg("byte %zu with mask %02x: exit code %d", at, masks[m], code);
-                t.receipt.data[at] ^= masks[m];
-            }
+        change_every_byte();
     }
 }
 
@@ -149,6 +154,109 @@ static void statements(void **state)
     assert_int_equal(tb_receipt_gather(&t.receipt, &t.ledger, &t.job, PAID_LEASE, &checked, &secret, NULL), OK);
     assert_int_equal(tb_receipt_verify(&r, buf_bytes(&t.receipt), &t.trust, &f), ERR_RECEIPT);
     assert_int_equal(tb_receipt_gather(&t.receipt, &t.ledger, &t.job, 8, NULL, NULL, &f), ERR_NOT_FOUND);
+}
+
+/* --- audits ------------------------------------------------------------------------------------------------------------- */
+
+enum { PROVED = 8, FALSE_ONE = 9 };
+
+static void open_audit(const chain_receipt *pair)
+{
+    chain_tx tx = { .type = CHAIN_TX_AUDIT_OPEN };
+    tx.payload.audit_open = (chain_tx_audit_open){ .job = t.job, .lease = pair->lease, .attestation = pair->attestation };
+    paid_run(&t, PAID_BUYER, &tx, NULL);
+}
+
+static void judge(uint64_t lease_id, uint32_t reason)
+{
+    chain_tx tx = { .type = CHAIN_TX_AUDIT_VERDICT };
+    tx.payload.audit_verdict = (chain_tx_audit_verdict){ .job = t.job, .lease_id = lease_id, .valid = reason == 0, .reason = reason };
+    assert_int_equal(chain_name_set(&tx.payload.audit_verdict.relation, bytes_of_str("-")), OK);
+    paid_run(&t, KIT_PRODUCER, &tx, NULL);
+}
+
+/* The receipt of a proved lease, made now: it holds, no changed copy does, and what it says about an audit cannot be left out. */
+static tb_receipt proved_receipt(void)
+{
+    tb_receipt r, other;
+    fault f = { 0 };
+    tb_receipt_parts parts;
+    buf_clear(&t.receipt);
+    assert_int_equal(tb_receipt_gather(&t.receipt, &t.ledger, &t.job, PROVED, NULL, NULL, &f), OK);
+    if (tb_receipt_verify(&r, buf_bytes(&t.receipt), &t.trust, &f) != OK)
+        fail_msg("%s %s at %llu", err_describe(f.code)->name, f.what, (unsigned long long)f.at);
+    assert_true(r.auditable);
+    change_every_byte();
+
+    buf again;
+    buf_init(&again, TB_RECEIPT_BYTES_MAX);
+    assert_int_equal(tb_receipt_decode(&parts, buf_bytes(&t.receipt), NULL), OK);
+    bytes row = parts.audit, proof = parts.audit_proof;
+    parts.audit = parts.audit_proof = (bytes){ 0 };
+    assert_int_equal(tb_receipt_encode(&again, &parts, NULL), OK);
+    assert_int_equal(tb_receipt_verify(&other, buf_bytes(&again), &t.trust, &f), ERR_RECEIPT);
+    assert_string_equal(f.what, "receipt.audit");
+    buf_clear(&again);
+    parts.audit = row.len ? (bytes){ 0 } : parts.payment; /* nobody audited it; or somebody did */
+    parts.audit_proof = proof;
+    assert_int_equal(tb_receipt_encode(&again, &parts, NULL), OK);
+    assert_int_equal(tb_receipt_verify(&other, buf_bytes(&again), &t.trust, &f), ERR_PROOF);
+    buf_deinit(&again);
+    return r;
+}
+
+static void audits(void **state)
+{
+    (void)state;
+    chain_receipt pair;
+    size_t validators;
+    fault f = { 0 };
+    buf genesis;
+    paid_lease(&t, PROVED, 4, CHAIN_LEVEL_FULL, &pair);
+    tb_receipt r = proved_receipt();
+    assert_false(r.has_audit);
+    open_audit(&pair);
+    r = proved_receipt();
+    assert_true(r.has_audit && r.audit.status == CHAIN_AUDIT_OPEN && r.votes_valid == 0 && r.audit.deposit > 0);
+    judge(PROVED, 0);
+    r = proved_receipt();
+    assert_true(r.has_audit && r.audit.status == CHAIN_AUDIT_VALID && r.votes_valid == 1 && r.votes_invalid == 0);
+
+    /* Who may vote stands in the genesis document. */
+    buf_init(&genesis, LIMIT_GENESIS_BYTES);
+    kit_genesis(&genesis, "apps", PAID_ACCOUNTS);
+    assert_int_equal(tb_receipt_check_genesis(&validators, &r, buf_bytes(&genesis), &f), OK);
+    assert_int_equal(validators, 1);
+    r.audit.invalid.b[0] = 2;
+    assert_int_equal(tb_receipt_check_genesis(&validators, &r, buf_bytes(&genesis), &f), ERR_RECEIPT);
+    r.audit.invalid.b[0] = 0;
+    r.votes_valid = 0;
+    assert_int_equal(tb_receipt_check_genesis(&validators, &r, buf_bytes(&genesis), &f), ERR_RECEIPT);
+    buf_deinit(&genesis);
+
+    /* At level refereed there is nothing to audit, and no place to say so. */
+    tb_receipt_parts parts, proved;
+    buf other;
+    buf_init(&other, TB_RECEIPT_BYTES_MAX);
+    assert_int_equal(tb_receipt_decode(&proved, buf_bytes(&t.receipt), NULL), OK);
+    assert_int_equal(tb_receipt_gather(&other, &t.ledger, &t.job, PAID_LEASE, NULL, NULL, &f), OK);
+    assert_int_equal(tb_receipt_decode(&parts, buf_bytes(&other), NULL), OK);
+    parts.audit = proved.audit;
+    parts.audit_proof = proved.audit_proof;
+    buf with;
+    buf_init(&with, TB_RECEIPT_BYTES_MAX);
+    assert_int_equal(tb_receipt_encode(&with, &parts, NULL), OK);
+    assert_int_equal(tb_receipt_verify(&r, buf_bytes(&with), &t.trust, &f), ERR_RECEIPT);
+    assert_string_equal(f.what, "receipt.audit");
+    buf_deinit(&with);
+    buf_deinit(&other);
+
+    /* What was found false has no receipt. */
+    paid_lease(&t, FALSE_ONE, 8, CHAIN_LEVEL_FULL, &pair);
+    open_audit(&pair);
+    judge(FALSE_ONE, ERR_UNPROVED);
+    buf_clear(&t.receipt);
+    assert_int_equal(tb_receipt_gather(&t.receipt, &t.ledger, &t.job, FALSE_ONE, NULL, NULL, &f), ERR_NOT_FOUND);
 }
 
 static void flip_file(const char *path, size_t at)
@@ -208,7 +316,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(holds), cmocka_unit_test(trust), cmocka_unit_test(every_byte), cmocka_unit_test(every_length),
-        cmocka_unit_test(statements), cmocka_unit_test(bundle),
+        cmocka_unit_test(statements), cmocka_unit_test(bundle), cmocka_unit_test(audits),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

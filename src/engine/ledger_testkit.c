@@ -43,6 +43,7 @@ void kit_genesis(buf *out, const char *name, size_t accounts)
     chain_params_default(&g.params);
     g.params.v[CHAIN_PARAM_TX_TERM_MAX] = EXPIRY_HEIGHT + 1;
     g.params.v[CHAIN_PARAM_WORKER_BOND_MIN] = 1000000;
+    g.params.v[CHAIN_PARAM_AUDIT_RATE] = 0; /* no node opens anything by itself */
     g.params.v[CHAIN_PARAM_FEE_BURN] = 300000; /* so that burning is not a special case nobody sees */
     g.allocations = calloc(accounts, sizeof *g.allocations);
     CHECK(g.allocations != NULL);

@@ -13,6 +13,7 @@ nothing=$(printf '0%.0s' $(seq 64))
 gives 5 audit list
 # Nobody has to vote while this test looks: what is not shown may come for long.
 gives 0 genesis new --alloc buyer=1000,honest=50,poor=0.5 --param audit.push_window=300,audit.rate=0 --json
+trust=$(value 'd["genesis"] + ":" + d["producer_key"]')
 start_node --idle 200
 gives 0 worker register --key honest --bond 20
 "$TB" job run "$WORK/spec.json" --yes --bids 1 --json >"$WORK/job.out" 2>"$WORK/job.err" </dev/null &
@@ -85,5 +86,31 @@ gives 6 audit close "$job" "$first" --json
 json 'd["error"]["name"] == "BUSY" and d["error"]["what"] == "audit.verdict_window"'
 gives 0 worker status honest --json
 json 'd["chain"]["audits"] == "2"'
+
+# A receipt says whether anybody audited the lease, and cannot leave it out.
+gives 0 receipt make "$job" "$first" --out "$WORK/open.cbor"
 stop_node
+gives 0 receipt verify "$1" --trust "$trust" --json
+json 'd["audit"] == {"status": "none"} and any("nobody audited" in line for line in d["checked"])'
+gives 0 receipt verify "$1" --trust "$trust"
+has out "audited   by nobody"
+gives 0 receipt verify "$WORK/open.cbor" --trust "$trust" --genesis "$TB_HOME/genesis.cbor" --json
+json 'd["audit"]["status"] == "open" and d["audit"]["drawn"] is False and any("0 of 1 validators" in line for line in d["not_checked"])'
+oracle=$(dirname "$0")/receipt_oracle.py
+checks=$((checks + 1))
+/usr/bin/python3 "$oracle" "$trust" "$@" "$WORK/open.cbor" >"$WORK/out" 2>"$WORK/err" || fail "the oracle refuses a receipt"
+size=$(stat -c %s "$WORK/open.cbor")
+for file in "$1" "$WORK/open.cbor"; do
+    for at in $(seq 3 $((size / 40)) $(($(stat -c %s "$file") - 1))); do
+        /usr/bin/python3 - "$file" "$WORK/changed.cbor" "$at" <<'P'
+import sys
+data = bytearray(open(sys.argv[1], "rb").read())
+data[int(sys.argv[3])] ^= 1
+open(sys.argv[2], "wb").write(data)
+P
+        gives 8 receipt verify "$WORK/changed.cbor" --trust "$trust"
+        checks=$((checks + 1))
+        /usr/bin/python3 "$oracle" "$trust" "$WORK/changed.cbor" >"$WORK/out" 2>"$WORK/err" && fail "the oracle accepts a change of byte $at"
+    done
+done
 gives 5 audit show "$job" "$first"

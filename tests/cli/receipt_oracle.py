@@ -36,10 +36,16 @@ def signed(data, key, tag):
 
 
 def included(proof, state_root, module, table, key, value):
+    """Inclusion of the value; absence of the key if the value is None."""
     tag, got_module, empty, leaf_path, value_hash, depths, siblings, top = cbor2.loads(proof)
     path = sha(bytes([table]), key)
     need(tag == "theblock/proof/v1" and got_module == module and empty is False, "proof: kind")
-    need(leaf_path == path and value_hash == sha(b"\x02", value), "proof: leaf")
+    if value is None:
+        bit = next((i for i in range(256) if (leaf_path[i // 8] ^ path[i // 8]) >> (7 - i % 8) & 1), None)
+        need(bit is not None and bit not in depths, "proof: absence")
+        path = leaf_path
+    else:
+        need(leaf_path == path and value_hash == sha(b"\x02", value), "proof: leaf")
     need(len(siblings) == 32 * len(depths) and all(a > b for a, b in zip(depths, depths[1:])), "proof: depths")
     h = sha(b"\x00", path, value_hash)
     for i, depth in enumerate(depths):
@@ -56,8 +62,8 @@ def included(proof, state_root, module, table, key, value):
 def verify(data, genesis, producer):
     item = cbor2.loads(data)
     need(cbor2.dumps(item, canonical=True) == data, "canonical bytes")
-    need(len(item) == 11 and item[0] == "theblock/receipt/v1", "tag")
-    _, network, header, lease, attestation, payment, payment_proof, job, job_proof, beacon, checked = item
+    need(len(item) == 12 and item[0] == "theblock/receipt/v2", "tag")
+    _, network, header, lease, attestation, payment, payment_proof, job, job_proof, beacon, checked, audit = item
     need(network == genesis, "genesis")
     head, _ = signed(header, lambda body: body[11], "theblock/header/v1")
     need(head[11] == producer, "producer")
@@ -87,6 +93,16 @@ def verify(data, genesis, producer):
     if checked is not None:
         words, _ = signed(checked, cbor2.loads(job)[1], "theblock/checked/v1")
         need(words[1:4] == [1, lease_hash, said_hash] and bool(words[5]) == drawn and (not words[7] or said[6] == 3), "statement")
+
+    # audit: opener deposit fee status open_height end_height valid invalid reason
+    need((said[6] == 3) == (audit is not None), "audit")
+    if audit:
+        value, proof = audit
+        included(proof, state_root, 6, 12, job_id + lease_id.to_bytes(8, "big"), value or None)
+        if value:
+            _, _, _, status, opened, ended, valid, _, _ = cbor2.loads(value)
+            need(status in (1, 2, 4) and (ended == 0) == (status == 1) and (status != 2 or any(valid)), "audit: status")
+            need((row[9] or row[10]) <= opened <= height and ended <= height and (ended == 0 or ended >= opened), "audit: heights")
 
 
 trusted_genesis, trusted_key = (bytes.fromhex(half) for half in sys.argv[1].split(":"))
