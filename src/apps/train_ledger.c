@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "apps/train_ledger.h"
 
+#include "apps/audit_http.h"
 #include "apps/term.h"
 #include "crypto/merkle.h"
 
@@ -177,9 +178,29 @@ static err get_randomness(void *ctx, uint64_t height, hash256 *out, fault *f)
     return fail(f, ERR_TIMEOUT, "block after height", height);
 }
 
+static err get_worker(void *ctx, const cr_address *worker, chain_row_worker *out)
+{
+    chain_key key = chain_key_address(worker);
+    return get_row(ctx, out, CHAIN_TABLE_WORKER, &key);
+}
+
+static err get_audit(void *ctx, const hash256 *job, uint64_t lease_id, chain_row_audit *out)
+{
+    chain_key key = chain_key_numbered(job, lease_id);
+    return get_row(ctx, out, CHAIN_TABLE_AUDIT, &key);
+}
+
+/* A solo network has one validator: the node. */
+static err show(void *ctx, const tr_push *p, uint64_t *have, bool *complete, fault *f)
+{
+    tb_train_ledger *l = ctx;
+    return tb_audit_call(l->main.client, p, have, complete, f);
+}
+
 tr_ledger tb_train_ledger_face(tb_train_ledger *l)
 {
     return (tr_ledger){ .ctx = l, .height = get_height, .job = get_job, .lease = get_lease, .submit = submit, .opened = get_opened,
-                        .randomness = get_randomness, .open_window = l->main.params.v[CHAIN_PARAM_OPEN_WINDOW],
+                        .randomness = get_randomness, .worker = get_worker, .audit = get_audit, .show = show,
+                        .audit_window = l->main.params.v[CHAIN_PARAM_AUDIT_WINDOW], .open_window = l->main.params.v[CHAIN_PARAM_OPEN_WINDOW],
                         .claim_delay = l->main.params.v[CHAIN_PARAM_CLAIM_DELAY] };
 }

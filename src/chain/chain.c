@@ -165,12 +165,18 @@ const chain_name *chain_address_prefix(const chain *c)
     return &c->genesis.address_prefix;
 }
 
-bool chain_may_produce(const chain *c, const cr_public_key *key)
+bool chain_producer_index(const chain *c, const cr_public_key *key, size_t *index)
 {
-    for (size_t i = 0; i < c->genesis.producer_count; i++)
-        if (memcmp(&c->genesis.producers[i], key, sizeof *key) == 0)
+    for (*index = 0; *index < c->genesis.producer_count; ++*index)
+        if (memcmp(&c->genesis.producers[*index], key, sizeof *key) == 0)
             return true;
     return false;
+}
+
+bool chain_may_produce(const chain *c, const cr_public_key *key)
+{
+    size_t index;
+    return chain_producer_index(c, key, &index);
 }
 
 const chain_header *chain_head(const chain *c)

@@ -68,6 +68,7 @@ hash256       chain_network(const chain *c); /* genesis hash */
 const chain_name *chain_chain_id(const chain *c);
 const chain_name *chain_address_prefix(const chain *c);
 bool          chain_may_produce(const chain *c, const cr_public_key *key);
+bool          chain_producer_index(const chain *c, const cr_public_key *key, size_t *index); /* its place in the genesis */
 
 /* The newest committed block: for height 0 a header made of the genesis, unsigned. */
 const chain_header *chain_head(const chain *c);

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "chain/state.h"
 #include "chain/tx.h"
+#include "train/audit.h"
 
 typedef struct tr_ledger {
     void *ctx;
@@ -33,6 +34,14 @@ typedef struct tr_ledger {
 
     /* Randomness of the first block after `height`: waits for it. */
     err (*randomness)(void *ctx, uint64_t height, hash256 *out, fault *f);
+
+    /* For a worker whose proofs may be audited (spec/audit.md): its row, an audit's row (ERR_NOT_FOUND), and one part of what it shows, or the
+     * question how much is there, to every validator: *have is the least of their answers, *complete that of all. NULL: it shows nothing, and
+     * whoever disputes a proof of it takes its bond. */
+    err (*worker)(void *ctx, const cr_address *worker, chain_row_worker *out);
+    err (*audit)(void *ctx, const hash256 *job, uint64_t lease_id, chain_row_audit *out);
+    err (*show)(void *ctx, const tr_push *p, uint64_t *have, bool *complete, fault *f);
+    uint64_t audit_window; /* blocks after a lease came to the ledger in which an audit may be opened: audit.window */
 } tr_ledger;
 
 #endif

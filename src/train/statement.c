@@ -32,31 +32,48 @@ static err unpack_tables(tr_statement *s, const bt_model *model, bt_tables *tabl
     return OK;
 }
 
-static err list_tokens(tr_statement *s, const chain_lease *lease, uint32_t context, const tr_dataset *data, fault *f)
+/* Room for the sequences of the lease; their numbers. */
+static err list_sequences(tr_statement *s, const chain_lease *lease, uint32_t context, fault *f)
 {
     size_t count = (size_t)(lease->to - lease->from);
     s->numbers = malloc(count * sizeof *s->numbers);
     s->tokens = malloc(count * (context + 1) * sizeof *s->tokens);
     if (!s->numbers || !s->tokens)
         return fail(f, ERR_MEMORY, "statement.tokens", count);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         s->numbers[i] = lease->from + i;
-        tr_dataset_sequence(s->tokens + i * (context + 1), data, &lease->job, s->numbers[i], context);
-    }
+    return OK;
+}
+
+/* All but the tokens. */
+static err init(tr_statement *s, const bt_model *model, bt_tables *tables, const chain_lease *lease, const hash256 *lease_hash, fault *f)
+{
+    memset(s, 0, sizeof *s);
+    TRY(unpack_tables(s, model, tables, f));
+    TRY(list_sequences(s, lease, model->shape.context, f));
+    s->subject = (pf_subject){ .shape = model->shape, .fractions = model->fractions, .model_id = model->id, .weight_root = model->weight_root,
+                               .tables_hash = model->tables_hash, .job_id = lease->job, .tokens_root = lease->tokens, .lease_hash = *lease_hash,
+                               .step = lease->step, .sequences = (uint32_t)(lease->to - lease->from), .numbers = s->numbers,
+                               .tokens = s->tokens, .weights = model->weights, .tables = &s->tables };
+    memcpy(s->subject.worker.b, lease->worker.b, sizeof s->subject.worker.b);
     return OK;
 }
 
 err tr_statement_init(tr_statement *s, const bt_model *model, bt_tables *tables, const chain_lease *lease, const hash256 *lease_hash,
                       const tr_dataset *data, fault *f)
 {
-    memset(s, 0, sizeof *s);
-    TRY(unpack_tables(s, model, tables, f));
-    TRY(list_tokens(s, lease, model->shape.context, data, f));
-    s->subject = (pf_subject){ .shape = model->shape, .fractions = model->fractions, .model_id = model->id, .weight_root = model->weight_root,
-                               .tables_hash = model->tables_hash, .job_id = lease->job, .tokens_root = lease->tokens, .lease_hash = *lease_hash,
-                               .step = lease->step, .sequences = (uint32_t)(lease->to - lease->from), .numbers = s->numbers,
-                               .tokens = s->tokens, .weights = model->weights, .tables = &s->tables };
-    memcpy(s->subject.worker.b, lease->worker.b, sizeof s->subject.worker.b);
+    uint32_t context = model->shape.context;
+    TRY(init(s, model, tables, lease, lease_hash, f));
+    for (uint64_t i = 0; i < lease->to - lease->from; i++)
+        tr_dataset_sequence(s->tokens + i * (context + 1), data, &lease->job, lease->from + i, context);
+    return OK;
+}
+
+err tr_statement_init_shown(tr_statement *s, const bt_model *model, bt_tables *tables, const chain_lease *lease, const hash256 *lease_hash,
+                            const uint16_t *tokens, fault *f)
+{
+    TRY(init(s, model, tables, lease, lease_hash, f));
+    memcpy(s->tokens, tokens, (size_t)(lease->to - lease->from) * (model->shape.context + 1) * sizeof *s->tokens);
     return OK;
 }
 

@@ -24,6 +24,9 @@ typedef struct tr_statement {
  * `tables` fit the shape. ERR_MEMORY, ERR_SHAPE. Deinit after every outcome. */
 err  tr_statement_init(tr_statement *s, const bt_model *model, bt_tables *tables, const chain_lease *lease, const hash256 *lease_hash,
                        const tr_dataset *data, fault *f) MUST_USE;
+/* The same where no data set is at hand: `tokens` (copied), T + 1 of each sequence, were checked against the lease's root. */
+err  tr_statement_init_shown(tr_statement *s, const bt_model *model, bt_tables *tables, const chain_lease *lease, const hash256 *lease_hash,
+                             const uint16_t *tokens, fault *f) MUST_USE;
 void tr_statement_deinit(tr_statement *s);
 
 /* The rest: level, loss and gradient root as attested, and the gradient (num_parameter_count elements, borrowed) that has this root. */

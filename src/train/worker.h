@@ -20,6 +20,7 @@ typedef enum tr_worker_event_kind {
     TR_WORKER_ANSWERED,  /* attested; `code` is the coordinator's verdict on the answer's form */
     TR_WORKER_SPOILED,   /* a cheater spoils this lease */
     TR_WORKER_CHALLENGED,/* opened a part of its trace; `what` says where */
+    TR_WORKER_AUDITED,   /* showed the validators what an audit asks for */
     TR_WORKER_TROUBLE,   /* `code`: not reachable, or a refusal; the worker goes on */
 } tr_worker_event_kind;
 

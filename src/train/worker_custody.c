@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Custody: who may be challenged on the ledger must be able to open any tile of what it committed to, until that is settled. Kept are the
- * lease and its model, in memory and, for a worker with a ledger, in the cache: everything else is computed again. The receipt, lease and
+ * Custody: who may be challenged on the ledger must be able to open any tile of what it committed to, until that is settled, and who said that
+ * it proved must be able to show it, while an audit can ask. Kept are the lease and its model, in memory and, for a worker with a ledger, in the cache: everything else is computed again. The receipt, lease and
  * attestation, stays in the cache until it is paid: worker_claim.c. */
 #include "base/port/file.h"
 #include "train/worker_int.h"
@@ -181,25 +181,67 @@ static void answer(tr_worker *w, const past_lease *p, uint64_t leaf)
                                        .what = "on the ledger" });
 }
 
+/* --- audits ------------------------------------------------------------------------------------------------------------------- */
+
+/* Shows what an open audit of the lease asks for. Tried again while something is missing. */
+static void watch_audit(tr_worker *w, const past_lease *p)
+{
+    chain_row_audit row;
+    fault f = { 0 };
+    if (!w->audited || w->cfg.ledger->audit(w->cfg.ledger->ctx, &p->lease.job, p->lease.lease_id, &row) != OK || row.status != CHAIN_AUDIT_OPEN)
+        return;
+    err e = tr_wk_show(w, p, &f);
+    if (e != OK && e != ERR_BUSY && e != ERR_STATE)
+        tr_wk_event(w, &(tr_worker_event){ .kind = TR_WORKER_TROUBLE, .step = p->lease.step, .lease_id = p->lease.lease_id, .code = e, .what = f.what });
+}
+
+/* Whether a lease in this row can be audited, and until when if nobody has begun. */
+static bool auditable(const tr_worker *w, const chain_row_lease *row, uint64_t *until)
+{
+    uint64_t first = row->commit_height ? row->commit_height : row->settle_height;
+    *until = first + w->cfg.ledger->audit_window;
+    return w->cfg.ledger->audit && row->level == CHAIN_LEVEL_FULL && row->status != CHAIN_LEASE_SPOILED;
+}
+
+/* --- watching ------------------------------------------------------------------------------------------------------------------ */
+
 /* One lease against its row. */
 static err watch_lease(tr_worker *w, past_lease *p, uint64_t height, fault *f)
 {
     chain_row_lease row;
-    err e = w->cfg.ledger->lease(w->cfg.ledger->ctx, &p->lease.job, p->lease.lease_id, &row);
-    if (e == ERR_NOT_FOUND && height > p->lease.expiry_height)
-        return fail(f, ERR_EXPIRED, "worker: an answer was never committed", p->lease.lease_id);
-    if (e != OK)
-        return OK; /* not there yet, or not reachable: next time */
-    if (row.status != CHAIN_LEASE_COMMITTED)
-        tr_wk_drop_receipt(w, p);
-    if (row.status != CHAIN_LEASE_COMMITTED || (!row.challenge_height && height > row.commit_height + w->cfg.ledger->claim_delay)) {
-        tr_wk_let_go(w, p); /* settled, or too old to be challenged */
+    uint64_t until;
+    if (!p->paid) {
+        err e = w->cfg.ledger->lease(w->cfg.ledger->ctx, &p->lease.job, p->lease.lease_id, &row);
+        if (e == ERR_NOT_FOUND && height > p->lease.expiry_height)
+            return fail(f, ERR_EXPIRED, "worker: an answer was never committed", p->lease.lease_id);
+        if (e != OK)
+            return OK; /* not there yet, or not reachable: next time */
+        if (row.status != CHAIN_LEASE_COMMITTED)
+            tr_wk_drop_receipt(w, p);
+        p->audit_until = auditable(w, &row, &until) ? until : 0;
+        p->paid = row.status == CHAIN_LEASE_PAID;
+    }
+    bool challengeable = !p->paid && row.status == CHAIN_LEASE_COMMITTED &&
+                         (row.challenge_height || height <= row.commit_height + w->cfg.ledger->claim_delay);
+    bool may_be_audited = p->audit_until && (w->audited || height <= p->audit_until);
+    if (!challengeable && !may_be_audited) {
+        tr_wk_let_go(w, p); /* settled, or too old to be asked for */
         return OK;
     }
     w->exposed++;
-    if (row.challenge_height)
+    if (challengeable && row.challenge_height)
         answer(w, p, row.challenge_leaf);
+    if (may_be_audited)
+        watch_audit(w, p);
     return OK;
+}
+
+static void look_for_audits(tr_worker *w)
+{
+    chain_row_worker row;
+    const cr_address me = cr_address_of_key(&w->public_key);
+    if (w->cfg.ledger->audit && w->cfg.ledger->worker(w->cfg.ledger->ctx, &me, &row) == OK)
+        w->audited = row.audits > 0;
 }
 
 err tr_wk_watch(tr_worker *w, fault *f)
@@ -211,6 +253,7 @@ err tr_wk_watch(tr_worker *w, fault *f)
     w->watching = true; /* opening may have to wait for a model, and whoever waits comes by here */
     w->watched_ms = now;
     w->exposed = 0;
+    look_for_audits(w);
     for (size_t i = 0; i < WORKER_PAST && e == OK; i++)
         if (w->past[i].signed_lease)
             e = watch_lease(w, &w->past[i], height, f);

@@ -18,9 +18,11 @@ typedef struct past_lease {
     size_t       len;
     chain_lease  lease;
     chain_signed s;
+    bool         paid;        /* only an audit can still ask for it ... */
+    uint64_t     audit_until; /* ... that is opened up to this height */
 } past_lease;
 
-enum { WORKER_PAST = 256, TR_RECEIPT_BYTES_MAX = 2 * 2048 + 64 }; /* two of LIMIT_LEASE_BYTES */
+enum { WORKER_PAST = 4096, TR_RECEIPT_BYTES_MAX = 2 * 2048 + 64 }; /* two of LIMIT_LEASE_BYTES */
 
 struct tr_worker {
     tr_worker_config cfg;
@@ -42,6 +44,7 @@ struct tr_worker {
     uint64_t         watched_ms; /* when the ledger was looked at last */
     size_t           exposed;    /* leases that may be challenged, as it said then */
     bool             watching;
+    bool             audited;    /* one of its leases is */
 };
 
 void     tr_wk_event(const tr_worker *w, const tr_worker_event *event);
@@ -96,7 +99,11 @@ err tr_wk_prove(tr_worker *w, const past_lease *p, proving *v, const outcome *o,
 err tr_wk_read_lease(tr_worker *w, past_lease *p, bytes in, fault *f) MUST_USE;
 /* The lease's trace, its leaves, and leaf `leaf` of it. */
 err tr_wk_open(tr_worker *w, const past_lease *p, uint64_t leaf, tr_tile *tile, outcome *o, fault *f) MUST_USE;
+/* The lease computed and proved again: gradient file (empty for RANGE) and proof, appended. The model is then w->model. */
+err tr_wk_again(tr_worker *w, const past_lease *p, buf *gradient, buf *proof, fault *f) MUST_USE;
 err tr_wk_lease(tr_worker *w, bytes signed_lease, fault *f) MUST_USE;
+/* worker_audit.c: shows the validators what is not there yet. ERR_BUSY: they have not looked at the audit yet; ERR_STATE: it is over. */
+err tr_wk_show(tr_worker *w, const past_lease *p, fault *f) MUST_USE;
 err tr_wk_open_tile(tr_worker *w, uint64_t lease_id, uint64_t leaf, fault *f) MUST_USE;
 
 #endif

@@ -177,19 +177,6 @@ static err upload(tr_worker *w, const char *kind, uint64_t lease_id, bytes whole
     return e;
 }
 
-static err upload_gradient(tr_worker *w, const past_lease *p, hash256 *root, fault *f)
-{
-    tr_gradient_head head = { .model = p->lease.model, .lease = p->s.hash, .shape = w->session.shape };
-    buf file;
-    buf_init(&file, (size_t)tr_gradient_bytes_max(w->elements));
-    err e = tr_gradient_encode(&file, &head, w->gradient, w->exec.device->pool, f);
-    if (e == OK)
-        e = upload(w, "gradient", p->lease.lease_id, buf_bytes(&file), f);
-    buf_deinit(&file);
-    *root = head.root;
-    return e;
-}
-
 /* What an answer consists of. */
 typedef struct submission {
     outcome  o;
@@ -230,39 +217,58 @@ static err upload_leaves(tr_worker *w, const past_lease *p, const outcome *o, fa
     return upload(w, "leaves", p->lease.lease_id, bytes_of(o->leaves, (size_t)o->leaf_count * sizeof *o->leaves), f);
 }
 
-static err prove(tr_worker *w, const past_lease *p, proving *v, submission *s, fault *f)
+/* Computed, and, for `proof`, proved: gradient file (nothing for RANGE) and proof appended. While something is uploaded, another lease may be
+ * computed for whoever asks on the ledger: so everything is made before. */
+static err make(tr_worker *w, const past_lease *p, buf *gradient, buf *proof, submission *s, fault *f)
 {
-    buf proof;
-    buf_init(&proof, LIMIT_PROOF_BYTES);
+    proving v = { 0 };
+    tr_gradient_head head = { .model = p->lease.model, .lease = p->s.hash, .shape = w->session.shape };
+    err e = proof ? tr_wk_proving_init(&v, w, p, f) : OK;
     uint64_t start = tr_wk_now_us();
-    err e = tr_wk_prove(w, p, v, &s->o, &s->gradient, &proof, f);
-    s->prove_us = tr_wk_now_us() - start;
-    s->level = CHAIN_LEVEL_FULL;
-    s->proof = cr_blake3_hash(buf_bytes(&proof));
     if (e == OK)
-        e = upload(w, "proof", p->lease.lease_id, buf_bytes(&proof), f);
-    buf_deinit(&proof);
+        e = compute(w, p, NULL, proof ? &v.witness : NULL, &s->o, f);
+    s->us = tr_wk_now_us() - start;
+    if (e == OK && !s->o.result.range)
+        e = tr_gradient_encode(gradient, &head, w->gradient, w->exec.device->pool, f);
+    s->gradient = head.root;
+    start = tr_wk_now_us();
+    if (e == OK && proof && !s->o.result.range) {
+        e = tr_wk_prove(w, p, &v, &s->o, &s->gradient, proof, f);
+        s->level = CHAIN_LEVEL_FULL;
+        s->proof = cr_blake3_hash(buf_bytes(proof));
+        s->prove_us = tr_wk_now_us() - start;
+    }
+    tr_wk_proving_deinit(&v);
     return e;
 }
 
 /* Computes and sends everything but the attestation. */
 static err work(tr_worker *w, const past_lease *p, submission *s, fault *f)
 {
-    proving v = { 0 };
-    bool    full = p->lease.level_min == CHAIN_LEVEL_FULL;
+    buf  gradient, proof;
+    bool full = p->lease.level_min == CHAIN_LEVEL_FULL;
+    uint64_t id = p->lease.lease_id;
+    buf_init(&gradient, (size_t)tr_gradient_bytes_max(w->elements));
+    buf_init(&proof, LIMIT_PROOF_BYTES);
     s->level = CHAIN_LEVEL_REFEREED;
-    err e = full ? tr_wk_proving_init(&v, w, p, f) : OK;
-    uint64_t start = tr_wk_now_us();
+    err e = make(w, p, &gradient, full ? &proof : NULL, s, f);
     if (e == OK)
-        e = compute(w, p, NULL, full ? &v.witness : NULL, &s->o, f);
-    s->us = tr_wk_now_us() - start;
-    if (e == OK && !s->o.result.range)
-        e = upload_gradient(w, p, &s->gradient, f);
+        e = upload(w, "gradient", id, buf_bytes(&gradient), f);
     if (e == OK)
         e = upload_leaves(w, p, &s->o, f);
-    if (e == OK && full && !s->o.result.range)
-        e = prove(w, p, &v, s, f);
-    tr_wk_proving_deinit(&v);
+    if (e == OK)
+        e = upload(w, "proof", id, buf_bytes(&proof), f);
+    buf_deinit(&gradient);
+    buf_deinit(&proof);
+    return e;
+}
+
+err tr_wk_again(tr_worker *w, const past_lease *p, buf *gradient, buf *proof, fault *f)
+{
+    submission s = { 0 };
+    TRY(get_model(w, &p->lease.model, f));
+    err e = make(w, p, gradient, proof, &s, f);
+    free(s.o.leaves);
     return e;
 }
 

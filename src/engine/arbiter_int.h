@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ENGINE_ARBITER_INT_H
+#define ENGINE_ARBITER_INT_H
+
+#include "engine/arbiter.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum {
+    ARBITER_AUDITS = 256,  /* open at once; more wait: each but the drawn ones holds a deposit */
+    ARBITER_MISSHOWN = 3,  /* contents of a wrong name that one side may send of a kind */
+    ARBITER_PATH = 1024,
+};
+
+/* Who shows: each has a place of its own. */
+typedef enum side { SIDE_WORKER, SIDE_COORDINATOR, SIDES } side;
+
+typedef struct place {
+    uint64_t have, total; /* total 0: nothing was sent */
+    bool     complete;
+    uint32_t misshown;
+} place;
+
+/* An open audit. */
+typedef struct audit {
+    bool       used;
+    hash256    job;
+    uint64_t   lease_id;
+    tr_audited about;
+    uint64_t   open_height;
+    bool       done; /* this validator has voted, or cannot */
+    place      places[SIDES][TR_SHOWN_KINDS];
+} audit;
+
+struct eng_arbiter {
+    eng_solo           *engine;
+    char                dir[ARBITER_PATH - 160];
+    cr_secret_key       secret;
+    cr_public_key       key;
+    cr_address          address;
+    chain_name          chain_id;
+    base_pool          *pool;
+    eng_arbiter_options options;
+    uint64_t            window, push_window, verdict_window; /* parameters of the network */
+    size_t              validator;   /* place of the key in the genesis */
+    size_t              next_lease;  /* lease rows below it were looked at: drawn or not */
+    pthread_t           thread;
+    bool                running;
+    atomic_bool         stopping;
+    pthread_mutex_t     mu;          /* of audits[] and the files of their places that are not complete */
+    audit               audits[ARBITER_AUDITS];
+};
+
+/* arbiter_intake.c */
+audit *arbiter_find(eng_arbiter *a, const hash256 *job, uint64_t lease_id);                        /* under mu; NULL */
+void   arbiter_place_path(char out[ARBITER_PATH], const eng_arbiter *a, const audit *u, side s, tr_shown kind);
+void   arbiter_drop_place(eng_arbiter *a, audit *u, side s, tr_shown kind, bool misshown);           /* under mu */
+void   arbiter_drop_files(eng_arbiter *a, const audit *u);
+
+/* arbiter_ledger.c */
+/* The signed lease and attestation of a row, from a transaction of block `height`, appended; *lease_len is where the attestation begins. */
+err arbiter_find_receipt(eng_arbiter *a, uint64_t height, const hash256 *job, uint64_t lease_id, const chain_row_lease *row, buf *out,
+                         size_t *lease_len, fault *f) MUST_USE;
+/* Signs, sends and waits. The ledger's own verdict, or ERR_TIMEOUT and so on. */
+err arbiter_send(eng_arbiter *a, chain_tx *tx, fault *f) MUST_USE;
+
+#endif

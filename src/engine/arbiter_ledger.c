@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What an arbiter reads in blocks, and what it sends. */
+#include "base/limits.h"
+#include "engine/arbiter_int.h"
+#include "engine/block.h"
+
+#include <stdlib.h>
+
+enum { EXPIRY_BLOCKS = 64, SEND_WAIT_MS = 10000, TIP = 0 };
+
+/* Appends the pair if it is the row's. */
+static bool take_pair(bytes lease, bytes attestation, const hash256 *job, uint64_t lease_id, const chain_row_lease *row, buf *out,
+                      size_t *lease_len)
+{
+    chain_lease l;
+    chain_attestation at;
+    chain_signed s;
+    if (chain_lease_decode(&l, &s, lease, NULL) != OK || l.lease_id != lease_id || !hash256_equal(&l.job, job) ||
+        !hash256_equal(&s.hash, &row->lease_hash))
+        return false;
+    if (chain_attestation_decode(&at, &s, attestation, NULL) != OK || !hash256_equal(&s.hash, &row->attestation_hash))
+        return false;
+    *lease_len = lease.len;
+    return buf_put(out, lease.data, lease.len) == OK && buf_put(out, attestation.data, attestation.len) == OK;
+}
+
+static bool take_of_tx(bytes raw, const hash256 *job, uint64_t lease_id, const chain_row_lease *row, buf *out, size_t *lease_len)
+{
+    chain_tx tx;
+    chain_receipt items[64]; /* LIMIT_TX_ITEMS */
+    size_t count = 0;
+    if (chain_tx_decode(&tx, raw, NULL) != OK)
+        return false;
+    const chain_tx_audit_open *open = &tx.payload.audit_open;
+    if (tx.type == CHAIN_TX_AUDIT_OPEN)
+        return take_pair(open->lease, open->attestation, job, lease_id, row, out, lease_len);
+    if (tx.type != CHAIN_TX_TRACE_COMMIT && tx.type != CHAIN_TX_RECEIPT_PAY)
+        return false;
+    bytes list = tx.type == CHAIN_TX_TRACE_COMMIT ? tx.payload.trace_commit.traces : tx.payload.receipt_pay.receipts;
+    if (chain_receipts_decode(items, &count, list, NULL) != OK)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (take_pair(items[i].lease, items[i].attestation, job, lease_id, row, out, lease_len))
+            return true;
+    return false;
+}
+
+err arbiter_find_receipt(eng_arbiter *a, uint64_t height, const hash256 *job, uint64_t lease_id, const chain_row_lease *row, buf *out,
+                         size_t *lease_len, fault *f)
+{
+    buf raw;
+    eng_block block;
+    bool found = false;
+    bytes *txs = malloc((size_t)LIMIT_BLOCK_TXS * sizeof *txs);
+    if (!txs)
+        return fail(f, ERR_MEMORY, "audit.block", height);
+    block.txs = txs;
+    buf_init(&raw, (size_t)LIMIT_LOG_RECORD_BYTES);
+    err e = eng_solo_block(a->engine, &raw, height, f);
+    if (e == OK)
+        e = eng_block_decode(&block, buf_bytes(&raw), (size_t)LIMIT_BLOCK_TXS, f);
+    for (size_t i = 0; e == OK && i < block.tx_count && !found; i++)
+        found = take_of_tx(block.txs[i], job, lease_id, row, out, lease_len);
+    free(txs);
+    buf_deinit(&raw);
+    if (e != OK)
+        return e;
+    return found ? OK : fail(f, ERR_NOT_FOUND, "audit.block", height);
+}
+
+/* Sender, nonce, expiry and fee. */
+static err fill(eng_arbiter *a, chain_tx *tx, fault *f)
+{
+    uint64_t base, total;
+    const chain *c = eng_solo_read_begin(a->engine);
+    const chain_row_account *account = chain_account(c, &a->address);
+    tx->chain_id = a->chain_id;
+    tx->sender = a->key;
+    tx->nonce = account ? account->nonce : 0;
+    tx->expiry_height = chain_head(c)->height + EXPIRY_BLOCKS;
+    tx->tip = TIP;
+    err e = chain_fee(c, &base, &total, tx, (size_t)LIMIT_TX_BYTES);
+    eng_solo_read_end(a->engine);
+    if (e != OK)
+        return fail(f, e, "fee", 0);
+    tx->fee_max = total; /* of the longest: what is paid is by length */
+    return account ? OK : fail(f, ERR_FUNDS, "the validator's account", 0);
+}
+
+err arbiter_send(eng_arbiter *a, chain_tx *tx, fault *f)
+{
+    hash256 id;
+    bytes   raw;
+    eng_tx_result result;
+    uint8_t *buffer = malloc((size_t)LIMIT_TX_BYTES);
+    if (!buffer)
+        return fail(f, ERR_MEMORY, "transaction", 0);
+    err e = fill(a, tx, f);
+    if (e == OK)
+        e = chain_tx_sign(&raw, buffer, (size_t)LIMIT_TX_BYTES, tx, &a->secret, &id, f);
+    if (e == OK)
+        e = eng_solo_submit(a->engine, &id, raw, f);
+    free(buffer);
+    if (e != OK && e != ERR_DUPLICATE)
+        return e;
+    e = eng_solo_wait(a->engine, &result, &id, SEND_WAIT_MS);
+    if (e != OK)
+        return fail(f, e, "transaction", 0);
+    return result.code == OK ? OK : fail(f, result.code, result.what, result.height);
+}
