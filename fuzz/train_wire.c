@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What coordinator and worker tell each other (train/wire.h), picked by the first byte: what decodes encodes to the same bytes. */
+ * What coordinator and worker tell each other (train/wire.h), and what is shown to validators (train/audit.h), picked by the first byte: what decodes encodes to the same bytes. */
+#include "train/audit.h"
 #include "train/wire.h"
 
 #include <stdlib.h>
@@ -50,9 +51,27 @@ static err auth(buf *again, bytes in, fault *f)
     return buf_put(again, in.data, in.len);
 }
 
+/* The path of a part that is shown to a validator, and its authenticator behind a line break. */
+static err push(buf *again, bytes in, fault *f)
+{
+    char url[TR_PUSH_URL_MAX], authenticator[TR_PUSH_AUTH_BYTES], *text = malloc(in.len + 1);
+    CHECK(text != NULL);
+    memcpy(text, in.data, in.len);
+    text[in.len] = 0;
+    char *second = strchr(text, '\n');
+    if (second)
+        *second++ = 0;
+    tr_push p;
+    err e = tr_push_read(&p, text, second, f);
+    free(text);
+    TRY(e);
+    tr_push_write(url, authenticator, &p);
+    return buf_printf(again, "%s\n%s", url + sizeof TR_AUDIT_PREFIX - 1, authenticator);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static err (*const kinds[])(buf *, bytes, fault *) = { session, work, part, count, auth };
+    static err (*const kinds[])(buf *, bytes, fault *) = { session, work, part, count, auth, push };
     if (size == 0)
         return 0;
     bytes in = bytes_of(data + 1, size - 1);
