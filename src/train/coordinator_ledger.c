@@ -250,25 +250,44 @@ static err submit_pay(tr_coordinator *c, owed **list, size_t count, uint8_t *roo
     return c->cfg.ledger.submit(c->cfg.ledger.ctx, &tx, height, f);
 }
 
+/* What may hold up the pay of a lease: a challenge, until the worker opens or the lease is spoiled, or an audit, until it ends. */
+typedef enum hold { HOLD_NONE, HOLD_NOW, HOLD_OVER } hold;
+
+/* Whether it was so when the payment failed, in block `height`, and is still. Nobody may hold it up for longer than he may. */
+static hold hold_of(const tr_coordinator *c, const owed *o, const chain_row_lease *row, uint64_t height)
+{
+    const tr_ledger *l = &c->cfg.ledger;
+    chain_row_audit audit;
+    uint64_t now;
+    if (row->challenge_height)
+        return l->height(l->ctx, &now) == OK && now <= row->challenge_height + l->open_window ? HOLD_NOW : HOLD_NONE;
+    if (row->open_height && row->open_height >= height)
+        return HOLD_OVER;
+    if (!l->audit || row->level != CHAIN_LEVEL_FULL || l->audit(l->ctx, &c->cfg.job, o->lease_id, &audit) != OK || audit.open_height > height)
+        return HOLD_NONE;
+    return audit.status == CHAIN_AUDIT_OPEN ? HOLD_NOW : audit.end_height >= height ? HOLD_OVER : HOLD_NONE;
+}
+
 /* The ledger ran the payment of this one debt and refused it: paid before, never to be paid, or still owed. */
 static err refused_debt(tr_coordinator *c, owed *o, err e, uint64_t height, fault *f)
 {
     chain_row_lease row;
-    uint64_t now;
-    bool paid, waited = false;
-    for (;; waited = true) {
+    bool paid;
+    hold h;
+    for (;;) {
         TRY(paid_before(c, o, &paid, &row, f));
         if (paid)
             return OK;
-        if (row.challenge_height == 0)
+        h = hold_of(c, o, &row, height);
+        if (h != HOLD_NOW)
             break;
-        /* Somebody challenged it, which holds up its pay: the worker opens, or the lease is spoiled. */
-        if (c->cfg.ledger.height(c->cfg.ledger.ctx, &now) != OK || now > row.challenge_height + c->cfg.ledger.open_window ||
-            !try_again(c, ERR_BUSY))
+        if (!try_again(c, ERR_BUSY))
             return e;
     }
-    if (row.status == CHAIN_LEASE_COMMITTED && waited)
-        return OK; /* opened: now it can be paid */
+    if (row.status == CHAIN_LEASE_COMMITTED && h == HOLD_OVER)
+        return OK; /* opened, or found valid: now it can be paid */
+    if (row.challenge_height) /* not opened in time, and nobody has said so yet */
+        return e;
     if (row.status != CHAIN_LEASE_SPOILED)
         TRY(about_lease(c, e, height, f));
     settle(c, o, e, height);

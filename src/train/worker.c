@@ -118,7 +118,7 @@ static err cached(tr_worker *w, const hash256 *id, uint64_t size_max, buf *out, 
     buf fresh;
     hash256 got;
     buf_init(&fresh, (size_t)size_max);
-    err e = tr_wk_download(w, "data", id, size_max, &fresh, f);
+    err e = w->offline ? ERR_NOT_FOUND : tr_wk_download(w, "data", id, size_max, &fresh, f);
     if (e == OK)
         e = tr_store_put(w->cache, buf_bytes(&fresh), &got, f);
     if (e == OK && !hash256_equal(&got, id)) {
@@ -183,6 +183,47 @@ static err check_session(const tr_worker *w, const tr_session *s, fault *f)
     return OK;
 }
 
+/* Data, executor, room, and what an earlier process kept. */
+static err get_ready(tr_worker *w, fault *f)
+{
+    TRY(get_data(w, f));
+    TRY(tr_exec_init(&w->exec, &w->session.shape, w->cfg.threads, w->cfg.split, f));
+    TRY(bt_model_init(&w->model, &w->session.shape, f));
+    w->elements = num_parameter_count(&w->session.shape);
+    w->gradient = malloc((size_t)w->elements * sizeof *w->gradient);
+    if (!w->gradient)
+        return fail(f, ERR_MEMORY, "worker", w->elements);
+    w->ready = true;
+    return tr_wk_restore(w, f);
+}
+
+static void unready(tr_worker *w)
+{
+    tr_dataset_deinit(&w->data);
+    bt_model_deinit(&w->model);
+    tr_exec_deinit(&w->exec);
+    free(w->gradient);
+    w->gradient = NULL;
+    memset(&w->data, 0, sizeof w->data);
+    memset(&w->exec, 0, sizeof w->exec);
+    memset(&w->model, 0, sizeof w->model);
+}
+
+/* A session of an earlier process whose data is all here: what was answered then can be opened and shown without the coordinator, whether it is
+ * there again or not. Any failure only means to wait for it. */
+static void recall(tr_worker *w)
+{
+    buf file;
+    buf_init(&file, 4096);
+    if (tr_wk_find_session(w, &file) && tr_session_decode(&w->session, buf_bytes(&file), NULL) == OK && check_session(w, &w->session, NULL) == OK) {
+        w->offline = true;
+        if (get_ready(w, NULL) != OK)
+            unready(w);
+        w->offline = false;
+    }
+    buf_deinit(&file);
+}
+
 /* Says hello to a coordinator that is new, or new again. */
 err tr_wk_session(tr_worker *w, fault *f)
 {
@@ -192,24 +233,19 @@ err tr_wk_session(tr_worker *w, fault *f)
     err e = tr_wk_insist(w, "GET", TR_PATH_PREFIX "session", bytes_of("", 0), 4096, &reply, f);
     if (e == OK)
         e = tr_session_decode(&s, buf_bytes(&reply), f);
-    buf_deinit(&reply);
     if (e == OK)
         e = check_session(w, &s, f);
+    if (e == OK && !w->ready)
+        tr_wk_keep_session(w, buf_bytes(&reply));
+    buf_deinit(&reply);
     if (e != OK)
         return e;
     w->session = s;
-    if (w->ready)
-        return OK;
-    TRY(get_data(w, f));
-    TRY(tr_exec_init(&w->exec, &s.shape, w->cfg.threads, w->cfg.split, f));
-    TRY(bt_model_init(&w->model, &s.shape, f));
-    w->elements = num_parameter_count(&s.shape);
-    w->gradient = malloc((size_t)w->elements * sizeof *w->gradient);
-    if (!w->gradient)
-        return fail(f, ERR_MEMORY, "worker", w->elements);
-    w->ready = true;
-    TRY(tr_wk_restore(w, f));
-    tr_wk_event(w, &(tr_worker_event){ .kind = TR_WORKER_READY });
+    if (!w->ready)
+        TRY(get_ready(w, f));
+    if (!w->met)
+        tr_wk_event(w, &(tr_worker_event){ .kind = TR_WORKER_READY });
+    w->met = true;
     return OK;
 }
 
@@ -300,7 +336,7 @@ static err weather(tr_worker *w, err e, const fault *why, uint64_t *last_good, f
     return OK;
 }
 
-err tr_worker_run(tr_worker *w, fault *f)
+static err work_on(tr_worker *w, fault *f)
 {
     uint64_t last_good = tr_wk_now_ms();
     bool done = false;
@@ -315,5 +351,14 @@ err tr_worker_run(tr_worker *w, fault *f)
         else
             TRY(weather(w, e, &why, &last_good, f));
     }
-    return tr_wk_linger(w, f);
+    return OK;
+}
+
+err tr_worker_run(tr_worker *w, fault *f)
+{
+    recall(w);
+    err e = work_on(w, f);
+    if (e == OK || (tr_wk_transient(e) && w->ready)) /* also when the coordinator is gone: what was answered may still be asked for */
+        TRY(tr_wk_linger(w, f));
+    return e;
 }

@@ -75,6 +75,18 @@ void tr_wk_keep_model(tr_worker *w, const hash256 *id, bytes file)
         write_file(w, "model", id, file);
 }
 
+bool tr_wk_find_session(tr_worker *w, buf *out)
+{
+    char path[TR_PATH_MAX];
+    return w->cfg.ledger && name_of(path, w, "session", &w->cfg.job, NULL) == OK && base_file_read(out, path, NULL) == OK;
+}
+
+void tr_wk_keep_session(tr_worker *w, bytes session)
+{
+    if (w->cfg.ledger)
+        write_file(w, "session", &w->cfg.job, session);
+}
+
 /* --- leases --------------------------------------------------------------------------------------------------------------- */
 
 /* Unless a kept lease is of it, or it is the current one. */

@@ -31,7 +31,9 @@ struct tr_worker {
     atomic_bool      stopping;
     uint64_t         nonce;
     tr_session       session;
-    bool             ready;
+    bool             ready;      /* session, data, executor */
+    bool             met;        /* this process heard from the coordinator */
+    bool             offline;    /* what is not in the cache is not asked for */
     tr_dataset       data;
     tr_exec          exec;
     bt_model         model; /* the one of model.id, once downloaded */
@@ -69,6 +71,8 @@ err  tr_wk_restore(tr_worker *w, fault *f) MUST_USE; /* what an earlier process 
 err  tr_wk_watch(tr_worker *w, fault *f) MUST_USE;   /* answers challenges on the ledger; now and then */
 err  tr_wk_linger(tr_worker *w, fault *f) MUST_USE;  /* until no lease can be challenged any more */
 bool tr_wk_find_model(tr_worker *w, const hash256 *id, buf *out); /* its file, kept or not: false */
+bool tr_wk_find_session(tr_worker *w, buf *out); /* the newest one of the job */
+void tr_wk_keep_session(tr_worker *w, bytes session);
 void tr_wk_keep_model(tr_worker *w, const hash256 *id, bytes file);
 void tr_wk_drop_model(tr_worker *w, const hash256 *id);
 

@@ -22,14 +22,15 @@ def free_port():
 
 
 class Job:
-    def __init__(self, kit, steps, workers):
+    def __init__(self, kit, steps, workers, level="refereed", param=""):
         self.kit, self.steps, self.port, self.workers = kit, steps, free_port(), {}
         self.undisturbed = False
         self.names = WORKERS[:workers]
         text = kit.write("text", "".join(f"line {i}: the {'quick brown fox' if i % 3 else 'lazy dog'} counts to {i * i % 97}.\n" for i in range(2000)))
         self.spec = kit.write("spec.json", json.dumps({"data": text, "width": 32, "layers": 2, "heads": 2, "context": 32, "steps": steps, "batch": 8, "lease": 2,
-                                                       "warm_steps": steps // 4, "price": "0.25", "checkpoint_steps": 7}))
-        genesis = kit.run("genesis", "new", "--alloc", "buyer=1000," + ",".join(f"{w}=50" for w in self.names), "--json")
+                                                       "warm_steps": steps // 4, "price": "0.25", "checkpoint_steps": 7,
+                                                       "level": level}))
+        genesis = kit.run("genesis", "new", "--alloc", "buyer=1000," + ",".join(f"{w}=50" for w in self.names), "--param", param, "--json")
         self.trust = genesis["genesis"] + ":" + genesis["producer_key"]
         self.start_node()
         for w in self.names:
