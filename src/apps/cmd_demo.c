@@ -129,6 +129,7 @@ static err run_demo(demo *d, fault *f)
     r.state_id = tr_coordinator_state_id(d->coordinator);
     r.seconds = term_now() - begun;
     demo_read_times(d, &r);
+    TRY(demo_net_audits(&d->net, &r.audits, f));
     demo_show_end(d, &r);
     return OK;
 }

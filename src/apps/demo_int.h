@@ -66,6 +66,7 @@ typedef struct demo_result {
     uint64_t   compute_us, prove_us; /* of all leases, by the workers */
     hash256    state_id;
     demo_books books;
+    demo_audits audits;
 } demo_result;
 
 err    demo_go_on(fault *f) MUST_USE; /* ERR_INTERRUPTED after Ctrl-C */

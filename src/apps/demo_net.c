@@ -246,6 +246,31 @@ err demo_net_close_job(demo_net *n, const demo_job *job, fault *f)
     return run(n, DEMO_BUYER, &tx, NULL, f);
 }
 
+err demo_net_audits(demo_net *n, demo_audits *a, fault *f)
+{
+    const char *next = NULL;
+    json_t *page = NULL;
+    *a = (demo_audits){ 0 };
+    do {
+        json_t *params = json_object(), *before = page, *row;
+        size_t i;
+        if (next)
+            json_object_set_new(params, "cursor", json_string(next));
+        err e = tb_ledger_call(&n->ledger, "audit.list", params, 0, &page, f);
+        json_decref(before);
+        if (e != OK)
+            return e;
+        json_array_foreach(json_object_get(page, "audits"), i, row) {
+            const char *status = json_string_value(json_object_get(row, "status"));
+            uint64_t *count = status && strcmp(status, "valid") == 0 ? &a->valid : status && strcmp(status, "open") == 0 ? &a->open : &a->other;
+            ++*count;
+        }
+        next = json_string_value(json_object_get(page, "next"));
+    } while (next);
+    json_decref(page);
+    return OK;
+}
+
 err demo_net_books(demo_net *n, demo_books *b, fault *f)
 {
     *b = (demo_books){ 0 };

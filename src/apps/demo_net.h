@@ -64,6 +64,12 @@ typedef struct demo_books {
     bool             balanced;
 } demo_books;
 
+/* Audits that the ledger's randomness drew (spec/audit.md), as they stand. */
+typedef struct demo_audits {
+    uint64_t open, valid, other;
+} demo_audits;
+
+err demo_net_audits(demo_net *n, demo_audits *a, fault *f) MUST_USE;
 err demo_net_books(demo_net *n, demo_books *b, fault *f) MUST_USE;
 
 /* The folder of a demo that names none: demo in the data directory, or demo-2 and so on while others run. What an earlier run left

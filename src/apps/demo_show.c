@@ -257,6 +257,8 @@ static json_t *result_json(const demo *d, const demo_result *r, const char *gene
     json_object_update_new(o, json_pack("{s:s, s:I, s:I, s:s, s:I, s:f, s:f}", "level", tb_level_name(d->job.spec.level), "proved", (json_int_t)d->proved,
                                         "unproved", (json_int_t)d->unproved, "relation", d->relation, "proof_bytes", (json_int_t)d->proof_bytes,
                                         "proof_over_compute", ratio(r->prove_us, r->compute_us), "verify_over_compute", ratio(d->verify_us, r->compute_us)));
+    json_object_update_new(o, json_pack("{s:I, s:I, s:I}", "audits_valid", (json_int_t)r->audits.valid, "audits_open", (json_int_t)r->audits.open,
+                                        "audits_other", (json_int_t)r->audits.other));
     return o;
 }
 
@@ -282,6 +284,9 @@ static void show_proofs(const demo *d, const demo_result *r)
             ratio(d->proof_bytes, d->proved) / 1e6);
     fprintf(d->term.out, "      proof / own compute %.1f · (compute + proof) / compute %.1f · verification / own compute %.1f\n", ratio(r->prove_us, r->compute_us),
             ratio(r->prove_us + r->compute_us, r->compute_us), ratio(d->verify_us, r->compute_us));
+    uint64_t drawn = r->audits.valid + r->audits.open + r->audits.other;
+    fprintf(d->term.out, "Audits    %" PRIu64 " leases drawn for the validator to verify again: %" PRIu64 " valid, %" PRIu64 " not shown or false, %" PRIu64 " under way\n", drawn,
+            r->audits.valid, r->audits.other, r->audits.open);
 }
 
 static void show_receipts(const demo *d, const demo_result *r, const char *genesis, const char *producer)

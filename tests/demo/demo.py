@@ -99,6 +99,7 @@ def full(kit):
         need(demo["level"] == "full" and demo["proved"] >= STEPS * 4 and demo["spoiled_undrawn"] == 0, "nothing unproved is accepted")
         need((demo["unproved"] > 0) == demo["caught"] and bool(demo["relation"]) == demo["caught"], "who is caught is caught by a relation that fails")
         same_as_alone(kit, demo, "--data", text)
+        need(demo["audits_other"] == 0, "what was drawn for an audit is valid, or under way")
         if seed == 1:
             receipts_hold(kit, demo)
             proofs_hold(kit, demo)
