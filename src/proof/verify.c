@@ -4,6 +4,7 @@
 #include "proof/verify.h"
 
 #include "proof/reduce.h"
+#include "proof/tables.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -51,67 +52,12 @@ static err receive_parts(verifier *v, const pf_instance *in, pf_transcript *fork
     return OK;
 }
 
-/* Sums over entries with weights eq(point, entry) = high lowest: the high factor is applied once for a run of entries that share it. */
-typedef struct table_sums {
-    const fx *point;
-    unsigned  bits, low_bits;
-    const fxv *low;
-    fx        all, x, second, third; /* finished runs */
-} table_sums;
-
-static void add_run(table_sums *s, uint32_t first, uint32_t n, uint32_t x, const int32_t *second, const int32_t *third)
-{
-    fx all = FX_ZERO, sum = FX_ZERO, sum2 = FX_ZERO, sum3 = FX_ZERO;
-    uint32_t mask = (1u << s->low_bits) - 1;
-    for (uint32_t k = 0; k < n; k++) {
-        fx w = fxv_get(s->low, (first + k) & mask);
-        all = fx_add(all, w);
-        sum = fx_add(sum, fx_mul_fp(w, fp_from_u64(x + k)));
-        if (second)
-            sum2 = fx_add(sum2, fx_mul_fp(w, fp_from_i64(second[x + k])));
-        if (third)
-            sum3 = fx_add(sum3, fx_mul_fp(w, fp_from_i64(third[x + k])));
-    }
-    fx high = pf_eq_at(s->point + s->low_bits, s->bits - s->low_bits, first >> s->low_bits);
-    s->all = fx_add(s->all, fx_mul(high, all));
-    s->x = fx_add(s->x, fx_mul(high, sum));
-    s->second = fx_add(s->second, fx_mul(high, sum2));
-    s->third = fx_add(s->third, fx_mul(high, sum3));
-}
-
-/* sum of eq times fingerprint over one table. */
-static fx table_sum(const verifier *v, const pf_table *t, table_sums s)
-{
-    const pf_tables *tables = v->s->tables;
-    const int32_t *second = t->part == PF_PART_EXP ? tables->exp : t->part == PF_PART_EXPL ? tables->exp_loss :
-                            t->part == PF_PART_GELU ? tables->gelu[t->layer] : NULL;
-    const int32_t *third = t->part == PF_PART_GELU ? tables->slope[t->layer] : NULL;
-    for (uint32_t k = 0; k < t->n;) {
-        uint32_t first = t->first + k, left = (1u << s.low_bits) - (first & ((1u << s.low_bits) - 1)), n = t->n - k < left ? t->n - k : left;
-        add_run(&s, first, n, k, second, third);
-        k += n;
-    }
-    fx g = v->run.gamma, g2 = fx_mul(g, g), g3 = fx_mul(g2, g);
-    fx tags = fx_mul(s.all, fx_mul_fp(g, fp_from_u64(t->tag)));
-    return fx_add(fx_add(s.x, tags), fx_add(fx_mul(g2, s.second), fx_mul(g3, s.third)));
-}
-
-enum { TABLE_RUN_BITS = 10 };
-
 /* Q at the end of the table instance: alpha - fingerprints, which the verifier evaluates; alpha - 0 in the padding. */
 static err check_table(const verifier *v)
 {
-    const pf_layout *y = &v->y;
-    const pf_lookup *end = &v->run.ends[y->instance_count - 1];
-    unsigned bits = y->instances[y->instance_count - 1].bits, low_bits = bits < TABLE_RUN_BITS ? bits : TABLE_RUN_BITS;
-    fxv *low = fxv_alloc((size_t)1 << low_bits);
-    fx sum = FX_ZERO;
-    if (!low)
-        return fail(v->f, ERR_MEMORY, "tables", y->entries);
-    fxv_eq(low, end->point, low_bits, FX_ONE);
-    for (uint32_t i = 0; i < y->table_count; i++)
-        sum = fx_add(sum, table_sum(v, &y->tables[i], (table_sums){ .point = end->point, .bits = bits, .low_bits = low_bits, .low = low }));
-    free(low);
+    const pf_lookup *end = &v->run.ends[v->y.instance_count - 1];
+    fx sum;
+    TRY(pf_tables_evaluate(&sum, &v->y, v->s->tables, end->point, v->run.gamma, v->f));
     return fx_equal(end->claim.q, fx_sub(v->run.alpha, sum)) ? OK : fail(v->f, ERR_UNPROVED, "tables", 0);
 }
 
