@@ -4,12 +4,14 @@
  * From there on: the input is a list of changes to the honest proof, so that what comes late in a proof is reached. */
 #include "prove/step_kit.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int    LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t size_max, unsigned seed);
 
-/* One so small that all columns are opened, with no dimension a power of two; and one whose opening draws queries. */
+/* One so small that all columns are opened, with no dimension a power of two; and one whose opening draws queries. The tables
+ * fill most of a small commitment, and all columns of few cells take a verifier ten times as long as some of many: the first has its turn rarely. */
 static const struct { num_shape shape; uint32_t sequences; } statements[] = {
     { { 7, 3, 15, 1, 3, 12, NUM_NARROW }, 1 },
-    { { 20, 8, 16, 1, 2, 12, NUM_NARROW }, 2 },
+    { { 20, 30, 16, 1, 2, 12, NUM_NARROW }, 2 },
 };
 
 typedef struct honest_proof {
@@ -17,6 +19,8 @@ typedef struct honest_proof {
     buf      proof;
     size_t   first[PF_OF_PARTS + 1]; /* byte of each part */
 } honest_proof;
+
+enum { TURNS = 16, CHANGE_BYTES = 5, LIST = 255 };
 
 static honest_proof honest[COUNT_OF(statements)];
 
@@ -32,21 +36,44 @@ static void make_honest(honest_proof *h, const num_shape *shape, uint32_t sequen
     CHECK(h->first[PF_OF_PARTS] == h->proof.len);
 }
 
-enum { CHANGE_BYTES = 5 };
+enum { MOVE = 1, FROM_END, ZERO, PAIR, ADD, KINDS = 8 };
 
-/* Five bytes a change: 8 x part + kind, place in the part (le24), a byte. Kind 1 puts an element of K in the place of another, as many
- * elements further as the byte says; the others add the byte there. Kind 2 counts the place from the end. Fewer bytes: how much is cut off. */
+/* An element of K more or less; nothing if one of the two is none. */
+static void add_element(uint8_t *to, const uint8_t *from, bool minus)
+{
+    fx a, b;
+    if (fx_decode(&a, to) && fx_decode(&b, from))
+        fx_encode(to, minus ? fx_sub(a, b) : fx_add(a, b));
+}
+
+/* Five bytes a change: 8 x part + kind, place in the part (le24), a byte. MOVE puts an element of K in the place of another, as many elements
+ * further as the byte says; ZERO puts nothing there; PAIR adds a third to it and takes it from the one further on, so that their sum stays. The
+ * others add the byte at the place, FROM_END counts it from the end. Fewer bytes: how much is cut off. */
+static void change_one(const honest_proof *h, uint8_t *proof, const uint8_t data[CHANGE_BYTES])
+{
+    size_t part = data[0] / KINDS % PF_OF_PARTS, len = h->first[part + 1] - h->first[part], kind = data[0] % KINDS;
+    size_t place = (data[1] | (size_t)data[2] << 8 | (size_t)data[3] << 16) % len, element = place - place % FX_BYTES, step = (size_t)data[4] * FX_BYTES;
+    uint8_t *at = proof + h->first[part];
+    if (kind == 0 || kind >= ADD)
+        at[place] = (uint8_t)(at[place] + data[4]);
+    else if (kind == FROM_END)
+        at[len - 1 - place] = (uint8_t)(at[len - 1 - place] + data[4]);
+    else if (element + step + FX_BYTES > len)
+        return;
+    else if (kind == MOVE)
+        memmove(at + element, at + element + step, FX_BYTES);
+    else if (kind == ZERO)
+        memset(at + element, 0, FX_BYTES);
+    else if (step != 0) {
+        add_element(at + element, at, false);
+        add_element(at + element + step, at, true);
+    }
+}
+
 static size_t change(const honest_proof *h, uint8_t *proof, const uint8_t *data, size_t size)
 {
-    for (; size >= CHANGE_BYTES; size -= CHANGE_BYTES, data += CHANGE_BYTES) {
-        size_t part = data[0] / 8 % PF_OF_PARTS, first = h->first[part], len = h->first[part + 1] - first;
-        size_t place = (data[1] | (size_t)data[2] << 8 | (size_t)data[3] << 16) % len, step = (size_t)data[4] * FX_BYTES;
-        place = data[0] % 8 == 2 ? len - 1 - place : data[0] % 8 == 1 ? place - place % FX_BYTES : place;
-        if (data[0] % 8 != 1)
-            proof[first + place] = (uint8_t)(proof[first + place] + data[4]);
-        else if (place + step + FX_BYTES <= len)
-            memmove(proof + first + place, proof + first + place + step, FX_BYTES);
-    }
+    for (; size >= CHANGE_BYTES; size -= CHANGE_BYTES, data += CHANGE_BYTES)
+        change_one(h, proof, data);
     return size != 0 && data[0] < h->proof.len ? h->proof.len - data[0] : h->proof.len;
 }
 
@@ -66,7 +93,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             make_honest(&honest[i], &statements[i].shape, statements[i].sequences);
     if (size < 2)
         return 0;
-    const honest_proof *h = &honest[data[0] % COUNT_OF(statements)];
+    const honest_proof *h = &honest[data[0] % TURNS != 0];
     bool     raw = data[1] < PF_OF_PARTS;
     size_t   from = raw ? h->first[data[1]] : h->proof.len, len = raw ? from + size - 2 : from;
     uint8_t *proof = malloc(len + (len == 0)); /* exactly as long, so that the sanitizer sees a read past it */
@@ -79,4 +106,67 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_outcome(h, proof, len);
     free(proof);
     return 0;
+}
+
+/* --- what is tried next ----------------------------------------------------------------------------------------------------- */
+
+static uint32_t draw(uint64_t *seed)
+{
+    *seed = *seed * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(*seed >> 33);
+}
+
+/* Places near either end of a part, anywhere, or where an element begins. */
+static void draw_change(uint8_t out[CHANGE_BYTES], uint64_t *seed)
+{
+    uint32_t how = draw(seed) % 3, place = draw(seed) % (how == 0 ? 1 << 24 : 1 << 10);
+    place = how == 2 ? place * FX_BYTES : place;
+    out[0] = (uint8_t)(draw(seed) % PF_OF_PARTS * KINDS + draw(seed) % KINDS);
+    out[1] = (uint8_t)place;
+    out[2] = (uint8_t)(place >> 8);
+    out[3] = (uint8_t)(place >> 16);
+    out[4] = (uint8_t)(1u << draw(seed) % 8);
+}
+
+/* The stranger's own bytes: one of them another, more of them, or fewer. */
+static size_t mutate_raw(uint8_t *data, size_t size, size_t size_max, uint64_t *seed)
+{
+    uint32_t how = draw(seed) % 4, more = draw(seed) % (4 * FX_BYTES);
+    if (how == 0 && size > 2)
+        return 2 + draw(seed) % (size - 2);
+    for (uint32_t i = 0; how == 1 && i < more && size < size_max; i++)
+        data[size++] = (uint8_t)(draw(seed) % 2 ? draw(seed) : 0);
+    if (size > 2)
+        data[2 + draw(seed) % (size - 2)] ^= (uint8_t)(1u << draw(seed) % 8);
+    return size;
+}
+
+static size_t mutate_list(uint8_t *data, size_t size, size_t size_max, uint64_t *seed)
+{
+    size_t n = (size - 2) / CHANGE_BYTES, how = draw(seed) % 8;
+    size = 2 + n * CHANGE_BYTES;
+    if (how == 0 && n > 0) { /* one of them is left out */
+        memmove(data + 2, data + 2 + CHANGE_BYTES, size - 2 - CHANGE_BYTES);
+        return size - CHANGE_BYTES;
+    }
+    if (how == 1 && size < size_max) {
+        data[size] = (uint8_t)(1 + draw(seed) % 64);
+        return size + 1;
+    }
+    bool more = n == 0 || (how < 5 && size + CHANGE_BYTES <= size_max);
+    draw_change(data + 2 + (more ? n : draw(seed) % n) * CHANGE_BYTES, seed);
+    return more ? size + CHANGE_BYTES : size;
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t size_max, unsigned seed)
+{
+    uint64_t s = seed;
+    if (size_max < 2 + CHANGE_BYTES)
+        return size;
+    if (size < 2 || draw(&s) % 16 == 0) {
+        size = 2;
+        data[1] = (uint8_t)(draw(&s) % 2 ? LIST : draw(&s) % PF_OF_PARTS);
+    }
+    data[0] = (uint8_t)(draw(&s) % TURNS);
+    return data[1] < PF_OF_PARTS ? mutate_raw(data, size, size_max, &s) : mutate_list(data, size, size_max, &s);
 }

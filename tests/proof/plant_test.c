@@ -9,31 +9,25 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int    LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t size_max, unsigned seed);
 
-enum { LIST = 255, FROM_END = 2, PLACES = 1024 };
+enum { INPUT_MAX = 64, INPUTS = 100, INPUTS_MAX = 10000 };
 
-static uint32_t draw(uint64_t *seed)
-{
-    *seed = *seed * 6364136223846793005u + 1442695040888963407u;
-    return (uint32_t)(*seed >> 33);
-}
-
-/* One byte changed, near the beginning of the opening (where its vectors are) or near its end (where the tree is). True: the driver aborted,
- * as it does when it finds something; so it runs in a child. */
-static bool finds(uint8_t statement, uint8_t kind, const char *check)
+/* Inputs as the fuzzer makes them, from nothing. True: the driver aborted, as it does when it finds something; so it runs in a child. */
+static bool finds(const char *check, unsigned inputs)
 {
     int status = 0;
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        uint64_t seed = 1;
+        uint8_t input[INPUT_MAX] = { 0 };
+        size_t  size = 0;
         planted.check = check;
         (void)close(STDERR_FILENO); /* what CHECK says */
-        for (int i = 0; i < 6; i++) {
-            uint32_t at = draw(&seed) % PLACES;
-            uint8_t  input[] = { statement, LIST, (uint8_t)(8 * PF_OF_OPENING + kind), (uint8_t)at, (uint8_t)(at >> 8), 0, (uint8_t)(1 + draw(&seed) % 255) };
-            LLVMFuzzerTestOneInput(input, sizeof input);
+        for (unsigned i = 0; i < inputs; i++) {
+            size = LLVMFuzzerCustomMutator(input, i % 4 ? size : 0, sizeof input, i);
+            LLVMFuzzerTestOneInput(input, size);
         }
         _exit(0);
     }
@@ -48,15 +42,14 @@ static bool finds(uint8_t statement, uint8_t kind, const char *check)
 static void nothing_is_found_where_nothing_is_missing(void **state)
 {
     (void)state;
-    assert_false(finds(0, 0, NULL));
-    assert_false(finds(1, FROM_END, NULL));
+    assert_false(finds(NULL, INPUTS));
 }
 
 static void a_missing_check_is_found(void **state)
 {
     (void)state;
-    assert_true(finds(0, 0, "proximity"));
-    assert_true(finds(1, FROM_END, "commitment"));
+    assert_true(finds("proximity", INPUTS_MAX));
+    assert_true(finds("commitment", INPUTS_MAX));
 }
 
 /* One element altered where it is computed, and everything after it computed from that: one check alone says so. */
