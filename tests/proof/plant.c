@@ -13,9 +13,19 @@ static bool named(const char *name, const char *label)
     return name && strcmp(name, label) == 0;
 }
 
+/* Whether `what` is one of planted.check. */
+static bool is_missing(const char *what)
+{
+    const char *at = planted.check;
+    size_t len = strlen(what);
+    while (at && (strncmp(at, what, len) != 0 || (at[len] != '|' && at[len] != 0)))
+        at = strchr(at, '|') ? strchr(at, '|') + 1 : NULL;
+    return at;
+}
+
 err planted_fail(fault *f, err code, const char *what, uint64_t at)
 {
-    return code == ERR_UNPROVED && named(planted.check, what) ? OK : fail(f, code, what, at);
+    return code == ERR_UNPROVED && is_missing(what) ? OK : fail(f, code, what, at);
 }
 
 /* --- the tape -------------------------------------------------------------------------------------------------------------- */

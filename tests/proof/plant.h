@@ -43,7 +43,7 @@ typedef struct plant_tape {
 } plant_tape;
 
 typedef struct plant {
-    const char *check;   /* `what` of the check that is left out; NULL: none */
+    const char *check;   /* `what` of the check that is left out, or of several, with | between them; NULL: none */
     const char *absorb;  /* label of the absorbs that are left out; "join" too; NULL: none */
     size_t      altered; /* 1 + event number of the absorb or join whose input is altered by one bit, 0: none */
     const char *false_message; /* label of messages whose first element the prover alters; NULL: none */
