@@ -3,126 +3,9 @@
  * Why messages are absorbed: for a label at a time, prover and verifier that do not absorb it (plant.h), and a forger who chooses that
  * message once he knows the challenges that should have depended on it. The verifier accepts what is false. With the label absorbed, the
  * same forger is refused. docs/proof-tests.md lists the labels. */
-#include "plant.h"
-#include "prove/step_kit.h"
+#include "forger.h"
 
-#include "proof/run.h"
-
-typedef struct forger {
-    step_kit   kit;
-    buf        proof;
-    plant_tape tape;  /* of the verifier, on the proof as it was made */
-    pf_report  report;
-    size_t     first[PF_OF_PARTS]; /* byte of each part */
-} forger;
-
-/* What the verifier makes of a proof, on the tape. */
-static err forger_look(forger *x)
-{
-    plant_tape_drop(&x->tape);
-    planted.tape = &x->tape;
-    err e = pf_verify(&x->kit.subject, buf_bytes(&x->proof), &x->report, NULL);
-    planted.tape = NULL;
-    x->first[0] = 0;
-    for (size_t i = 0; i + 1 < PF_OF_PARTS; i++)
-        x->first[i + 1] = x->first[i] + x->report.bytes[i];
-    return e;
-}
-
-/* A proof of the step by a prover who does not absorb `label`, and what a verifier says who does not either. */
-static err forger_prove(forger *x, const char *label)
-{
-    buf_init(&x->proof, (size_t)1 << 24);
-    planted = (plant){ .absorb = label };
-    assert_int_equal(pv_prove(x->kit.ws, &x->kit.witness, &x->proof, NULL), OK);
-    return forger_look(x);
-}
-
-static void forger_make(forger *x)
-{
-    *x = (forger){ 0 };
-    kit_make(&x->kit, &(num_shape){ 7, 3, 15, 1, 3, 12, NUM_NARROW }, 1, 1, NULL);
-}
-
-static void forger_drop(forger *x)
-{
-    planted = (plant){ 0 };
-    plant_tape_drop(&x->tape);
-    buf_deinit(&x->proof);
-    kit_drop(&x->kit);
-}
-
-/* What the verifier, which leaves the same label out, says of statement and proof as they are now. */
-static err forger_ask(forger *x)
-{
-    fault f = { 0 };
-    err   e = pf_verify(&x->kit.subject, buf_bytes(&x->proof), NULL, &f);
-    if (e != OK)
-        print_message("%s: refused: %s\n", planted.absorb ? planted.absorb : "nothing left out", f.what);
-    return e;
-}
-
-/* Squeeze number `nth` with this label after call `from`: its place on the tape. */
-static size_t squeeze_after(const plant_tape *t, size_t from, const char *label, size_t nth)
-{
-    for (size_t i = from; i < t->count; i++)
-        if (t->event[i].kind == PLANT_SQUEEZE && strcmp(t->event[i].label, label) == 0 && nth-- == 0)
-            return i;
-    fail_msg("no squeeze %s", label);
-    return 0;
-}
-
-static pf_stream stream_at(const plant_tape *t, size_t event)
-{
-    pf_transcript at = { t->event[event].before };
-    pf_stream s;
-    pf_squeeze(&at, &s, t->event[event].label);
-    return s;
-}
-
-static fx challenge_at(const plant_tape *t, size_t event)
-{
-    pf_stream s = stream_at(t, event);
-    return pf_stream_fx(&s);
-}
-
-/* The product of the challenges of n rounds after a call: what a false claim has become at their end. */
-static fx shrunk(const plant_tape *t, size_t from, size_t n)
-{
-    fx all = FX_ONE;
-    for (size_t i = 0; i < n; i++)
-        all = fx_mul(all, challenge_at(t, squeeze_after(t, from, "round", i)));
-    return all;
-}
-
-/* Element `i` of a part of the proof += x. */
-static void add_to(forger *x, pf_part_of_proof part, size_t i, fx by)
-{
-    uint8_t *at = x->proof.data + x->first[part] + i * FX_BYTES;
-    fx was;
-    assert_true(fx_decode(&was, at));
-    fx_encode(at, fx_add(was, by));
-}
-
-static fx get(const forger *x, pf_part_of_proof part, size_t i)
-{
-    fx is;
-    assert_true(fx_decode(&is, x->proof.data + x->first[part] + i * FX_BYTES));
-    return is;
-}
-
-static fx divide(fx a, fx b)
-{
-    return fx_mul(a, fx_inv(b));
-}
-
-static fx power_of(fx a, size_t n)
-{
-    fx x = FX_ONE;
-    while (n-- > 0)
-        x = fx_mul(x, a);
-    return x;
-}
+static const num_shape shape = { 7, 3, 15, 1, 3, 12, NUM_NARROW };
 
 /* --- the statement --------------------------------------------------------------------------------------------------------- */
 
@@ -131,7 +14,7 @@ static void replays(void **state)
 {
     (void)state;
     forger x;
-    forger_make(&x);
+    forger_make(&x, &shape, 1);
     pf_subject *s = &x.kit.subject;
     const struct { const char *label; void *field; } fields[] = {
         { "weight root", &s->weight_root }, { "tables hash", &s->tables_hash }, { "tokens root", &s->tokens_root }, { "lease hash", &s->lease_hash },
@@ -197,29 +80,12 @@ static void forge_end(forger *x)
     add_to(x, PF_OF_GRADIENT, ends + 3, y);
 }
 
-static size_t feature_rounds(const plant_tape *t)
-{
-    size_t n = 0;
-    for (size_t i = squeeze_after(t, 0, "claims", 0); i < squeeze_after(t, 0, "tokens", 0); i++)
-        n += t->event[i].kind == PLANT_SQUEEZE && strcmp(t->event[i].label, "round") == 0;
-    return n;
-}
-
 /* How much the sum over features falls short when one more in element 0 of E's gradient makes a claim false. */
 static fx features_error(const forger *x)
 {
     size_t claims = squeeze_after(&x->tape, 0, "claims", 0);
     fx claim = fx_mul(gradient_error(x, true), power_of(challenge_at(&x->tape, claims), x->report.claims - 2));
     return fx_mul(claim, shrunk(&x->tape, claims, feature_rounds(&x->tape)));
-}
-
-/* v_a(rho) of row a. */
-static fx feature_weight(const plant_tape *t, size_t a)
-{
-    size_t tokens = squeeze_after(t, 0, "tokens", 0), first = 0;
-    while (t->dot_at[first] != tokens)
-        first++;
-    return t->dot[first + a];
 }
 
 /* The values U after the features: two of them altered so that their sum makes up for a false claim on E, and what the tokens are asked is the
@@ -274,7 +140,7 @@ static void check_forgery(const char *label, void (*forge)(forger *x))
 {
     for (int absorbed = 0; absorbed < 2; absorbed++) {
         forger x;
-        forger_make(&x);
+        forger_make(&x, &shape, 1);
         assert_int_equal(forger_prove(&x, absorbed ? NULL : label), OK);
         forge(&x);
         err e = forger_ask(&x);
@@ -360,7 +226,7 @@ static void forks_chosen_after_the_batching(void **state)
     (void)state;
     for (int absorbed = 0; absorbed < 2; absorbed++) {
         forger x;
-        forger_make(&x);
+        forger_make(&x, &shape, 1);
         kit_lie(&x.kit, NUM_TENSOR_ID(0, NUM_CC), x.kit.numbers[0], 2, 1);
         assert_int_equal(forger_prove(&x, absorbed ? NULL : "join"), ERR_UNPROVED);
         planted.check = "product: c"; /* to see what follows */
@@ -393,7 +259,7 @@ static void roots_chosen_after_lambda(void **state)
     (void)state;
     for (int absorbed = 0; absorbed < 2; absorbed++) {
         forger x;
-        forger_make(&x);
+        forger_make(&x, &shape, 1);
         x.kit.witness.cell[x.kit.witness.y.mult][3]++;
         assert_int_equal(forger_prove(&x, absorbed ? NULL : "root"), ERR_UNPROVED);
         forge_root(&x);

@@ -233,6 +233,27 @@ err planted_inner_product(pf_reader *r, pf_transcript *t, const char *what, fx c
     return e;
 }
 
+err planted_claims_build(pf_claims *c, const pf_run *run, fx mu, fault *f)
+{
+    if (planted.claims)
+        planted.claims(run, planted.claims_ctx);
+    err e = pf_claims_build(c, run, mu, f);
+    if (planted.tape)
+        planted.tape->claims_value = c->value;
+    return e;
+}
+
+/* Those over features come first, and begin with the value of the claims; those over tokens are not noted. */
+err planted_inner_rounds(pf_reader *r, pf_transcript *t, unsigned n, fx *claim, fx *point)
+{
+    plant_tape *tape = planted.tape;
+    bool features = tape && fx_equal(*claim, tape->claims_value);
+    err e = pf_inner_rounds(r, t, n, claim, point);
+    if (features)
+        tape->claims_left = *claim;
+    return e;
+}
+
 /* --- what a lying prover sends --------------------------------------------------------------------------------------------- */
 
 err planted_send(pv_writer *w, const char *label, const fx *x, size_t n)

@@ -37,6 +37,8 @@ typedef struct plant_tape {
     size_t       row_count, row_room, row_dot_room;
     /* How much the ends of the last inner product that is false fall short of what they should be. */
     fx           short_by;
+    /* What the claims added up to, and what their rounds over features left of it. */
+    fx           claims_value, claims_left;
     /* The fractions that had to balance, the table's last. */
     pf_fraction *root;
     size_t       root_count;
@@ -50,6 +52,8 @@ typedef struct plant {
     fx          false_by;
     const char *zero;    /* label of challenges that come out as 0; NULL: none */
     plant_tape *tape;    /* written if not NULL; one thread only */
+    void      (*claims)(const pf_run *run, void *ctx); /* called by the verifier before it collects the claims; NULL: not */
+    void       *claims_ctx;
 } plant;
 
 extern plant planted;
@@ -68,6 +72,8 @@ void          planted_challenge(pf_transcript *t, const char *label, fx *out, si
 fx            planted_dot(const fxv *a, const fxv *b, size_t n);
 fx            planted_value_of(const pf_values *v, uint32_t tensor);
 err           planted_inner_product(pf_reader *r, pf_transcript *t, const char *what, fx claim, unsigned n, size_t count, fx *point, fx *ends) MUST_USE;
+err           planted_claims_build(pf_claims *c, const pf_run *run, fx mu, fault *f) MUST_USE;
+err           planted_inner_rounds(pf_reader *r, pf_transcript *t, unsigned n, fx *claim, fx *point) MUST_USE;
 err           planted_send(pv_writer *w, const char *label, const fx *x, size_t n) MUST_USE;
 bool          planted_balance(const pf_fraction *f, size_t n, pf_fraction table);
 
