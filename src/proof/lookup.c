@@ -58,8 +58,7 @@ static err verify_layer(pf_reader *r, pf_transcript *t, unsigned m, bool unit, f
         TRY(pf_round_eq(r, t, point[b], inverse[b], &value, &point[b]));
     size_t at = r->at;
     TRY(receive_children(r, t, child, unit));
-    if (!fx_equal(value, node_value(child[0], child[1], lambda)))
-        return fail(r->f, ERR_UNPROVED, "lookup.layer", at);
+    TRY(pf_want(fx_equal(value, node_value(child[0], child[1], lambda)), r->f, "lookup.layer", at));
     pf_challenge(t, "line", &c, 1);
     point[m] = c;
     *claim = pf_fraction_line(child[0], child[1], c);
@@ -74,8 +73,7 @@ err pf_lookup_verify(pf_lookup *out, pf_reader *r, pf_transcript *t, unsigned k,
     fx root[2];
     TRY(pf_receive_fx(r, t, "root", root, 2));
     out->root = out->claim = (pf_fraction){ root[0], root[1] };
-    if (fx_equal(root[1], FX_ZERO) || (k == 0 && unit && !fx_equal(root[0], FX_ONE)))
-        return fail(r->f, ERR_UNPROVED, "lookup.root", at);
+    TRY(pf_want(!fx_equal(root[1], FX_ZERO) && (k != 0 || !unit || fx_equal(root[0], FX_ONE)), r->f, "lookup.root", at));
     for (unsigned m = 0; m < k; m++)
         TRY(verify_layer(r, t, m, unit && m + 1 == k, out->point, &out->claim));
     return OK;

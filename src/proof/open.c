@@ -136,10 +136,7 @@ static err receive_vectors(opening *o, pf_transcript *t)
         goto out;
     for (vector i = 0; i < VECTORS; i++)
         TRY_OUT(receive_vector(o->r, t, labels[i], v[i], scratch, M));
-    if (!fx_equal(fxv_dot(v[EVALUATION], o->claim->factors, M), o->claim->value)) {
-        e = fail(o->r->f, ERR_UNPROVED, "value", o->r->at);
-        goto out;
-    }
+    TRY_OUT(pf_want(fx_equal(fxv_dot(v[EVALUATION], o->claim->factors, M), o->claim->value), o->r->f, "value", o->r->at));
     take_queries(o, t);
     for (vector i = 0; i < VECTORS; i++)
         encode_queried(o, i, v[i], half);
@@ -196,8 +193,7 @@ static err check_sums(const opening *o, const fx_ints *m, size_t q)
         fxv sum[BATCH / FXV_LANES] = { 0 };
         fxv_cols(sum, m, weights[i]);
         for (size_t k = 0; k < m->rows; k++)
-            if (!fx_equal(fxv_get(sum, k), o->symbol[i][q + k]))
-                return fail(o->r->f, ERR_UNPROVED, labels[i], o->query[q + k]);
+            TRY(pf_want(fx_equal(fxv_get(sum, k), o->symbol[i][q + k]), o->r->f, labels[i], o->query[q + k]));
     }
     return OK;
 }

@@ -252,12 +252,10 @@ static err check_exceptions(const pf_rows *r, const pf_layout *y, fault *f)
         for (uint32_t i = r->exception_first[k]; i < r->exception_first[k + 1]; i++) {
             const pf_exception *x = &r->exceptions[i];
             uint64_t size = x->t < 0 ? (uint64_t)-(int64_t)x->t : (uint64_t)x->t;
-            if (x->token >= pf_tokens(y) || !pf_is_token(y, x->token) || x->feature >= g->features)
-                return fail(f, ERR_UNPROVED, "exception: place", i);
-            if (before && (x->token < before->token || (x->token == before->token && x->feature <= before->feature)))
-                return fail(f, ERR_UNPROVED, "exception: order", i);
-            if (size <= (uint64_t)y->k.q_max || size > (uint64_t)y->k.d_t || (u128)(size + 1) << g->s > (FP_P - 1) / 2)
-                return fail(f, ERR_UNPROVED, "exception: value", i);
+            bool after = !before || x->token > before->token || (x->token == before->token && x->feature > before->feature);
+            TRY(pf_want(x->token < pf_tokens(y) && pf_is_token(y, x->token) && x->feature < g->features, f, "exception: place", i));
+            TRY(pf_want(after, f, "exception: order", i));
+            TRY(pf_want(size > (uint64_t)y->k.q_max && size <= (uint64_t)y->k.d_t && (u128)(size + 1) << g->s <= (FP_P - 1) / 2, f, "exception: value", i));
             before = x;
         }
     }
@@ -297,20 +295,15 @@ static err derive_norm(pf_rows *r, const pf_layout *y, uint32_t k, fault *f)
     for (uint32_t i = 0; i < pf_tokens(y); i++) {
         if (!pf_is_token(y, i))
             continue;
-        if (n->squares[i] >= (int64_t)1 << 42 || n->y_squares[i] > d * Q2)
-            return fail(f, ERR_UNPROVED, "norm: squares", i);
+        TRY(pf_want(n->squares[i] < (int64_t)1 << 42 && n->y_squares[i] <= d * Q2, f, "norm: squares", i));
         u128 theta = (uint64_t)n->y_squares[i];
         for (; next < end && r->exceptions[next].token == i; next++)
             theta += (uint64_t)((int64_t)r->exceptions[next].t * r->exceptions[next].t - Q2);
         n->r[i] = num_norm_r((uint64_t)n->squares[i], d, c->f_r, c->f_res);
-        if (!squares_cannot_wrap(n, y, i, theta, y->roundings[g].s))
-            return fail(f, ERR_UNPROVED, "norm: the sum of squares may wrap", i);
-        int64_t most = (int64_t)d * c->d_t * c->q_max;
-        if (n->M[i] > most || n->M[i] < -most)
-            return fail(f, ERR_UNPROVED, "norm: M", i);
+        TRY(pf_want(squares_cannot_wrap(n, y, i, theta, y->roundings[g].s), f, "norm: the sum of squares may wrap", i));
+        TRY(pf_want(num_in_domain(n->M[i], (int64_t)d * c->d_t * c->q_max), f, "norm: M", i));
         n->m[i] = num_norm_m(n->r[i], n->M[i], d, pf_norm_fraction(y, k));
-        if (!num_in_domain(n->m[i], (int64_t)1 << 34))
-            return fail(f, ERR_UNPROVED, "norm: m", i);
+        TRY(pf_want(num_in_domain(n->m[i], (int64_t)1 << 34), f, "norm: m", i));
     }
     return OK;
 }
@@ -322,22 +315,23 @@ static uint64_t distance_limit(const pf_layout *y, uint32_t layer)
     return n ? n : 2 * (uint64_t)y->k.d_t + 1;
 }
 
+/* In the domain, and so that no D that a cell can hold wraps beside it. */
+static bool is_maximum(int64_t max, const num_const *c, uint64_t d_max, uint32_t s)
+{
+    return num_in_domain(max, c->d_t) && (u128)((uint64_t)llabs(max) + d_max) << s <= (FP_P - 1) / 2;
+}
+
 static err derive_head(pf_head_rows *a, const pf_layout *y, uint32_t s, uint64_t d_max, fault *f)
 {
     const num_const *c = &y->k;
-    const int64_t most = (int64_t)c->head_dim * c->q_max * c->q_max;
     for (uint32_t i = 0; i < pf_tokens(y); i++) {
         uint32_t position = i & ((1u << y->t_bits) - 1);
         if (!pf_is_token(y, i))
             continue;
-        if (a->index[i] > position)
-            return fail(f, ERR_UNPROVED, "attention: index of the maximum", i);
-        if (!num_in_domain(a->max[i], c->d_t) || (u128)((uint64_t)llabs(a->max[i]) + d_max) << s > (FP_P - 1) / 2)
-            return fail(f, ERR_UNPROVED, "attention: maximum", i);
-        if (a->Z[i] < c->q_max || a->Z[i] > (int64_t)c->q_max * (position + 1))
-            return fail(f, ERR_UNPROVED, "attention: sum", i);
-        if (a->c[i] > most || a->c[i] < -most)
-            return fail(f, ERR_UNPROVED, "attention: c", i);
+        TRY(pf_want(a->index[i] <= position, f, "attention: index of the maximum", i));
+        TRY(pf_want(is_maximum(a->max[i], c, d_max, s), f, "attention: maximum", i));
+        TRY(pf_want(a->Z[i] >= c->q_max && a->Z[i] <= (int64_t)c->q_max * (position + 1), f, "attention: sum", i));
+        TRY(pf_want(num_in_domain(a->c[i], (int64_t)c->head_dim * c->q_max * c->q_max), f, "attention: c", i));
         a->R[i] = num_softmax_R(a->Z[i], c->f_R, c->f_dl);
     }
     return OK;
@@ -356,18 +350,14 @@ static err derive_logits(pf_rows *r, const pf_layout *y, const pf_subject *s, fa
     for (uint32_t i = 0; i < pf_tokens(y); i++) {
         if (!pf_is_token(y, i))
             continue;
-        if (a->index[i] >= y->shape.vocab)
-            return fail(f, ERR_UNPROVED, "logits: index of the maximum", i);
-        if (!num_in_domain(a->max[i], c->d_t) || (u128)((uint64_t)llabs(a->max[i]) + d_max) << shift > (FP_P - 1) / 2)
-            return fail(f, ERR_UNPROVED, "logits: maximum", i);
-        if (a->Z[i] < c->q_l || a->Z[i] > c->q_l * y->shape.vocab)
-            return fail(f, ERR_UNPROVED, "logits: sum", i);
-        if (a->c[i] > 2 * c->d_t)
-            return fail(f, ERR_UNPROVED, "logits: target", i);
+        TRY(pf_want(a->index[i] < y->shape.vocab, f, "logits: index of the maximum", i));
+        TRY(pf_want(is_maximum(a->max[i], c, d_max, shift), f, "logits: maximum", i));
+        TRY(pf_want(a->Z[i] >= c->q_l && a->Z[i] <= c->q_l * y->shape.vocab, f, "logits: sum", i));
+        TRY(pf_want(a->c[i] <= 2 * c->d_t, f, "logits: target", i));
         a->R[i] = num_loss_R(a->Z[i], c->n_l);
         loss += a->c[i] * ((int64_t)1 << (16 - c->f_l)) + num_ilog2((uint64_t)a->Z[i]) - num_ilog2((uint64_t)c->q_l + 1);
     }
-    return loss == s->loss ? OK : fail(f, ERR_UNPROVED, "loss", (uint64_t)loss);
+    return pf_want(loss == s->loss, f, "loss", (uint64_t)loss);
 }
 
 err pf_rows_derive(pf_rows *r, const pf_layout *y, const pf_subject *s, fault *f)

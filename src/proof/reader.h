@@ -22,4 +22,10 @@ err pf_receive_fx(pf_reader *r, pf_transcript *t, const char *label, fx *out, si
 /* ERR_TRAILING: bytes after the end. */
 err pf_read_end(const pf_reader *r) MUST_USE;
 
+/* What a proof must satisfy: ERR_UNPROVED with `what` unless it holds. */
+static inline err pf_want(bool holds, fault *f, const char *what, uint64_t at)
+{
+    return holds ? OK : fail(f, ERR_UNPROVED, what, at);
+}
+
 #endif

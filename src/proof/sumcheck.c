@@ -43,5 +43,5 @@ err pf_inner_product(pf_reader *r, pf_transcript *t, const char *what, fx claim,
     fx sum = FX_ZERO;
     for (size_t m = 0; m < count; m++)
         sum = fx_add(sum, fx_mul(ends[2 * m], ends[2 * m + 1]));
-    return fx_equal(sum, claim) ? OK : fail(r->f, ERR_UNPROVED, what, at);
+    return pf_want(fx_equal(sum, claim), r->f, what, at);
 }

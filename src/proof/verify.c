@@ -58,7 +58,7 @@ static err check_table(const verifier *v)
     const pf_lookup *end = &v->run.ends[v->y.instance_count - 1];
     fx sum;
     TRY(pf_tables_evaluate(&sum, &v->y, v->s->tables, end->point, v->run.gamma, v->f));
-    return fx_equal(end->claim.q, fx_sub(v->run.alpha, sum)) ? OK : fail(v->f, ERR_UNPROVED, "tables", 0);
+    return pf_want(fx_equal(end->claim.q, fx_sub(v->run.alpha, sum)), v->f, "tables", 0);
 }
 
 static err verify_lookups(verifier *v)
@@ -82,8 +82,7 @@ static err verify_lookups(verifier *v)
         roots[i] = v->run.ends[i].root;
     bool balanced = pf_fractions_balance(roots, y->instance_count - 1, roots[y->instance_count - 1]);
     free(roots);
-    if (!balanced)
-        return fail(v->f, ERR_UNPROVED, "lookups: a value is in no table", 0);
+    TRY(pf_want(balanced, v->f, "lookups: a value is in no table", 0));
     return check_table(v);
 }
 
@@ -118,8 +117,7 @@ static err verify_product(verifier *v, uint32_t index)
     }
     if (is_public(p->kind)) {
         TRY(pf_product_public(&v->run, index, &expected, v->f));
-        if (!fx_equal(expected, p->p[0]))
-            return fail(v->f, ERR_UNPROVED, name, p->layer);
+        TRY(pf_want(fx_equal(expected, p->p[0]), v->f, "product: public factor", index));
     }
     return OK;
 }
@@ -141,7 +139,7 @@ static err check_gradient_size(const verifier *v)
     const int64_t most = (FP_P - 1) / 2;
     for (uint64_t i = 0; i < n; i++)
         if (v->s->gradient[i] > most || v->s->gradient[i] < -most)
-            return fail(v->f, ERR_RANGE, "gradient", i);
+            return fail(v->f, ERR_RANGE, "gradient: entry", i);
     return OK;
 }
 
@@ -181,8 +179,7 @@ static err reduce_features(verifier *v)
             const pf_row *r = &v->claims.rows[a];
             sum = fx_add(sum, fx_mul(fxv_dot(r->v, eq, pf_row_features(&v->y, r->tensor)), v->ends[a]));
         }
-        if (!fx_equal(sum, claim))
-            e = fail(v->f, ERR_UNPROVED, "claims: features", 0);
+        e = pf_want(fx_equal(sum, claim), v->f, "claims: features", 0);
     }
     free(eq);
     return e;
@@ -204,7 +201,7 @@ static err check_tokens(verifier *v, fx nu, fx claim)
         power = fx_mul(power, nu);
     }
     free(eq);
-    return fx_equal(sum, claim) ? OK : fail(v->f, ERR_UNPROVED, "claims: tokens", 0);
+    return pf_want(fx_equal(sum, claim), v->f, "claims: tokens", 0);
 }
 
 static err reduce_tokens(verifier *v)

@@ -308,7 +308,8 @@ static void exception_arrays(scene *s)
     fx_ints q = pv_matrix(s->p->w, y->roundings[s->x->rounding].out);
     fx power = FX_ONE;
     for (uint32_t i = rows->exception_first[s->x->rounding]; i < rows->exception_first[s->x->rounding + 1]; i++) {
-        fxv_set(s->P, (size_t)rows->exceptions[i].token * s->width + rows->exceptions[i].feature, power);
+        size_t place = (size_t)rows->exceptions[i].token * s->width + rows->exceptions[i].feature;
+        fxv_set(s->P, place, fx_add(fxv_get(s->P, place), power));
         power = fx_mul(power, s->x->kappa);
     }
     outer(s, s->B, NULL, NULL, &q, y->roundings[s->x->rounding].features);

@@ -45,10 +45,12 @@ typedef struct plant_tape {
 } plant_tape;
 
 typedef struct plant {
-    const char *check;   /* `what` of the check that is left out, or of several, with | between them; NULL: none */
+    const char *check;   /* `what` of the check that is left out, or of several, with | between them (ERR_UNPROVED, ERR_RANGE, ERR_TRAILING); NULL: none */
     const char *absorb;  /* label of the absorbs that are left out; "join" too; NULL: none */
     size_t      altered; /* 1 + event number of the absorb or join whose input is altered by one bit, 0: none */
-    const char *false_message; /* label of messages whose first element the prover alters; NULL: none */
+    /* The prover alters an element of the message with this label of which false_nth have been sent before, and goes on. NULL: none. */
+    const char *false_message;
+    size_t      false_nth, false_element, sent;
     fx          false_by;
     const char *zero;    /* label of challenges that come out as 0; NULL: none */
     plant_tape *tape;    /* written if not NULL; one thread only */
