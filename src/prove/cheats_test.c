@@ -186,12 +186,36 @@ static void another_batch(void **state)
     restore(c);
 }
 
+/* Operands as large as they may be would wrap: such a statement is refused before a byte of its proof is looked at. */
+static void past_the_ledger(void **state)
+{
+    cheat *c = *state;
+    const num_layer_fractions *l = &c->k.subject.fractions.layer[0];
+    fault f = { 0 };
+    pf_subject large = c->k.subject, fine = c->k.subject;
+    large.shape = (num_shape){ 50257, 4096, 8192, 32, 64, 12, NUM_NARROW };
+    for (uint32_t i = 1; i < large.shape.layers; i++)
+        large.fractions.layer[i] = *l;
+    assert_int_equal(pf_verify(&large, bytes_of(NULL, 0), NULL, &f), ERR_LEDGER);
+    assert_string_equal(f.what, "dp");
+    fine.fractions.layer[0].h = (int8_t)(l->y2 + l->w1 - 31); /* (D_t + 1) 2^31 is below p / 2 */
+    assert_int_equal(pf_verify(&fine, bytes_of(NULL, 0), NULL, &f), ERR_TRUNCATED);
+    fine.fractions.layer[0].h--;
+    assert_int_equal(pf_verify(&fine, bytes_of(NULL, 0), NULL, &f), ERR_LEDGER);
+    assert_string_equal(f.what, "rounding");
+    fine = c->k.subject;
+    fine.sequences = (uint32_t)(LIMIT_LEASE_TOKENS / shape.context) + 1;
+    assert_int_equal(pf_verify(&fine, bytes_of(NULL, 0), NULL, &f), ERR_LIMIT);
+    restore(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bits_of_every_tensor),  cmocka_unit_test(entries_are_below_half_of_p),
         cmocka_unit_test(scaled_negated_zeroed), cmocka_unit_test(tensors_exchanged_and_transposed),
         cmocka_unit_test(row_scalars),           cmocka_unit_test(another_batch),
+        cmocka_unit_test(past_the_ledger),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
