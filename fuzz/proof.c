@@ -7,11 +7,11 @@
 int    LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t size_max, unsigned seed);
 
-/* One so small that all columns are opened, with no dimension a power of two; and one whose opening draws queries. The tables
- * fill most of a small commitment, and all columns of few cells take a verifier ten times as long as some of many: the first has its turn rarely. */
-static const struct { num_shape shape; uint32_t sequences; } statements[] = {
-    { { 7, 3, 15, 1, 3, 12, NUM_NARROW }, 1 },
-    { { 20, 30, 16, 1, 2, 12, NUM_NARROW }, 2 },
+/* One so small that all columns are opened, with no dimension a power of two; and one whose opening draws queries, and with
+ * operands that saturate. The tables fill most of a small commitment, and all columns of few cells take a verifier ten times as long as some of many: the first has its turn rarely. */
+static const struct { num_shape shape; uint32_t sequences; int finer; } statements[] = {
+    { { 7, 3, 15, 1, 3, 12, NUM_NARROW }, 1, 0 },
+    { { 20, 30, 16, 1, 2, 12, NUM_NARROW }, 2, 2 },
 };
 
 typedef struct honest_proof {
@@ -24,10 +24,12 @@ enum { TURNS = 16, CHANGE_BYTES = 5, LIST = 255 };
 
 static honest_proof honest[COUNT_OF(statements)];
 
-static void make_honest(honest_proof *h, const num_shape *shape, uint32_t sequences)
+static void make_honest(honest_proof *h, const num_shape *shape, uint32_t sequences, int finer)
 {
     pf_report report;
     kit_make(&h->kit, shape, sequences, 1, NULL);
+    if (finer)
+        kit_finer(&h->kit, finer);
     buf_init(&h->proof, (size_t)1 << 24);
     CHECK(pv_prove(h->kit.ws, &h->kit.witness, &h->proof, NULL) == OK);
     CHECK(pf_verify(&h->kit.subject, buf_bytes(&h->proof), &report, NULL) == OK);
@@ -90,7 +92,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (!honest[0].proof.data)
         for (size_t i = 0; i < COUNT_OF(statements); i++)
-            make_honest(&honest[i], &statements[i].shape, statements[i].sequences);
+            make_honest(&honest[i], &statements[i].shape, statements[i].sequences, statements[i].finer);
     if (size < 2)
         return 0;
     const honest_proof *h = &honest[data[0] % TURNS != 0];

@@ -2,13 +2,15 @@
 #include "prove/step_kit.h"
 #include "prove/workspace.h"
 
-static void check(const num_shape *shape, uint32_t sequences, uint64_t seed)
+static void check(const num_shape *shape, uint32_t sequences, uint64_t seed, int finer)
 {
     step_kit k;
     buf proof;
     fault f = { 0 };
     pf_report report;
     kit_make(&k, shape, sequences, seed, NULL);
+    if (finer)
+        kit_finer(&k, finer);
     buf_init(&proof, (size_t)1 << 30);
     err e = pv_prove(k.ws, &k.witness, &proof, &f);
     if (e != OK)
@@ -29,21 +31,21 @@ static void check(const num_shape *shape, uint32_t sequences, uint64_t seed)
 static void one_layer(void **state)
 {
     (void)state;
-    check(&(num_shape){ .vocab = 20, .context = 8, .width = 16, .layers = 1, .heads = 2, .bits = 12, .helper = NUM_NARROW }, 2, 1);
+    check(&(num_shape){ .vocab = 20, .context = 8, .width = 16, .layers = 1, .heads = 2, .bits = 12, .helper = NUM_NARROW }, 2, 1, 0);
 }
 
 static void shapes(void **state)
 {
     (void)state;
-    const struct { num_shape shape; uint32_t sequences; } cases[] = {
-        { { 5, 1, 3, 1, 1, 12, NUM_NARROW }, 1 },
-        { { 40, 20, 48, 2, 3, 12, NUM_NARROW }, 3 },
-        { { 7, 3, 15, 3, 5, 10, NUM_NARROW }, 2 },
-        { { 300, 33, 24, 1, 2, 8, NUM_NARROW }, 1 },
-        { { 73, 64, 64, 2, 2, 12, NUM_NARROW }, 4 },
+    const struct { num_shape shape; uint32_t sequences; int finer; } cases[] = {
+        { { 5, 1, 3, 1, 1, 12, NUM_NARROW }, 1, 0 },
+        { { 40, 20, 48, 2, 3, 12, NUM_NARROW }, 3, 2 },
+        { { 7, 3, 15, 3, 5, 10, NUM_NARROW }, 2, 2 },
+        { { 300, 33, 24, 1, 2, 8, NUM_NARROW }, 1, 2 },
+        { { 73, 64, 64, 2, 2, 12, NUM_NARROW }, 4, 0 },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        check(&cases[i].shape, cases[i].sequences, i + 1);
+        check(&cases[i].shape, cases[i].sequences, i + 1, cases[i].finer);
 }
 
 /* Statements that differ from the proved one in one thing. */

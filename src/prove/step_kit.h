@@ -140,6 +140,25 @@ static inline void kit_make(step_kit *k, const num_shape *shape, uint32_t sequen
     kit_step(k, pool);
 }
 
+/* The same with so many more bits of fraction than calibration gives operands that no other fraction is tied to: some of them saturate. */
+static inline void kit_finer(step_kit *k, int by)
+{
+    for (uint32_t i = 0; i < k->subject.shape.layers; i++) {
+        num_layer_fractions *f = &k->fractions.layer[i];
+        int8_t *all[] = { &f->y1, &f->q, &f->k, &f->v, &f->o, &f->y2, &f->dm, &f->dh, &f->da, &f->dp, &f->dv, &f->ds, &f->dq, &f->dk };
+        for (size_t j = 0; j < COUNT_OF(all); j++)
+            *all[j] = (int8_t)(*all[j] + by);
+    }
+    k->fractions.top.yf = (int8_t)(k->fractions.top.yf + by);
+    assert_int_equal(bt_state_publish(&k->state, &k->fractions, &k->model, bt_gpt_tables(k->gpt), NULL), OK);
+    k->subject.fractions = k->model.fractions; /* those of the tables are the same */
+    k->subject.model_id = k->model.id;
+    k->subject.weight_root = k->model.weight_root;
+    pv_witness_deinit(&k->witness);
+    kit_step(k, NULL);
+    assert_true(k->witness.rows.exception_count > 0);
+}
+
 /* The same with a lie. */
 static inline void kit_lie(step_kit *k, uint32_t tensor, uint64_t sequence, uint64_t index, int64_t by)
 {

@@ -26,22 +26,15 @@ static void prove(scene *c)
     assert_int_equal(pv_prove(c->kit.ws, &c->kit.witness, &c->proof, NULL), OK);
 }
 
-/* --- a step in which dm saturates, so that there are exceptions ------------------------------------------------------------------ */
+/* --- a step in which operands saturate, so that there are exceptions ------------------------------------------------------------------ */
 
 static void scene_make(scene *c)
 {
     step_kit *k = &c->kit;
     fault f;
     *c = (scene){ 0 };
-    kit_begin(k, &shape, SEQUENCES, 1);
-    k->fractions.layer[0].dm = (int8_t)(k->fractions.layer[0].dm + 2);
-    assert_int_equal(bt_state_publish(&k->state, &k->fractions, &k->model, bt_gpt_tables(k->gpt), NULL), OK);
-    k->subject.fractions = k->model.fractions;
-    k->subject.model_id = k->model.id;
-    k->subject.weight_root = k->model.weight_root;
-    assert_int_equal(pv_workspace_new(&k->ws, NULL), OK);
-    kit_step(k, NULL);
-    assert_true(k->witness.rows.exception_count > 0);
+    kit_make(k, &shape, SEQUENCES, 1, NULL);
+    kit_finer(k, 2);
     liar_init(&c->liar, k);
     buf_init(&c->proof, (size_t)1 << 24);
     assert_int_equal(pf_run_init(&c->run, &k->witness.y, &k->subject, &k->witness.rows, &f), OK);

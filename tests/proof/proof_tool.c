@@ -152,30 +152,6 @@ static void fill_hashes(pf_subject *s)
     s->level = 2;
 }
 
-/* A step with operands that saturate: the forward and backward ones that no other fraction is tied to. */
-static void make_finer(step_kit *k, int by)
-{
-    for (uint32_t i = 0; i < k->subject.shape.layers; i++) {
-        num_layer_fractions *f = &k->fractions.layer[i];
-        int8_t *all[] = { &f->y1, &f->q, &f->k, &f->v, &f->o, &f->y2, &f->dm, &f->dh, &f->da, &f->dp, &f->dv, &f->ds, &f->dq, &f->dk };
-        for (size_t j = 0; j < sizeof all / sizeof *all; j++)
-            *all[j] = (int8_t)(*all[j] + by);
-    }
-    k->fractions.top.yf = (int8_t)(k->fractions.top.yf + by);
-    assert_int_equal(bt_state_publish(&k->state, &k->fractions, &k->model, bt_gpt_tables(k->gpt), NULL), OK);
-    free(k->table_memory);
-    free(k->gelu);
-    free(k->slope);
-    kit_tables(k);
-    k->subject.fractions = k->model.fractions;
-    k->subject.model_id = k->model.id;
-    k->subject.weight_root = k->model.weight_root;
-    k->subject.tables_hash = k->model.tables_hash;
-    k->subject.weights = k->model.weights;
-    pv_witness_deinit(&k->witness);
-    kit_step(k, NULL);
-}
-
 int main(int argc, char **argv)
 {
     step_kit k;
@@ -190,7 +166,7 @@ int main(int argc, char **argv)
         n[i] = (uint32_t)strtoul(argv[2 + i], NULL, 10);
     kit_make(&k, &(num_shape){ n[0], n[1], n[2], n[3], n[4], n[5], NUM_NARROW }, n[6], n[7], NULL);
     if (n[8])
-        make_finer(&k, (int)n[8]);
+        kit_finer(&k, (int)n[8]);
     fill_hashes(&k.subject);
     buf_init(&proof, (size_t)1 << 30);
     err e = pv_prove(k.ws, &k.witness, &proof, &f);

@@ -21,6 +21,7 @@ static int setup(void **state)
 {
     (void)state;
     kit_make(&kit, &(num_shape){ 7, 3, 15, 1, 3, 12, NUM_NARROW }, 1, 1, NULL);
+    kit_finer(&kit, 2); /* so that there are exceptions */
     buf_init(&proof, (size_t)1 << 24);
     planted.tape = &of_prover;
     assert_int_equal(pv_prove(kit.ws, &kit.witness, &proof, NULL), OK);
