@@ -20,7 +20,7 @@ typedef struct honest_proof {
     size_t   first[PF_OF_PARTS + 1]; /* byte of each part */
 } honest_proof;
 
-enum { TURNS = 16, CHANGE_BYTES = 5, LIST = 255 };
+enum { TURNS = 16, CHANGE_BYTES = 5, MORE = 128, LIST = 255 };
 
 static honest_proof honest[COUNT_OF(statements)];
 
@@ -50,7 +50,7 @@ static void add_element(uint8_t *to, const uint8_t *from, bool minus)
 
 /* Five bytes a change: 8 x part + kind, place in the part (le24), a byte. MOVE puts an element of K in the place of another, as many elements
  * further as the byte says; ZERO puts nothing there; PAIR adds a third to it and takes it from the one further on, so that their sum stays. The
- * others add the byte at the place, FROM_END counts it from the end. Fewer bytes: how much is cut off. */
+ * others add the byte at the place, FROM_END counts it from the end. */
 static void change_one(const honest_proof *h, uint8_t *proof, const uint8_t data[CHANGE_BYTES])
 {
     size_t part = data[0] / KINDS % PF_OF_PARTS, len = h->first[part + 1] - h->first[part], kind = data[0] % KINDS;
@@ -72,11 +72,31 @@ static void change_one(const honest_proof *h, uint8_t *proof, const uint8_t data
     }
 }
 
-static size_t change(const honest_proof *h, uint8_t *proof, const uint8_t *data, size_t size)
+/* A copy of the honest proof with the changes made. Fewer bytes than one has: below MORE how many are cut off, else how many zeros follow. */
+static uint8_t *changed(size_t *len, const honest_proof *h, const uint8_t *data, size_t size)
 {
+    uint8_t *proof = malloc(h->proof.len);
+    CHECK(proof);
+    memcpy(proof, h->proof.data, h->proof.len);
     for (; size >= CHANGE_BYTES; size -= CHANGE_BYTES, data += CHANGE_BYTES)
         change_one(h, proof, data);
-    return size != 0 && data[0] < h->proof.len ? h->proof.len - data[0] : h->proof.len;
+    *len = size == 0 ? h->proof.len : data[0] < MORE ? h->proof.len - data[0] : h->proof.len + data[0] - MORE;
+    proof = realloc(proof, *len);
+    CHECK(proof);
+    for (size_t i = h->proof.len; i < *len; i++)
+        proof[i] = 0;
+    return proof;
+}
+
+static uint8_t *raw(size_t *len, const honest_proof *h, size_t part, const uint8_t *data, size_t size)
+{
+    size_t from = h->first[part];
+    *len = from + size;
+    uint8_t *proof = malloc(*len + (*len == 0));
+    CHECK(proof);
+    memcpy(proof, h->proof.data, from);
+    memcpy(proof + from, data, size);
+    return proof;
 }
 
 static void check_outcome(const honest_proof *h, const uint8_t *proof, size_t len)
@@ -96,15 +116,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 2)
         return 0;
     const honest_proof *h = &honest[data[0] % TURNS != 0];
-    bool     raw = data[1] < PF_OF_PARTS;
-    size_t   from = raw ? h->first[data[1]] : h->proof.len, len = raw ? from + size - 2 : from;
-    uint8_t *proof = malloc(len + (len == 0)); /* exactly as long, so that the sanitizer sees a read past it */
-    CHECK(proof);
-    memcpy(proof, h->proof.data, from);
-    if (raw)
-        memcpy(proof + from, data + 2, size - 2);
-    else
-        len = change(h, proof, data + 2, size - 2);
+    size_t   len; /* and no byte more is allocated, so that the sanitizer sees a read past it */
+    uint8_t *proof = data[1] < PF_OF_PARTS ? raw(&len, h, data[1], data + 2, size - 2) : changed(&len, h, data + 2, size - 2);
     check_outcome(h, proof, len);
     free(proof);
     return 0;
@@ -152,7 +165,7 @@ static size_t mutate_list(uint8_t *data, size_t size, size_t size_max, uint64_t 
         return size - CHANGE_BYTES;
     }
     if (how == 1 && size < size_max) {
-        data[size] = (uint8_t)(1 + draw(seed) % 64);
+        data[size] = (uint8_t)draw(seed);
         return size + 1;
     }
     bool more = n == 0 || (how < 5 && size + CHANGE_BYTES <= size_max);

@@ -50,6 +50,7 @@ static void a_missing_check_is_found(void **state)
     (void)state;
     assert_true(finds("proximity", INPUTS_MAX));
     assert_true(finds("commitment", INPUTS_MAX));
+    assert_true(finds("proof", INPUTS_MAX)); /* what it is called that bytes are left */
 }
 
 /* One element altered where it is computed, and everything after it computed from that: one check alone says so. */
