@@ -474,21 +474,21 @@ static void back_attention(bt_graph *g, const node *n)
     a.stage = BT_ATTN_RUN;
     attn_words w = { 0 };
     prepare_four(g, r, &w, t, heads, d);
-    if (graph_launch(g, BT_OP_ATTN_GRAD, args, s->ds.id))
-        for (int i = 0; i < ATTN_ROUNDINGS; i++)
-            rounding_check(g, &r[i], (bt_pieces){ g->spec.count, i == DS ? heads * t : t }, i == DS ? t : d);
+    bool done = graph_launch(g, BT_OP_ATTN_GRAD, args, s->ds.id);
     for (int i = 0; i < ATTN_ROUNDINGS; i++) {
         free(w.rows[i]);
         free(w.cols[i]);
     }
     out[DV].fraction = *s->dv.fraction, out[DQ].fraction = *s->dq.fraction, out[DK].fraction = *s->dk.fraction;
-    trace_emit(g, s->dv.id, &out[DV], t, d);
-    if (row_c.storage)
-        trace_emit_heads(g, s->row_c, &row_c);
-    if (out[DS].storage)
-        trace_emit(g, s->ds.id, &out[DS], heads * t, t);
-    trace_emit(g, s->dq.id, &out[DQ], t, d);
-    trace_emit(g, s->dk.id, &out[DK], t, d);
+    /* One operation, but four tensors: what comes before the check that fails was reached. */
+    for (int i = 0; done && i < ATTN_ROUNDINGS; i++) {
+        uint64_t part_rows = i == DS ? heads * t : t, cols = i == DS ? t : d;
+        rounding_check(g, &r[i], (bt_pieces){ g->spec.count, part_rows }, cols);
+        if (out[i].storage)
+            trace_emit(g, r[i].slot.id, &out[i], part_rows, cols);
+        if (i == DV && row_c.storage)
+            trace_emit_heads(g, s->row_c, &row_c);
+    }
     bt_tensor_unref(&dp);
     bt_tensor_unref(&row_c);
     bt_tensor_unref(&out[DS]);
