@@ -339,7 +339,10 @@ static err end_norm(pf_builder *b, const pf_product *p, const ends *e)
     TRY(claim(b, x, w, e->rho, d, p->p[0]));
     TRY(claim(b, x, e->tau, e->rho, d, p->b[0]));
     TRY(pf_term(b, yy, w, e->rho, d, p->kappa));
-    TRY(claim_scaled(b, dn, w, e->rho, d, fx_mul(p->kappa, p->kappa), p->p[1]));
+    if (pf_has_m(y, 2 * p->layer + p->second))
+        TRY(pf_term(b, dn, w, e->rho, d, fx_mul(p->kappa, p->kappa)));
+    pf_value(b, p->p[1]);
+    pf_next_claim(b);
     return claim(b, yy, e->tau, e->rho, d, p->b[1]);
 }
 
@@ -393,12 +396,12 @@ static err sum_claims(pf_builder *b)
 {
     const pf_layout *y = b->y;
     uint32_t L = y->shape.layers, V = y->shape.vocab, el = pf_at(y, L, PF_E);
-    fxv *w = pf_eq_vector(b, b->run->sum_tokens, y->nu), *ones = pf_vector(b, pf_padded(y, el)), *keys = pf_vector(b, (size_t)1 << y->t_bits);
+    fxv *w = pf_eq_vector(b, b->run->sum_tokens, y->nu), *ones = pf_vector(b, V), *keys = pf_vector(b, (size_t)1 << y->t_bits);
     fxv *theta = pf_eq_vector(b, b->run->sum_heads, head_bits(y));
     NEED(w && ones && keys && theta);
     for (uint32_t j = 0; j < 1u << y->t_bits; j++)
         fxv_set(keys, j, FX_ONE);
-    for (uint32_t l = 0; l < L; l++) {
+    for (uint32_t l = 0; l < L && pf_has(y, l, PF_E); l++) {
         uint32_t e = pf_at(y, l, PF_E);
         fxv *v = head_features(b, b->run->sum_heads, head_bits(y), keys, false, 1u << y->t_bits, pf_padded(y, e));
         fx sum = FX_ZERO;
@@ -407,6 +410,8 @@ static err sum_claims(pf_builder *b)
             sum = fx_add(sum, fx_mul(fxv_get(theta, h), rows_at(b, w, pf_head_of(b->run->rows, y, l, h)->Z)));
         TRY(claim(b, e, w, v, pf_padded(y, e), sum));
     }
+    if (el == PF_NONE)
+        return OK;
     for (uint32_t j = 0; j < V; j++)
         fxv_set(ones, j, FX_ONE);
     fx offset = fx_mul_fp(pf_sum_of(w, pf_tokens(y)), fp_from_i64(32768 * (int64_t)V));
@@ -468,6 +473,8 @@ err pf_claims_build(pf_claims *c, const pf_run *run, fx mu, fault *f)
     for (uint32_t i = 0; i < run->product_count; i++)
         TRY(product_claims(b, i));
     TRY(sum_claims(b));
+    if (y->until != PF_NONE)
+        return pf_input_claims(b);
     TRY(gradient_claims(b));
     return embedding_claims(b);
 }

@@ -45,4 +45,7 @@ fxv *pf_on_head(pf_builder *b, const fxv *phi, size_t n, uint32_t head, uint32_t
 err pf_instance_claim(pf_builder *b, uint32_t instance) MUST_USE;
 err pf_table_claim(pf_builder *b) MUST_USE;
 
+/* range.c: the inputs of the failed check are what is committed. */
+err pf_input_claims(pf_builder *b) MUST_USE;
+
 #endif

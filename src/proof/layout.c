@@ -3,6 +3,7 @@
 
 #include "numerics/ledger.h"
 #include "numerics/table.h"
+#include "numerics/trace.h"
 #include "proof/eq.h"
 
 #include <stdlib.h>
@@ -13,15 +14,20 @@ enum { TENSORS_PER_LAYER = 64, ROUNDINGS_PER_LAYER = 24 };
 typedef struct builder {
     pf_layout *y;
     uint32_t   layer, tensor_room, rounding_room, segment_room;
+    uint32_t   end; /* place in the order of a trace that is not reached */
+    pf_rounding unreached;
     fault     *f;
     err        e;
 } builder;
 
 /* --- tensors and roundings ----------------------------------------------------------------------------------------------- */
 
+/* PF_NONE: it is not reached. */
 static uint32_t add_tensor(builder *b, pf_slot slot, uint32_t digit, uint32_t features, uint32_t n)
 {
     pf_layout *y = b->y;
+    if (slot != PF_SLOTS && pf_trace_place(b->y, b->layer, slot) >= b->end)
+        return PF_NONE;
     CHECK(y->tensor_count < b->tensor_room);
     uint32_t index = y->tensor_count++, blocks = pf_blocks(y, features);
     y->tensors[index] = (pf_tensor){ b->layer, slot, digit, features, n, n / 2, y->tiles, blocks };
@@ -36,10 +42,14 @@ static uint32_t add_plain(builder *b, pf_slot slot, uint32_t features, uint32_t 
     return add_tensor(b, slot, 0, features, n);
 }
 
-/* The rounding that writes the tensors added last, and its digits. `most`: the largest |t| that the cells hold. */
+/* The rounding that writes the tensors added last. `most`: the largest |t| that the cells hold. */
 static pf_rounding *add_rounding(builder *b, pf_op op, uint32_t out, int64_t most, int shift)
 {
     pf_layout *y = b->y;
+    if (out == PF_NONE) {
+        b->unreached = (pf_rounding){ .out = PF_NONE };
+        return &b->unreached;
+    }
     CHECK(y->rounding_count < b->rounding_room);
     pf_rounding *r = &y->roundings[y->rounding_count++];
     const pf_tensor *t = &y->tensors[out];
@@ -54,6 +64,8 @@ static pf_rounding *add_rounding(builder *b, pf_op op, uint32_t out, int64_t mos
 static void add_digits(builder *b, pf_rounding *r)
 {
     pf_layout *y = b->y;
+    if (r->out == PF_NONE)
+        return;
     uint32_t slot = y->tensors[r->out].slot;
     r->digit = y->tensor_count;
     for (uint32_t done = PF_DIGIT_BITS; done < r->s; done += PF_DIGIT_BITS) {
@@ -133,7 +145,8 @@ static pf_rounding *distances(builder *b, pf_op op, uint32_t features, uint32_t 
         d_max = n - 1;
     }
     uint32_t out = add_plain(b, PF_D, features, n <= d_max + 1 ? (uint32_t)n : 0);
-    b->y->tensors[out].offset = (uint32_t)k->d_t;
+    if (out != PF_NONE)
+        b->y->tensors[out].offset = (uint32_t)k->d_t;
     pf_rounding *r = add_rounding(b, op, out, (int64_t)(most + d_max), shift);
     r->mul = mul;
     add_digits(b, r);
@@ -172,12 +185,13 @@ static void norm_back(builder *b, pf_slot lo, num_slot slot, int f_dn)
     dithered(b, r, slot);
 }
 
-static void back_operand(builder *b, pf_op op, pf_slot slot, num_slot id, uint32_t features, uint32_t left, uint32_t weight, int shift)
+static pf_rounding *back_operand(builder *b, pf_op op, pf_slot slot, num_slot id, uint32_t features, uint32_t left, uint32_t weight, int shift)
 {
     pf_rounding *r = operand(b, op, slot, features, shift);
     r->left = left;
     r->weight = weight;
     dithered(b, r, id);
+    return r;
 }
 
 static void backward(builder *b)
@@ -188,22 +202,20 @@ static void backward(builder *b)
     uint32_t d = y->shape.width, layer = b->layer, scores = y->shape.heads << y->t_bits;
     int gx = y->fractions.top.gx, top = l->dq > l->dk ? l->dq : l->dk;
     top = top > l->dv ? top : l->dv;
-    back_operand(b, PF_OP_STREAM, PF_DM, NUM_DM, d, PF_NONE, PF_NONE, gx - l->dm);
-    back_operand(b, PF_OP_GELU, PF_DH, NUM_DH, k->hidden, pf_at(y, layer, PF_DM), num_tensor_of_layer(layer, NUM_W_2),
+    (void)back_operand(b, PF_OP_STREAM, PF_DM, NUM_DM, d, PF_NONE, PF_NONE, gx - l->dm);
+    (void)back_operand(b, PF_OP_GELU, PF_DH, NUM_DH, k->hidden, pf_at(y, layer, PF_DM), num_tensor_of_layer(layer, NUM_W_2),
                  l->dm + l->w2 + k->f_gd - l->dh);
     pf_rounding *r = norm_gradient(b, PF_OP_BACK, PF_DN2, l->dh + l->w1 - l->dn2);
     r->left = pf_at(y, layer, PF_DH);
     r->weight = num_tensor_of_layer(layer, NUM_W_1);
     dithered(b, r, NUM_DN2);
     norm_back(b, PF_DX2LO, NUM_DX2, l->dn2);
-    back_operand(b, PF_OP_STREAM, PF_DA, NUM_DA, d, PF_NONE, PF_NONE, gx - l->da);
-    back_operand(b, PF_OP_DP, PF_DP, NUM_DP, d, pf_at(y, layer, PF_DA), num_tensor_of_layer(layer, NUM_W_O), l->da + l->wo + k->f_R - l->dp);
-    back_operand(b, PF_OP_DV, PF_DV, NUM_DV, d, PF_NONE, PF_NONE, l->dp + k->f_dl - l->dv);
-    back_operand(b, PF_OP_DS, PF_DS, NUM_DS, scores, PF_NONE, PF_NONE, l->dp + l->o + k->f_dl - l->ds);
-    back_operand(b, PF_OP_DQ, PF_DQ, NUM_DQ, d, PF_NONE, PF_NONE, l->ds + l->k + k->x_grad - l->dq);
-    y->roundings[y->rounding_count - 1].mul = k->c_grad;
-    back_operand(b, PF_OP_DK, PF_DK, NUM_DK, d, PF_NONE, PF_NONE, l->ds + l->q + k->x_grad - l->dk);
-    y->roundings[y->rounding_count - 1].mul = k->c_grad;
+    (void)back_operand(b, PF_OP_STREAM, PF_DA, NUM_DA, d, PF_NONE, PF_NONE, gx - l->da);
+    (void)back_operand(b, PF_OP_DP, PF_DP, NUM_DP, d, pf_at(y, layer, PF_DA), num_tensor_of_layer(layer, NUM_W_O), l->da + l->wo + k->f_R - l->dp);
+    (void)back_operand(b, PF_OP_DV, PF_DV, NUM_DV, d, PF_NONE, PF_NONE, l->dp + k->f_dl - l->dv);
+    (void)back_operand(b, PF_OP_DS, PF_DS, NUM_DS, scores, PF_NONE, PF_NONE, l->dp + l->o + k->f_dl - l->ds);
+    back_operand(b, PF_OP_DQ, PF_DQ, NUM_DQ, d, PF_NONE, PF_NONE, l->ds + l->k + k->x_grad - l->dq)->mul = k->c_grad;
+    back_operand(b, PF_OP_DK, PF_DK, NUM_DK, d, PF_NONE, PF_NONE, l->ds + l->q + k->x_grad - l->dk)->mul = k->c_grad;
     dithered(b, norm_gradient(b, PF_OP_BACK3, PF_DN1, l->wqkv + top - l->dn1), NUM_DN1);
     norm_back(b, PF_DX1LO, NUM_DX1, l->dn1);
 }
@@ -219,7 +231,7 @@ static void top_layer(builder *b)
     r->left = pf_at(y, b->layer, PF_Y1);
     r->weight = head;
     (void)add_plain(b, PF_E, y->shape.vocab, 0);
-    back_operand(b, PF_OP_LOSS, PF_DL, NUM_DL, y->shape.vocab, PF_NONE, PF_NONE, k->n_l - k->f_dl);
+    (void)back_operand(b, PF_OP_LOSS, PF_DL, NUM_DL, y->shape.vocab, PF_NONE, PF_NONE, k->n_l - k->f_dl);
     r = norm_gradient(b, PF_OP_BACK, PF_DN1, k->f_dl + t->wh - t->dnf);
     r->left = pf_at(y, b->layer, PF_DL);
     r->weight = head;
@@ -268,10 +280,13 @@ static void list_tuples(builder *b)
     pf_layout *y = b->y;
     uint32_t L = y->shape.layers;
     for (uint32_t l = 0; l < L; l++)
-        add_segment(b, PF_PART_EXP, l, 0, y->shape.heads << y->t_bits);
+        if (pf_has(y, l, PF_E))
+            add_segment(b, PF_PART_EXP, l, 0, y->shape.heads << y->t_bits);
     for (uint32_t l = 0; l < L; l++)
-        add_segment(b, PF_PART_GELU, l, 0, y->k.hidden);
-    add_segment(b, PF_PART_EXPL, L, 0, y->shape.vocab);
+        if (pf_has(y, l, PF_G))
+            add_segment(b, PF_PART_GELU, l, 0, y->k.hidden);
+    if (pf_has(y, L, PF_E))
+        add_segment(b, PF_PART_EXPL, L, 0, y->shape.vocab);
 }
 
 typedef struct cutter {
@@ -369,10 +384,13 @@ static err list_tables(builder *b, fault *f)
             add_table(y, PF_PART_CELL, sizes[i], sizes[i], 0);
     free(sizes);
     const uint64_t first = (uint64_t)1 << 20;
-    add_table(y, PF_PART_EXP, first, whole, 0);
-    add_table(y, PF_PART_EXPL, first + 1, whole, 0);
+    if (pf_has(y, 0, PF_E))
+        add_table(y, PF_PART_EXP, first, whole, 0);
+    if (pf_has(y, y->shape.layers, PF_E))
+        add_table(y, PF_PART_EXPL, first + 1, whole, 0);
     for (uint32_t l = 0; l < y->shape.layers; l++)
-        add_table(y, PF_PART_GELU, first + 2 + l, whole, l);
+        if (pf_has(y, l, PF_G))
+            add_table(y, PF_PART_GELU, first + 2 + l, whole, l);
     uint32_t bits = pf_log2_up(y->entries);
     y->instances[y->instance_count++] = (pf_instance){ PF_TABLE, 0, bits, y->segment_count, 0 };
     return OK;
@@ -423,7 +441,19 @@ uint32_t pf_segment_features(const pf_layout *y, const pf_segment *s)
     }
 }
 
-err pf_layout_init(pf_layout *y, const num_shape *shape, const num_fractions *fractions, uint32_t sequences, fault *f)
+static err finish(builder *b, fault *f)
+{
+    pf_layout *y = b->y;
+    list_integers(b);
+    TRY(cut_instances(b, f));
+    TRY(list_tables(b, f));
+    uint32_t cells = 1u << (y->nu + y->b), tiles = (y->entries + cells - 1) / cells;
+    y->mult = add_tensor(b, PF_SLOTS, 0, tiles << y->b, 0);
+    (void)add_tensor(b, PF_SLOTS, 1, tiles << y->b, 0);
+    return OK;
+}
+
+err pf_layout_init(pf_layout *y, const num_shape *shape, const num_fractions *fractions, uint32_t sequences, uint32_t until, fault *f)
 {
     memset(y, 0, sizeof *y);
     TRY(num_const_of(&y->k, shape, f));
@@ -436,13 +466,17 @@ err pf_layout_init(pf_layout *y, const num_shape *shape, const num_fractions *fr
     y->shape = *shape;
     y->fractions = *fractions;
     y->sequences = sequences;
+    y->until = until;
     y->t_bits = pf_log2_up(shape->context);
     y->s_bits = pf_log2_up(sequences);
     y->nu = y->t_bits + y->s_bits;
     y->b = pf_log2_up(shape->width) < PF_BLOCK_BITS ? pf_log2_up(shape->width) : PF_BLOCK_BITS;
     TRY(hidden_distance(&y->hidden_d[0], &y->k, num_exp_at, f));
     TRY(hidden_distance(&y->hidden_d[1], &y->k, num_exp_loss_at, f));
-    builder b = { .y = y, .f = f, .e = OK };
+    builder b = { .y = y, .end = UINT32_MAX, .f = f, .e = OK };
+    num_trace_tensor failed;
+    if (until != PF_NONE && num_trace_find(&failed, &b.end, shape, until) != OK)
+        return fail(f, ERR_NOT_FOUND, "tensor", until);
     TRY(allocate(&b, f));
     for (b.layer = 0; b.layer < shape->layers; b.layer++) {
         forward(&b);
@@ -450,13 +484,7 @@ err pf_layout_init(pf_layout *y, const num_shape *shape, const num_fractions *fr
     }
     top_layer(&b);
     TRY(b.e);
-    list_integers(&b);
-    TRY(cut_instances(&b, f));
-    TRY(list_tables(&b, f));
-    uint32_t cells = 1u << (y->nu + y->b), tiles = (y->entries + cells - 1) / cells;
-    y->mult = add_tensor(&b, PF_SLOTS, 0, tiles << y->b, 0);
-    (void)add_tensor(&b, PF_SLOTS, 1, tiles << y->b, 0);
-    return OK;
+    return y->tensor_count ? finish(&b, f) : OK;
 }
 
 void pf_layout_deinit(pf_layout *y)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Where every cell, leaf and instance of a proof lies (spec/proof.md sections 4, 5, 7 and 11): a function of shape, fractions and number of
- * sequences, the same for prover and verifier. Nothing of it is read from a proof. */
+ * Where every cell, leaf and instance of a proof lies (spec/proof.md sections 4, 5, 7 and 11): a function of shape, fractions, number of
+ * sequences and, if the result is RANGE, of the tensor whose check failed, the same for prover and verifier. Nothing of it is read from a proof. */
 #ifndef PROOF_LAYOUT_H
 #define PROOF_LAYOUT_H
 
@@ -93,11 +93,12 @@ typedef struct pf_layout {
     num_const     k;
     num_fractions fractions;
     uint32_t      sequences;
+    uint32_t      until;                 /* id of the tensor whose check failed: what is written before it is all there is; PF_NONE: none did */
     uint32_t      t_bits, s_bits, nu, b; /* log2 of T', S', N', B */
     uint32_t      hidden_d[2];           /* D0, D1: least D with EXP[D] = 0, EXPL[D] = 0 */
     pf_tensor    *tensors;
     uint32_t      tensor_count, mult;    /* mult: tensor of mult_lo; mult_hi follows */
-    uint32_t     *at;                    /* (L + 1) x PF_SLOTS: tensor, or PF_NONE */
+    uint32_t     *at;                    /* (L + 1) x PF_SLOTS: tensor, or PF_NONE where there is none, or it is not reached */
     pf_rounding  *roundings;
     uint32_t      rounding_count;
     pf_segment   *segments;
@@ -110,14 +111,23 @@ typedef struct pf_layout {
     uint64_t      leaves;                /* of all instances but the table's */
 } pf_layout;
 
-/* ERR_SHAPE, ERR_RANGE (fractions), ERR_LEDGER (the model cannot be proved without wrapping), ERR_LIMIT (tokens), ERR_UNSUPPORTED (wide helpers),
- * ERR_MEMORY. Deinit after every outcome. */
-err  pf_layout_init(pf_layout *y, const num_shape *shape, const num_fractions *fractions, uint32_t sequences, fault *f) MUST_USE;
+/* `until` as in pf_layout. Without any tensor before it, y->tensor_count is 0, and there is no instance and no table.
+ * ERR_SHAPE, ERR_RANGE (fractions), ERR_LEDGER (the model cannot be proved without wrapping), ERR_LIMIT (tokens), ERR_UNSUPPORTED (wide helpers),
+ * ERR_NOT_FOUND (until), ERR_MEMORY. Deinit after every outcome. */
+err  pf_layout_init(pf_layout *y, const num_shape *shape, const num_fractions *fractions, uint32_t sequences, uint32_t until, fault *f) MUST_USE;
 void pf_layout_deinit(pf_layout *y);
+
+/* The place in the order of a trace (numerics section 7) of the tensor that a slot is part of. */
+uint32_t pf_trace_place(const pf_layout *y, uint32_t layer, pf_slot slot);
 
 static inline uint32_t pf_at(const pf_layout *y, uint32_t layer, pf_slot slot)
 {
     return y->at[layer * PF_SLOTS + slot];
+}
+
+static inline bool pf_has(const pf_layout *y, uint32_t layer, pf_slot slot)
+{
+    return pf_at(y, layer, slot) != PF_NONE;
 }
 
 static inline uint32_t pf_padded(const pf_layout *y, uint32_t tensor) /* features with their padding */

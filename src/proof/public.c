@@ -4,6 +4,7 @@
 #include "field/fp.h"
 #include "numerics/round.h"
 #include "proof/open.h"
+#include "proof/range.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +32,20 @@ static void absorb_fractions(pf_transcript *t, const pf_subject *s)
     pf_absorb(t, "fractions", bytes_of(raw, layers + sizeof s->fractions.top));
 }
 
+static void absorb_result(pf_transcript *t, const pf_subject *s)
+{
+    uint8_t raw[4 + 8 + 8];
+    if (!s->result.range) {
+        pf_absorb_u64(t, "loss", (uint64_t)s->loss);
+        absorb_hash(t, "gradient root", &s->gradient_root);
+        return;
+    }
+    store_le32(raw, s->result.tensor);
+    store_le64(raw + 4, s->result.sequence);
+    store_le64(raw + 12, s->result.index);
+    pf_absorb(t, "range", bytes_of(raw, sizeof raw));
+}
+
 static void absorb_numbers(pf_transcript *t, const pf_subject *s)
 {
     uint8_t raw[8];
@@ -55,8 +70,7 @@ void pf_subject_absorb(pf_transcript *t, const pf_subject *s)
     absorb_hash(t, "lease hash", &s->lease_hash);
     absorb_hash(t, "worker", &s->worker);
     pf_absorb_u64(t, "level", s->level);
-    pf_absorb_u64(t, "loss", (uint64_t)s->loss);
-    absorb_hash(t, "gradient root", &s->gradient_root);
+    absorb_result(t, s);
     pf_absorb_u64(t, "block bits", PF_BLOCK_BITS);
     pf_absorb_u64(t, "instance bits", PF_INSTANCE_BITS);
     pf_absorb_u64(t, "queries", PF_QUERIES);
@@ -104,7 +118,7 @@ err pf_rows_init(pf_rows *r, const pf_layout *y, const pf_subject *s, fault *f)
             r->inputs[(q << y->t_bits) + i] = s->tokens[q * (T + 1) + i];
             r->targets[(q << y->t_bits) + i] = s->tokens[q * (T + 1) + i + 1];
         }
-    return OK;
+    return pf_check_init(&r->check, y, s, f);
 }
 
 void pf_rows_deinit(pf_rows *r)
@@ -116,17 +130,32 @@ void pf_rows_deinit(pf_rows *r)
     free(r->exception_first);
     free(r->targets);
     free(r->inputs);
+    pf_check_deinit(&r->check);
     memset(r, 0, sizeof *r);
 }
 
 /* --- wire ---------------------------------------------------------------------------------------------------------------- */
 
-enum { NORM_BYTES = 6 + 6 + 8, HEAD_BYTES = 4 + 2 + 4 + 8, LOGIT_BYTES = 4 + 4 + 8 + 2 };
+enum { SQUARES_BYTES = 6 + 6, M_BYTES = 8, HEAD_BYTES = 4 + 2 + 4, C_BYTES = 8, LOGIT_BYTES = 4 + 4 + 8 + 2 };
+
+bool pf_has_squares(const pf_layout *y, uint32_t k)
+{
+    return pf_has(y, k / 2, k & 1 ? PF_Y2 : PF_Y1);
+}
+
+bool pf_has_m(const pf_layout *y, uint32_t k)
+{
+    return pf_has(y, k / 2, k & 1 ? PF_DX2LO : PF_DX1LO);
+}
 
 size_t pf_rows_size(const pf_layout *y)
 {
-    size_t L = y->shape.layers, tokens = (size_t)y->sequences * y->shape.context;
-    return tokens * ((2 * L + 1) * NORM_BYTES + L * y->shape.heads * HEAD_BYTES + LOGIT_BYTES);
+    size_t L = y->shape.layers, size = pf_has(y, y->shape.layers, PF_E) ? (size_t)LOGIT_BYTES : 0;
+    for (uint32_t k = 0; k < 2 * L + 1; k++)
+        size += (size_t)((pf_has_squares(y, k) ? SQUARES_BYTES : 0) + (pf_has_m(y, k) ? M_BYTES : 0));
+    for (uint32_t l = 0; l < L; l++)
+        size += y->shape.heads * (size_t)((pf_has(y, l, PF_E) ? HEAD_BYTES : 0) + (pf_has(y, l, PF_DS) ? C_BYTES : 0));
+    return size * y->sequences * y->shape.context;
 }
 
 static void put(uint8_t **to, int64_t x, unsigned len)
@@ -149,23 +178,25 @@ void pf_rows_encode(uint8_t *out, const pf_rows *r, const pf_layout *y)
     uint32_t L = y->shape.layers, H = y->shape.heads;
     for (uint32_t k = 0; k < 2 * L + 1; k++)
         for (uint32_t i = 0; i < pf_tokens(y); i++) {
-            if (!pf_is_token(y, i))
+            if (!pf_is_token(y, i) || !pf_has_squares(y, k))
                 continue;
             put(&out, r->norms[k].squares[i], 6);
             put(&out, r->norms[k].y_squares[i], 6);
-            put(&out, r->norms[k].M[i], 8);
+            if (pf_has_m(y, k))
+                put(&out, r->norms[k].M[i], 8);
         }
     for (uint32_t l = 0; l < L; l++)
         for (uint32_t i = 0; i < pf_tokens(y); i++)
-            for (uint32_t h = 0; h < H && pf_is_token(y, i); h++) {
+            for (uint32_t h = 0; h < H && pf_is_token(y, i) && pf_has(y, l, PF_E); h++) {
                 const pf_head_rows *a = pf_head_of(r, y, l, h);
                 put(&out, a->max[i], 4);
                 put(&out, a->index[i], 2);
                 put(&out, a->Z[i], 4);
-                put(&out, a->c[i], 8);
+                if (pf_has(y, l, PF_DS))
+                    put(&out, a->c[i], 8);
             }
     for (uint32_t i = 0; i < pf_tokens(y); i++) {
-        if (!pf_is_token(y, i))
+        if (!pf_is_token(y, i) || !pf_has(y, L, PF_E))
             continue;
         put(&out, r->logits.max[i], 4);
         put(&out, r->logits.index[i], 4);
@@ -179,23 +210,25 @@ static void decode_rows(pf_rows *r, const pf_layout *y, const uint8_t *in)
     uint32_t L = y->shape.layers, H = y->shape.heads;
     for (uint32_t k = 0; k < 2 * L + 1; k++)
         for (uint32_t i = 0; i < pf_tokens(y); i++) {
-            if (!pf_is_token(y, i))
+            if (!pf_is_token(y, i) || !pf_has_squares(y, k))
                 continue;
             r->norms[k].squares[i] = take(&in, 6, false);
             r->norms[k].y_squares[i] = take(&in, 6, false);
-            r->norms[k].M[i] = take(&in, 8, true);
+            if (pf_has_m(y, k))
+                r->norms[k].M[i] = take(&in, 8, true);
         }
     for (uint32_t l = 0; l < L; l++)
         for (uint32_t i = 0; i < pf_tokens(y); i++)
-            for (uint32_t h = 0; h < H && pf_is_token(y, i); h++) {
+            for (uint32_t h = 0; h < H && pf_is_token(y, i) && pf_has(y, l, PF_E); h++) {
                 const pf_head_rows *a = pf_head_of(r, y, l, h);
                 a->max[i] = take(&in, 4, true);
                 a->index[i] = take(&in, 2, false);
                 a->Z[i] = take(&in, 4, false);
-                a->c[i] = take(&in, 8, true);
+                if (pf_has(y, l, PF_DS))
+                    a->c[i] = take(&in, 8, true);
             }
     for (uint32_t i = 0; i < pf_tokens(y); i++) {
-        if (!pf_is_token(y, i))
+        if (!pf_is_token(y, i) || !pf_has(y, L, PF_E))
             continue;
         r->logits.max[i] = take(&in, 4, true);
         r->logits.index[i] = take(&in, 4, false);
@@ -239,6 +272,7 @@ err pf_rows_receive(pf_rows *r, const pf_layout *y, const pf_subject *s, pf_read
     pf_absorb(t, "rows", raw);
     decode_rows(r, y, raw.data);
     TRY(receive_exceptions(r, y, in, t));
+    TRY(pf_check_receive(&r->check, in, t));
     return pf_rows_derive(r, y, s, in->f);
 }
 
@@ -301,6 +335,8 @@ static err derive_norm(pf_rows *r, const pf_layout *y, uint32_t k, fault *f)
             theta += (uint64_t)((int64_t)r->exceptions[next].t * r->exceptions[next].t - Q2);
         n->r[i] = num_norm_r((uint64_t)n->squares[i], d, c->f_r, c->f_res);
         TRY(pf_want(squares_cannot_wrap(n, y, i, theta, y->roundings[g].s), f, "norm: the sum of squares may wrap", i));
+        if (!pf_has_m(y, k))
+            continue;
         TRY(pf_want(num_in_domain(n->M[i], (int64_t)d * c->d_t * c->q_max), f, "norm: M", i));
         n->m[i] = num_norm_m(n->r[i], n->M[i], d, pf_norm_fraction(y, k));
         TRY(pf_want(num_in_domain(n->m[i], (int64_t)1 << 34), f, "norm: m", i));
@@ -357,18 +393,21 @@ static err derive_logits(pf_rows *r, const pf_layout *y, const pf_subject *s, fa
         a->R[i] = num_loss_R(a->Z[i], c->n_l);
         loss += a->c[i] * ((int64_t)1 << (16 - c->f_l)) + num_ilog2((uint64_t)a->Z[i]) - num_ilog2((uint64_t)c->q_l + 1);
     }
-    return pf_want(loss == s->loss, f, "loss", (uint64_t)loss);
+    return s->result.range ? OK : pf_want(loss == s->loss, f, "loss", (uint64_t)loss);
 }
 
 err pf_rows_derive(pf_rows *r, const pf_layout *y, const pf_subject *s, fault *f)
 {
     TRY(check_exceptions(r, y, f));
     for (uint32_t k = 0; k < 2 * y->shape.layers + 1; k++)
-        TRY(derive_norm(r, y, k, f));
+        if (pf_has_squares(y, k))
+            TRY(derive_norm(r, y, k, f));
     for (uint32_t i = 0; i < y->rounding_count; i++) {
         const pf_rounding *g = &y->roundings[i];
         for (uint32_t h = 0; h < y->shape.heads && g->op == PF_OP_SCORE; h++)
             TRY(derive_head(&r->heads[g->layer * y->shape.heads + h], y, g->s, distance_limit(y, g->layer), f));
     }
-    return derive_logits(r, y, s, f);
+    if (pf_has(y, y->shape.layers, PF_E))
+        TRY(derive_logits(r, y, s, f));
+    return s->result.range ? pf_check_fails(r, y, s, f) : OK;
 }

@@ -13,8 +13,11 @@ unsigned pf_feature_vars(const pf_layout *y)
     return pf_log2_up((uint64_t)most << y->b);
 }
 
+/* 0 of what is not reached. */
 static fx digits(const pf_values *v, uint32_t lo, int64_t n)
 {
+    if (lo == PF_NONE)
+        return FX_ZERO;
     return fx_add(v->committed[lo], fx_mul_fp(v->committed[lo + 1], fp_from_i64(n)));
 }
 

@@ -64,12 +64,16 @@ static void list(pf_run *run)
         for (uint32_t k = 0; k < y->instances[i].segments; k++)
             add_part(run, i, y->instances[i].segment + k);
     for (uint32_t l = 0; l < L; l++) {
-        (void)add(run, PF_X_C, l, d, 1);
-        (void)add(run, PF_X_DISTANCE, l, y->shape.heads << y->t_bits, 1);
+        if (pf_has(y, l, PF_DS))
+            (void)add(run, PF_X_C, l, d, 1);
+        if (pf_has(y, l, PF_D))
+            (void)add(run, PF_X_DISTANCE, l, y->shape.heads << y->t_bits, 1);
     }
     for (uint32_t k = 0; k < 2 * L + 1; k++)
-        add(run, PF_X_NORM, k / 2, d, 2)->second = k & 1;
-    (void)add(run, PF_X_LOGIT, L, y->shape.vocab, 1);
+        if (pf_has_squares(y, k))
+            add(run, PF_X_NORM, k / 2, d, 2)->second = k & 1;
+    if (pf_has(y, L, PF_D))
+        (void)add(run, PF_X_LOGIT, L, y->shape.vocab, 1);
     for (uint32_t i = 0; i < y->rounding_count; i++)
         if (run->rows->exception_first[i] != run->rows->exception_first[i + 1])
             add(run, PF_X_EXCEPTION, y->roundings[i].layer, y->roundings[i].features, 1)->rounding = i;
@@ -82,7 +86,7 @@ err pf_run_init(pf_run *run, const pf_layout *y, const pf_subject *s, const pf_r
     run->s = s;
     run->rows = rows;
     run->dither = num_dither_seed(&s->job_id, &s->model_id, s->step);
-    run->ends = calloc(y->instance_count, sizeof *run->ends);
+    run->ends = calloc((size_t)y->instance_count + 1, sizeof *run->ends);
     run->parts = calloc(y->segment_count + 1, sizeof *run->parts);
     run->products = calloc(2 * (size_t)y->segment_count + 4 * (size_t)y->shape.layers + y->rounding_count + 4, sizeof *run->products);
     run->grad_p = calloc(pf_group_count(y), sizeof *run->grad_p);
@@ -189,6 +193,11 @@ void pf_run_gradient(pf_run *run, pf_transcript *t)
     for (unsigned i = 0; i < names; i++)
         run->embed[i] = pf_stream_fx(&s);
     run->grad_kappa = pf_stream_fx(&s);
+}
+
+void pf_run_inputs(pf_run *run, pf_transcript *t)
+{
+    pf_challenge(t, "inputs", &run->input_kappa, 1);
 }
 
 err pf_evaluate(fx *to, const fx_ints *m, const fx *in, unsigned in_bits, const fx *out, unsigned out_bits, fault *f)

@@ -47,6 +47,8 @@ typedef struct pf_run {
     /* gradient */
     fx                in[PF_VARS_MAX], out[PF_VARS_MAX], embed[PF_VARS_MAX], grad_kappa, grad_end[PF_VARS_MAX];
     fx               *grad_p, *grad_b; /* by group: 4 a layer and the head */
+    /* RANGE: of the inputs of the failed check */
+    fx                input_kappa;
 } pf_run;
 
 /* ERR_MEMORY. Lists the products; rows are derived. Deinit after every outcome. */
@@ -73,9 +75,10 @@ err pf_product_start(pf_run *run, uint32_t index, pf_transcript *t, fault *f) MU
 /* Verifier: P at the end point where P is public (DISTANCE, LOGIT, EXCEPTION). ERR_MEMORY. */
 err pf_product_public(const pf_run *run, uint32_t index, fx *out, fault *f) MUST_USE;
 
-/* Squeeze the points of the sums, and of the gradient. */
+/* Squeeze the points of the sums, and of the gradient, or of the inputs of a failed check. */
 void pf_run_sums(pf_run *run, pf_transcript *t);
 void pf_run_gradient(pf_run *run, pf_transcript *t);
+void pf_run_inputs(pf_run *run, pf_transcript *t);
 
 /* sum_k kappa^k G_k(r_in, r_out). ERR_MEMORY. */
 err pf_gradient_value(const pf_run *run, fx *out, fault *f) MUST_USE;

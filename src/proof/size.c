@@ -13,8 +13,9 @@ static uint64_t lookup_bytes(const pf_instance *in)
 
 err pf_proof_bytes_max(uint64_t *out, const pf_layout *y, fault *f)
 {
-    pf_geometry g;
-    TRY(pf_geometry_of(&g, y, f));
+    pf_geometry g = { 0 };
+    if (y->tensor_count)
+        TRY(pf_geometry_of(&g, y, f));
     uint64_t layers = (uint64_t)y->shape.layers + 1, products = layers * PRODUCTS_PER_LAYER;
     uint64_t product = PF_VARS_MAX * ROUND + 4 * K_BYTES, tensors = y->tensor_count + 4 * layers;
     uint64_t sum = 36 + pf_rows_size(y) + 4 * (uint64_t)y->rounding_count + 12 * (uint64_t)PF_EXCEPTIONS_MAX;
@@ -22,6 +23,8 @@ err pf_proof_bytes_max(uint64_t *out, const pf_layout *y, fault *f)
         sum += lookup_bytes(&y->instances[i]);
     sum += products * product;                                               /* the gradient's among them */
     sum += 2 * PF_VARS_MAX * ROUND + tensors * (1 + ROWS_PER_TENSOR) * K_BYTES; /* claims: U, t */
+    if (y->until != PF_NONE)
+        sum += 8 * ((uint64_t)y->k.hidden + y->shape.vocab + 2 * (uint64_t)y->shape.context); /* inputs of the failed check */
     sum += 2 * ((uint64_t)K_BYTES << g.m);                                   /* opening: the vectors, */
     sum += (uint64_t)PF_QUERIES * (g.rows * FP_BYTES + 32 * ((uint64_t)g.m + 1)); /* columns and their siblings */
     *out = sum;

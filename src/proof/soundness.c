@@ -29,7 +29,9 @@ static u128 products(const pf_run *run)
         sum += 2 * (p->token_bits + p->feature_bits) + y->nu + pf_log2_up(y->shape.heads) + 2 + (p->kind == PF_X_EXCEPTION ? exceptions : 0);
     }
     sum += y->nu + pf_log2_up(y->shape.heads);                                              /* sums */
-    sum += 2 * y->nu + 2 * vars + num_tensor_count(&y->shape) + 2 * (vars + y->t_bits);     /* gradient, E and P */
+    sum += run->rows->check.count;                                                          /* inputs of a failed check */
+    if (y->until == PF_NONE)
+        sum += 2 * y->nu + 2 * vars + num_tensor_count(&y->shape) + 2 * (vars + y->t_bits); /* gradient, E and P */
     return sum;
 }
 

@@ -18,7 +18,7 @@ typedef struct pf_report {
     pf_soundness soundness;
 } pf_report;
 
-/* OK: the gradient, the loss and the result NORMAL of `s` are the right ones. The caller vouches for what pf_subject says it has checked.
+/* OK: the result of `s` is right: NORMAL with its gradient and its loss; or RANGE: the check that it names fails, and none of an earlier tensor does. The caller vouches for what pf_subject says it has checked.
  * ERR_UNPROVED: a relation does not hold (what: which; at: where); ERR_TRUNCATED, ERR_TRAILING, ERR_CANONICAL, ERR_VERSION: not a proof;
  * ERR_LEDGER, ERR_UNSUPPORTED, ERR_LIMIT, ERR_SHAPE: not a statement that can be proved; ERR_RANGE: an entry of the gradient is beyond p / 2; ERR_MEMORY.
  * `report` may be NULL; it is filled after every outcome. */

@@ -320,7 +320,8 @@ static void norm_arrays(scene *s, pv_product *pairs, size_t n)
     const pf_layout *y = s->y;
     bool second = s->x->second;
     fx_ints x = pv_matrix(s->p->w, PF_VIRTUAL_X + 2 * s->x->layer + second);
-    fx_ints yy = tensor(s, second ? PF_Y2 : PF_Y1), dn = tensor(s, second ? PF_DN2 : PF_DN1);
+    fx_ints yy = tensor(s, second ? PF_Y2 : PF_Y1);
+    bool has_m = pf_has_m(y, 2 * s->x->layer + second);
     fxv *w = point(s, s->x->weights, y->nu), *part_dn = fxv_alloc(n);
     if (!w || !part_dn) {
         s->e = ERR_MEMORY;
@@ -330,9 +331,12 @@ static void norm_arrays(scene *s, pv_product *pairs, size_t n)
         outer(s, pairs[0].b, NULL, NULL, &x, d);
         outer(s, pairs[1].p, w, NULL, &yy, d);
         outer(s, pairs[1].b, NULL, NULL, &yy, d);
-        outer(s, part_dn, w, NULL, &dn, d);
         fxv_scale(pairs[1].p, s->x->kappa, n);
-        fxv_add_scaled(pairs[1].p, part_dn, fx_mul(s->x->kappa, s->x->kappa), n);
+        if (has_m) {
+            fx_ints dn = tensor(s, second ? PF_DN2 : PF_DN1);
+            outer(s, part_dn, w, NULL, &dn, d);
+            fxv_add_scaled(pairs[1].p, part_dn, fx_mul(s->x->kappa, s->x->kappa), n);
+        }
     }
     free(w);
     free(part_dn);

@@ -35,6 +35,19 @@ void pv_cell_rows(void *ctx, int16_t *out, size_t stride, uint64_t row, size_t n
     }
 }
 
+static err send_inputs(prover *p)
+{
+    const pf_check *c = &p->w->rows.check;
+    uint8_t *raw = malloc(8 * c->count);
+    if (!raw)
+        return ERR_MEMORY;
+    for (size_t i = 0; i < c->count; i++)
+        store_le64(raw + 8 * i, (uint64_t)c->values[i]);
+    err e = pv_send_bytes(&p->out, "inputs", bytes_of(raw, 8 * c->count));
+    free(raw);
+    return e;
+}
+
 static err send_rows(prover *p)
 {
     const pf_layout *y = p->y;
@@ -61,26 +74,39 @@ static err send_rows(prover *p)
             e = pv_send_bytes(&p->out, "lists", bytes_of(raw, 12 * (size_t)count));
     }
     free(raw);
+    if (e == OK && r->check.blocks)
+        e = send_inputs(p);
     return e == OK ? OK : fail(p->f, e, "rows", size);
 }
 
-static err begin(prover *p)
+static err show_rows(prover *p)
+{
+    TRY(send_rows(p));
+    err e = pf_rows_derive(&p->w->rows, p->y, p->w->s, p->f);
+    return p->w->force == PV_HONEST ? e : OK;
+}
+
+static err send_version(prover *p)
 {
     uint8_t raw[4];
-    const pv_cells cells = { p, pv_cell_rows };
-    TRY(pf_geometry_of(&p->geometry, p->y, p->f));
     store_le32(raw, PF_VERSION);
     TRY(buf_put(&p->out.out, raw, sizeof raw));
     pf_start(&p->out.t, PF_VERSION);
     pf_subject_absorb(&p->out.t, p->w->s);
+    return OK;
+}
+
+static err begin(prover *p)
+{
+    const pv_cells cells = { p, pv_cell_rows };
+    TRY(pf_geometry_of(&p->geometry, p->y, p->f));
+    TRY(send_version(p));
     uint64_t size = pv_symbols_bytes(&p->geometry);
     fp *room = size <= p->ws->symbols_max ? pv_block_take(&p->ws->symbols, size) : NULL;
     TRY(pv_commit(&p->commitment, &p->geometry, &cells, room, p->w->pool));
     const hash256 *root = pv_commitment_root(&p->commitment);
     TRY(pv_send_bytes(&p->out, "commitment", bytes_of(root->b, sizeof root->b)));
-    TRY(send_rows(p));
-    err e = pf_rows_derive(&p->w->rows, p->y, p->w->s, p->f);
-    return p->w->force == PV_HONEST ? e : OK;
+    return show_rows(p);
 }
 
 /* --- forks side by side ---------------------------------------------------------------------------------------------------- */
@@ -198,6 +224,10 @@ static err open_commitment(prover *p)
 static err prove(prover *p)
 {
     fx challenge[2], mu;
+    if (p->y->tensor_count == 0) { /* all inputs of the check are public */
+        TRY(send_version(p));
+        return show_rows(p);
+    }
     TRY(begin(p));
     TRY(pf_run_init(&p->run, p->y, p->w->s, &p->w->rows, p->f));
     p->ws->parts = p->y->instance_count + p->run.product_count + 4;
@@ -209,7 +239,10 @@ static err prove(prover *p)
     TRY(run_forks(p, p->y->instance_count, false));
     TRY(run_forks(p, p->run.product_count, true));
     pf_run_sums(&p->run, &p->out.t);
-    TRY(pv_gradient(p));
+    if (p->w->s->result.range)
+        pf_run_inputs(&p->run, &p->out.t);
+    else
+        TRY(pv_gradient(p));
     part_done(p->ws);
     pf_challenge(&p->out.t, "claims", &mu, 1);
     TRY(pf_claims_build(&p->claims, &p->run, mu, p->f));

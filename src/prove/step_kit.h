@@ -87,8 +87,8 @@ static inline void kit_tables(step_kit *k)
     k->tables = (pf_tables){ bt_tables_exp(t), bt_tables_exp_loss(t), k->gelu, k->slope };
 }
 
-/* Computes gradient, loss and witness. */
-static inline void kit_step(step_kit *k, base_pool *pool)
+/* Computes gradient, loss and result, with the witness's eyes. */
+static inline void kit_compute(step_kit *k, base_pool *pool)
 {
     const bt_batch batch = { k->subject.job_id, k->subject.step, k->subject.sequences, k->numbers, k->tokens };
     fault f = { 0 };
@@ -99,11 +99,36 @@ static inline void kit_step(step_kit *k, base_pool *pool)
     assert_int_equal(e, OK);
     k->witness.force = k->lies ? PV_FORCED : PV_HONEST;
     assert_int_equal(bt_gpt_gradient(k->gpt, &k->model, &batch, k->gradient, &k->subject.loss, &k->result, kit_take, k, NULL), OK);
+    k->subject.result = (pf_result){ k->result.range, k->result.tensor, k->result.sequence, k->result.index };
+    if (k->result.range)
+        k->subject.loss = 0;
+}
+
+/* Computes gradient, loss and witness. */
+static inline void kit_step(step_kit *k, base_pool *pool)
+{
+    fault f = { 0 };
+    kit_compute(k, pool);
     assert_false(k->result.range);
-    e = pv_witness_finish(&k->witness, &f);
+    err e = pv_witness_finish(&k->witness, &f);
     if (e != OK)
         print_error("%s %s %llx\n", err_describe(e)->name, f.what, (unsigned long long)f.at);
     assert_int_equal(e, OK);
+}
+
+/* The subject's model after the fractions were set by hand. */
+static inline void kit_publish(step_kit *k)
+{
+    assert_int_equal(bt_state_publish(&k->state, &k->fractions, &k->model, bt_gpt_tables(k->gpt), NULL), OK);
+    free(k->table_memory);
+    free(k->gelu);
+    free(k->slope);
+    kit_tables(k);
+    k->subject.fractions = k->model.fractions;
+    k->subject.model_id = k->model.id;
+    k->subject.weight_root = k->model.weight_root;
+    k->subject.tables_hash = k->model.tables_hash;
+    k->subject.weights = k->model.weights;
 }
 
 /* Model, tokens and tables for a step of `sequences` sequences of random tokens; nothing is computed yet. */

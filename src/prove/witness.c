@@ -43,7 +43,7 @@ err pv_witness_init(pv_witness *w, const pf_subject *s, base_pool *pool, fault *
     memset(w, 0, sizeof *w);
     w->s = s;
     w->pool = pool;
-    TRY(pf_layout_init(&w->y, &s->shape, &s->fractions, s->sequences, f));
+    TRY(pf_layout_init(&w->y, &s->shape, &s->fractions, s->sequences, PF_NONE, f));
     TRY(pf_rows_init(&w->rows, &w->y, s, f));
     const pf_layout *y = &w->y;
     size_t L = y->shape.layers, stream = (size_t)pf_row_features(y, PF_VIRTUAL_X) << y->nu;
@@ -235,6 +235,11 @@ err pv_witness_take(void *ctx, uint32_t tensor_id, uint64_t sequence, const void
     return OK;
 }
 
+void pv_witness_reset(pv_witness *w)
+{
+    w->seen = 0;
+}
+
 /* --- derived ------------------------------------------------------------------------------------------------------------- */
 
 /* Padding of the tensors whose honest value there is not 0, and what is masked. */
@@ -243,19 +248,19 @@ static void fill_padding(pv_witness *w)
     const pf_layout *y = &w->y;
     uint32_t L = y->shape.layers, keys = 1u << y->t_bits;
     for (uint32_t l = 0; l < L; l++) {
-        uint32_t D = pf_at(y, l, PF_D), gd = pf_at(y, l, PF_GD), h = pf_at(y, l, PF_H), scores = y->shape.heads << y->t_bits, n = pf_padded(y, D);
-        for (uint32_t i = 0; i < pf_tokens(y); i++)
-            for (uint32_t j = 0; j < n; j++) {
+        uint32_t D = pf_at(y, l, PF_D), gd = pf_at(y, l, PF_GD), h = pf_at(y, l, PF_H), scores = y->shape.heads << y->t_bits;
+        for (uint32_t i = 0; D != PF_NONE && i < pf_tokens(y); i++)
+            for (uint32_t j = 0, n = pf_padded(y, D); j < n; j++) {
                 uint32_t key = j & (keys - 1), place = i & (keys - 1);
                 if (j >= scores || !pf_is_token(y, i) || key > place)
                     w->cell[D][(size_t)i * n + j] = (int16_t)((int64_t)y->hidden_d[0] - y->k.d_t);
             }
-        for (size_t i = 0; i < cells_of(y, gd); i++)
+        for (size_t i = 0; gd != PF_NONE && i < cells_of(y, gd); i++)
             w->cell[gd][i] = (int16_t)w->s->tables->slope[l][w->cell[h][i] + y->k.d_t];
     }
-    uint32_t D = pf_at(y, L, PF_D), E = pf_at(y, L, PF_E), n = pf_padded(y, D);
-    for (uint32_t i = 0; i < pf_tokens(y); i++)
-        for (uint32_t j = 0; j < n; j++)
+    uint32_t D = pf_at(y, L, PF_D), E = pf_at(y, L, PF_E);
+    for (uint32_t i = 0; D != PF_NONE && i < pf_tokens(y); i++)
+        for (uint32_t j = 0, n = pf_padded(y, D); j < n; j++)
             if (!pf_is_token(y, i) || j >= y->shape.vocab) {
                 w->cell[D][(size_t)i * n + j] = (int16_t)((int64_t)y->hidden_d[1] - y->k.d_t);
                 w->cell[E][(size_t)i * n + j] = -32768;
@@ -264,6 +269,8 @@ static void fill_padding(pv_witness *w)
 
 static void add_digits(const pv_witness *w, int32_t *out, const int32_t *from, uint32_t lo, int32_t n)
 {
+    if (lo == PF_NONE)
+        return;
     for (size_t i = 0; i < cells_of(&w->y, lo); i++)
         out[i] = from[i] + w->cell[lo][i] + n * w->cell[lo + 1][i];
 }
@@ -286,7 +293,10 @@ static void make_streams(pv_witness *w)
 static void norm_rows(pv_witness *w, uint32_t k)
 {
     const pf_layout *y = &w->y;
-    uint32_t l = k / 2, yy = pf_at(y, l, k & 1 ? PF_Y2 : PF_Y1), dn = pf_at(y, l, k & 1 ? PF_DN2 : PF_DN1), n = pf_padded(y, yy);
+    uint32_t l = k / 2, yy = pf_at(y, l, k & 1 ? PF_Y2 : PF_Y1), dn = pf_at(y, l, k & 1 ? PF_DN2 : PF_DN1), n;
+    if (!pf_has_squares(y, k))
+        return;
+    n = pf_padded(y, yy);
     pf_norm_rows *r = &w->rows.norms[k];
     for (uint32_t i = 0; i < pf_tokens(y); i++) {
         if (!pf_is_token(y, i))
@@ -296,19 +306,26 @@ static void norm_rows(pv_witness *w, uint32_t k)
             size_t c = (size_t)i * n + j;
             r->squares[i] += (int64_t)w->x[k][c] * w->x[k][c];
             r->y_squares[i] += (int64_t)w->cell[yy][c] * w->cell[yy][c];
-            r->M[i] += (int64_t)w->cell[dn][c] * w->cell[yy][c];
+            if (pf_has_m(y, k))
+                r->M[i] += (int64_t)w->cell[dn][c] * w->cell[yy][c];
         }
     }
 }
 
 err pv_witness_finish(pv_witness *w, fault *f)
 {
-    if (w->seen != num_trace_count(&w->y.shape) * w->s->sequences)
+    if (w->s->result.range)
+        TRY(pv_reach(w, f));
+    else if (w->seen != num_trace_count(&w->y.shape) * w->s->sequences)
         return fail(f, ERR_STATE, "trace", w->seen);
     fill_padding(w);
     make_streams(w);
     for (uint32_t k = 0; k < 2 * w->y.shape.layers + 1; k++)
         norm_rows(w, k);
-    TRY(pv_remainders(w, f));
-    return pv_multiplicities(w, f);
+    if (w->y.tensor_count) {
+        TRY(pv_remainders(w, f));
+        TRY(pv_multiplicities(w, f));
+    }
+    pv_inputs(w);
+    return OK;
 }

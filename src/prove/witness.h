@@ -37,8 +37,11 @@ void pv_witness_deinit(pv_witness *w);
 /* The bt_trace_fn; ctx is the witness. */
 err pv_witness_take(void *ctx, uint32_t tensor_id, uint64_t sequence, const void *data, uint32_t rows, uint32_t cols, uint32_t elem_bytes);
 
-/* After a step that ended NORMAL: streams, row scalars, remainders, digits, exceptions, multiplicities. ERR_UNPROVED: the trace is not that of the
- * statement; ERR_STATE: not all of it was seen. */
+/* The step is computed once more, from its beginning. */
+void pv_witness_reset(pv_witness *w);
+
+/* After the step, once the subject has its result: streams, row scalars, remainders, digits, exceptions, multiplicities; of RANGE of what was reached.
+ * ERR_UNPROVED: the trace is not that of the statement; ERR_STATE: not all of it was seen. */
 err pv_witness_finish(pv_witness *w, fault *f) MUST_USE;
 
 /* Bytes held. */

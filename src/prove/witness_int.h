@@ -21,6 +21,12 @@ err pv_remainders(pv_witness *w, fault *f) MUST_USE;
 /* Leaf max - D + D_t of a score or logit, D_t where it is masked. */
 int32_t pv_domain_leaf(const pv_witness *w, uint32_t rounding, uint32_t token, uint32_t feature);
 
+/* range.c. RANGE: the layout becomes that of what is reached, and the cells stay where they are. ERR_STATE: it was not all seen. */
+err pv_reach(pv_witness *w, fault *f) MUST_USE;
+
+/* The values of the inputs of the failed check, if there is one. */
+void pv_inputs(pv_witness *w);
+
 /* Counts the look-ups of every table entry into the multiplicity tensors. */
 err pv_multiplicities(pv_witness *w, fault *f) MUST_USE;
 

@@ -10,7 +10,7 @@ err tr_coord_can_prove(const tr_coordinator *c, fault *f)
 {
     pf_layout y;
     uint64_t  most = 0;
-    err e = pf_layout_init(&y, &c->cfg.shape, &c->model.fractions, c->cfg.sequences_per_lease, f);
+    err e = pf_layout_init(&y, &c->cfg.shape, &c->model.fractions, c->cfg.sequences_per_lease, PF_NONE, f);
     if (e == OK)
         e = pf_proof_bytes_max(&most, &y, f);
     pf_layout_deinit(&y);

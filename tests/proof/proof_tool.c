@@ -2,12 +2,13 @@
  *
  * For tests/proof/verify_oracle.py: proves one step of a small model, writes statement and proof, then answers which changes of them are refused.
  *
- * Usage: tb_proof_tool FOLDER V T d L H w SEQUENCES SEED FINER. Operands get FINER more bits of fraction than calibration gives them, so
+ * Usage: tb_proof_tool FOLDER V T d L H w SEQUENCES SEED FINER, or tb_proof_tool FOLDER range CASE for a step that ends in RANGE, of
+ * prove/range_kit.h ("range cases" alone says how many there are). Operands get FINER more bits of fraction than calibration gives them, so
  * that some saturate. Writes FOLDER/statement.json and FOLDER/proof, says "ready", and reads changes from standard input, one change a
  * line, `FIELD INDEX MASK`: the element of the field is XORed with the mask, the proof is verified, and the change is undone.
  * `length N 0` verifies the first N bytes of the proof and a zero byte for each that is missing. Answers with the name of the error, and
  * what fails. */
-#include "prove/step_kit.h"
+#include "prove/range_kit.h"
 
 #include "base/err.h"
 
@@ -61,6 +62,8 @@ static void write_statement(FILE *f, const pf_subject *s)
     WRITE_ARRAY(f, "tokens", s->tokens, (size_t)s->sequences * (n->context + 1));
     WRITE_ARRAY(f, "weights", s->weights, parameters);
     WRITE_ARRAY(f, "gradient", s->gradient, parameters);
+    const uint64_t range[] = { s->result.tensor, s->result.sequence, s->result.index };
+    WRITE_ARRAY(f, "range", range, s->result.range ? COUNT_OF(range) : 0);
     fprintf(f, " \"step\": %" PRIu64 ",\n \"level\": %u,\n \"loss\": %" PRId64 "\n}\n", s->step, s->level, s->loss);
 }
 
@@ -86,6 +89,9 @@ static void *element(step_kit *k, buf *proof, const char *field, size_t i, size_
         { "loss", &s->loss, 8, 1 },
         { "step", &s->step, 8, 1 },
         { "level", &s->level, 1, 1 },
+        { "range_tensor", &s->result.tensor, 4, s->result.range },
+        { "range_sequence", &s->result.sequence, 8, s->result.range },
+        { "range_index", &s->result.index, 8, s->result.range },
         { "top_fractions", &s->fractions.top, 1, sizeof s->fractions.top },
         { "layer_fractions", s->fractions.layer, 1, s->shape.layers * sizeof *s->fractions.layer },
         { "model_id", &s->model_id, 1, 32 },
@@ -158,15 +164,22 @@ int main(int argc, char **argv)
     buf proof;
     fault f = { 0 };
     uint32_t n[9];
-    if (argc != 11) {
-        fprintf(stderr, "usage: tb_proof_tool FOLDER V T d L H w SEQUENCES SEED FINER\n");
+    if (argc == 3 && !strcmp(argv[1], "range") && !strcmp(argv[2], "cases")) {
+        printf("%zu\n", COUNT_OF(range_cases));
+        return 0;
+    }
+    if (argc == 4 && !strcmp(argv[2], "range") && strtoul(argv[3], NULL, 10) < COUNT_OF(range_cases)) {
+        range_make(&k, &range_cases[strtoul(argv[3], NULL, 10)]);
+    } else if (argc == 11) {
+        for (int i = 0; i < 9; i++)
+            n[i] = (uint32_t)strtoul(argv[2 + i], NULL, 10);
+        kit_make(&k, &(num_shape){ n[0], n[1], n[2], n[3], n[4], n[5], NUM_NARROW }, n[6], n[7], NULL);
+        if (n[8])
+            kit_finer(&k, (int)n[8]);
+    } else {
+        fprintf(stderr, "usage: tb_proof_tool FOLDER (V T d L H w SEQUENCES SEED FINER | range CASE) | range cases\n");
         return 2;
     }
-    for (int i = 0; i < 9; i++)
-        n[i] = (uint32_t)strtoul(argv[2 + i], NULL, 10);
-    kit_make(&k, &(num_shape){ n[0], n[1], n[2], n[3], n[4], n[5], NUM_NARROW }, n[6], n[7], NULL);
-    if (n[8])
-        kit_finer(&k, (int)n[8]);
     fill_hashes(&k.subject);
     buf_init(&proof, (size_t)1 << 30);
     err e = pv_prove(k.ws, &k.witness, &proof, &f);

@@ -22,6 +22,8 @@ SHAPES = [
     ([7, 3, 15, 3, 5, 10, 2, 4, 0], "few"),
     ([73, 64, 64, 2, 2, 12, 4, 1, 0], "few"),  # several instances
 ]
+# Of tests/proof/proof_tool.c "range cases": which of them are changed, too; the others are only accepted.
+RANGE_CHANGED = (0, 2, 9, 25, 30)
 HASHES = ("model_id", "weight_root", "tables_hash", "job_id", "tokens_root", "lease_hash", "worker", "gradient_root")
 
 
@@ -51,6 +53,10 @@ def changed(statement, proof, change):
     if field == "proof":
         return statement, proof[:index] + bytes([proof[index] ^ mask]) + proof[index + 1:]
     statement = copy.copy(statement)
+    if field.startswith("range_"):
+        at = ("range_tensor", "range_sequence", "range_index").index(field)
+        statement["range"] = [v ^ mask if i == at else v for i, v in enumerate(statement["range"])]
+        return statement, proof
     value = statement[field]
     if field in HASHES:
         raw = bytearray.fromhex(value)
@@ -78,13 +84,22 @@ def statement_changes(statement, which):
     return out
 
 
+def range_changes(statement, public):
+    """`public`: nothing is committed, so that nothing is bound but what the check depends on."""
+    width = statement["shape"][2]
+    out = [("range_tensor", 0, 1), ("range_tensor", 0, 64), ("range_sequence", 0, 1 << 40), ("range_index", 0, width), ("range_index", 0, 1 << 40)]
+    if not public:
+        out += [("range_index", 0, 1), ("weights", statement["shape"][0] * width, 1), ("tokens", 0, 1), ("step", 0, 1), ("level", 0, 1), ("worker", 5, 1)]
+    return out
+
+
 def proof_changes(marks, size, which):
     """The first bit of the first and last, and the last bit of some, of each kind of message."""
     kinds = {}
     for name, first, end in marks:
         kinds.setdefault(name, []).append((first, end))
     out = [("length", size - 1, 0), ("length", size + 1, 0)]
-    few = ("round", "values", "column", "sibling")
+    few = ("round", "values", "column", "sibling", "input")
     for name, places in kinds.items():
         if which == "few" and name not in few:
             continue
@@ -114,7 +129,11 @@ def check(program, shape, which):
         statement = json.loads(pathlib.Path(folder, "statement.json").read_text(encoding="ascii"))
         proof = pathlib.Path(folder, "proof").read_bytes()
     marks = verify(statement, proof).marks
-    changes = [("loss", 0, 0)] + statement_changes(statement, which) + proof_changes(marks, len(proof), which)
+    changes = [("loss", 0, 0)]
+    if which == "range":
+        changes += range_changes(statement, len(marks) == 1 + statement["shape"][2]) + proof_changes(marks, len(proof), "few")
+    elif which != "none":
+        changes += statement_changes(statement, which) + proof_changes(marks, len(proof), which)
     tool.ask(changes)
     ours = [outcome(*changed(statement, proof, change)) for change in changes]
     theirs = tool.answers()
@@ -129,8 +148,10 @@ def check(program, shape, which):
 
 
 def main():
-    refused = sum(check(sys.argv[1], shape, which) for shape, which in SHAPES)
-    print(f"{len(SHAPES)} proofs accepted, {refused} changes refused by both")
+    cases = int(subprocess.run([sys.argv[1], "range", "cases"], check=True, capture_output=True, text=True).stdout)
+    steps = SHAPES + [(["range", i], "range" if i in RANGE_CHANGED else "none") for i in range(cases)]
+    refused = sum(check(sys.argv[1], step, which) for step, which in steps)
+    print(f"{len(steps)} proofs accepted, {cases} of them of RANGE; {refused} changes refused by both")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,11 @@ BLOCK_BITS, INSTANCE_BITS, QUERIES, BAND = 8, 20, 244, 144
 EXP_TAG = 1 << 20
 ACTIVATIONS = "y1 q k v o y2 dm dh da dp dv ds dq dk yF dl".split()  # operands: saturated, so they may have exceptions
 SPLIT = {"b1": (513, 511), "b2": (513, 511), "dx1": (4097, 4095), "dx2": (4097, 4095)}
+# The order of a trace (numerics section 7), and what the cells of section 5 belong to there.
+FORWARD = "x r1 y1 q k v z e Z R o b1 xb r2 y2 h g b2".split()
+TOP = "x r1 y1 lg el ZL RL loss dl dn1 m1 dx1".split()
+BACKWARD = "dm dh dn2 m2 dx2 da dp dv c ds dq dk dn1 m1 dx1 gx".split()
+TRACED = {"D": "z", "Dl": "lg", "gd": "g", "yF": "y1", "dnF": "dn1", "dxF": "dx1"}
 DITHERED = "dm dh dn1 dn2 dx1 dx2 da dp dv ds dq dk dl".split()
 
 
@@ -45,6 +50,13 @@ class Domain:
         self.rounding, self.tiles, self.n = rounding, rounding.tiles, n
 
 
+def trace_places(c):
+    """(layer, slot) to the place in the order."""
+    out = [(layer, n) for layer in range(c.L) for n in FORWARD] + [(c.L, n) for n in TOP]
+    out += [(layer, n) for layer in reversed(range(c.L)) for n in BACKWARD]
+    return {key: i for i, key in enumerate(out)}
+
+
 def read_fractions(shape, layer_values, top_values):
     out, step = {}, len(numerics.LAYER_FRACTIONS)
     for layer in range(shape[3]):
@@ -56,7 +68,9 @@ def read_fractions(shape, layer_values, top_values):
 
 
 class Layout:
-    def __init__(self, c, fractions, sequences):
+    """until: the tensor id of a check that failed; then what comes before it is all there is."""
+
+    def __init__(self, c, fractions, sequences, until=None):
         self.c, self.f, self.S = c, fractions, sequences
         require(0 < sequences * c.T <= LEASE_TOKENS, "sequences", sequences)
         self.t_bits, self.s_bits = log2_ceil(c.T), log2_ceil(sequences)
@@ -65,7 +79,12 @@ class Layout:
         self.b = min(BLOCK_BITS, log2_ceil(c.d))
         self.B = 1 << self.b
         self.tensors, self.roundings, self.order = [], [], []  # order: what has integer tiles
-        self.by_name, self.rounding_by_name = {}, {}
+        self.by_name, self.rounding_by_name, self.shift = {}, {}, {}
+        self.places, self.end = trace_places(c), None
+        if until is not None:
+            slots = {v: k for k, v in numerics.SLOT.items()}
+            self.end = self.places.get((until // 64, slots.get(until % 64)))
+            require(self.end is not None, "range tensor", until)
         self.h_bits = log2_ceil(c.H)
         self.exp0 = int(np.argmax(c.exp() == 0))
         self.expl0 = int(np.argmax(c.expl() == 0))
@@ -75,12 +94,23 @@ class Layout:
         for layer in range(c.L):
             self.add_layer(layer)
         self.add_top()
-        self.make_tables()
-        self.commit_shape()
+        self.empty = not self.tensors
+        if not self.empty:
+            self.make_tables()
+            self.commit_shape()
 
     # --- the list of section 5 ------------------------------------------------------------------------------------------
 
+    def reached(self, name, layer):
+        base = name.split(".")[0].removesuffix("lo").removesuffix("hi")
+        return self.end is None or self.places[layer, TRACED.get(base, base)] < self.end
+
+    def has(self, name, layer):
+        return (name, layer) in self.by_name
+
     def add(self, name, layer, features, n=0, offset=None):
+        if name not in ("mult_lo", "mult_hi") and not self.reached(name, layer):
+            return None
         t = Tensor(name, layer, features, n, offset)
         t.tiles = -(-features // self.B)
         t.first = self.tensors[-1].first + self.tensors[-1].tiles if self.tensors else 0
@@ -112,10 +142,16 @@ class Layout:
         return h0
 
     def operand(self, name, layer, s, features, top=None):
+        self.shift[name, layer] = s
+        if not self.reached(name, layer):
+            return
         n = 2 * min(self.c.Q if top is None else top, self.reach(s)) + 1
         self.output(name, layer, s, features, [(self.add(name, layer, features, n), 1)])
 
     def split(self, name, layer, s):
+        self.shift[name, layer] = s
+        if not self.reached(name, layer):
+            return
         lo, hi = SPLIT[name if name != "dxF" else "dx1"]
         require((lo * hi // 2 + 1) << s <= HALF, "ledger", s)
         outs = [(self.add(name + "lo", layer, self.c.d, lo), 1), (self.add(name + "hi", layer, self.c.d, hi), lo)]
@@ -123,6 +159,9 @@ class Layout:
 
     def scores(self, name, out, layer, s, features, products, factor, zero):
         c = self.c
+        self.shift[out, layer] = s
+        if not self.reached(name, layer):
+            return
         m = (products * c.Q * c.Q * factor >> s) + 1
         n = 0
         if (m + 2 * c.D_t + 1) << s > HALF:
@@ -146,8 +185,10 @@ class Layout:
         self.split("b1", layer, g["o"] + g["Wo"] - c.f_res)
         self.operand("y2", layer, c.f_res + c.f_r - g["y2"], c.d)
         s = g["y2"] + g["W1"] - g["h"]
-        require((c.D_t + 1) << s <= HALF, "ledger", s)
-        self.output("h", layer, s, c.F, [(self.add("h", layer, c.F), 1)])
+        self.shift["h", layer] = s
+        if self.reached("h", layer):
+            require((c.D_t + 1) << s <= HALF, "ledger", s)
+            self.output("h", layer, s, c.F, [(self.add("h", layer, c.F), 1)])
         self.add("g", layer, c.F)
         self.add("gd", layer, c.F)
         self.split("b2", layer, g["g"] + g["W2"] - c.f_res)
@@ -181,15 +222,18 @@ class Layout:
         c = self.c
         self.kappa = max(0, INSTANCE_BITS - self.nu - self.b)
         self.integer_tiles = sum(o.tiles for o in self.order)
-        self.tuples = [(EXP_TAG, [self.by_name["D", i], self.by_name["e", i]], [c.D_t, 0]) for i in range(c.L)]
-        self.tuples += [(EXP_TAG + 2 + i, [self.by_name[n, i] for n in ("h", "g", "gd")], [c.D_t, 0, 0]) for i in range(c.L)]
-        self.tuples.append((EXP_TAG + 1, [self.by_name["Dl", c.L], self.by_name["el", c.L]], [c.D_t, 1 << 15]))
+        self.tuples = [(EXP_TAG, [self.by_name["D", i], self.by_name["e", i]], [c.D_t, 0]) for i in range(c.L) if self.has("e", i)]
+        self.tuples += [(EXP_TAG + 2 + i, [self.by_name[n, i] for n in ("h", "g", "gd")], [c.D_t, 0, 0]) for i in range(c.L) if self.has("g", i)]
+        if self.has("el", c.L):
+            self.tuples.append((EXP_TAG + 1, [self.by_name["Dl", c.L], self.by_name["el", c.L]], [c.D_t, 1 << 15]))
         self.tuple_tiles = sum(t[1][0].tiles for t in self.tuples)
         sizes = {o.n for o in self.order}
         parts = [(np.arange(n), n, 0, 0) for n in sorted(sizes)]
         x = np.arange(2 * c.D_t + 1)
-        parts += [(x, EXP_TAG, c.exp(), 0), (x, EXP_TAG + 1, c.expl(), 0)]
+        parts += [(x, EXP_TAG, c.exp(), 0)] * self.has("e", 0) + [(x, EXP_TAG + 1, c.expl(), 0)] * self.has("el", c.L)
         for i in range(c.L):
+            if not self.has("g", i):
+                break
             g = tables.gelu_operand_table(c, self.f["h", i], self.f["g", i])
             parts.append((x, EXP_TAG + 2 + i, g, tables.gelu_slope_table(self.f["h", i], c.f_gd, c.D_t)))
         self.entries = [np.concatenate([np.broadcast_to(p[i], p[0].shape) for p in parts]).astype(np.int64) for i in range(4)]

@@ -18,17 +18,23 @@ class Products:
         for part in self.lookup.parts:
             getattr(self, "product_" + part.rounding.name)(part)
         for layer in range(self.y.c.L):
-            self.row_products(layer)
-            self.score_maxima(layer)
+            if self.y.has("ds", layer):
+                self.row_products(layer)
+            if self.y.has("D", layer):
+                self.score_maxima(layer)
         for key in self.pub.norms:
             self.norm(key)
-        self.logit_maxima()
+        if self.pub.logits:
+            self.logit_maxima()
         for key, exceptions in self.pub.exceptions.items():
             if exceptions:
                 self.exceptions(key, exceptions)
         t.join(self.forks)
         self.sums(t)
-        self.gradient(t)
+        if self.pub.check:
+            self.claims += self.pub.check.claims(t.squeeze("inputs").k())
+        else:
+            self.gradient(t)
 
     # --- helpers --------------------------------------------------------------------------------------------------------
 
@@ -183,14 +189,16 @@ class Products:
         stream = fork.squeeze("weights")
         omega, kappa = eq(stream.ks(y.nu)), stream.k()
         square = kappa * kappa
-        value = omega.dot(rows["S"][:, 0]) + omega.dot(rows["Y"][:, 0]) * kappa + omega.dot(rows["M"][:, 0]) * square
+        value = omega.dot(rows["S"][:, 0]) + omega.dot(rows["Y"][:, 0]) * kappa
+        if "M" in rows:
+            value = value + omega.dot(rows["M"][:, 0]) * square
         rho, tau, (P1, B1, P2, B2) = self.prove(fork, value, c.d, pairs=2)
         e, f = eq(tau), eq(rho)[slice(0, c.d)]
-        x, dn = self.lookup.stream(layer, name == "y2"), self.tensor({"y1": "dn1", "y2": "dn2", "yF": "dnF"}[name], layer)
-        out = self.tensor(name, layer)
+        x, out = self.lookup.stream(layer, name == "y2"), self.tensor(name, layer)
+        gradients = [(self.tensor({"y1": "dn1", "y2": "dn2", "yF": "dnF"}[name], layer), omega * e, f * square)] if "M" in rows else []
         self.claim(P1, (x, omega * e, f))
         self.claim(B1, (x, e, f))
-        self.claim(P2, (out, omega * e, f * kappa), (dn, omega * e, f * square))
+        self.claim(P2, (out, omega * e, f * kappa), *gradients)
         self.claim(B2, (out, e, f))
 
     def logit_maxima(self):
@@ -219,9 +227,11 @@ class Products:
         y, c = self.y, self.y.c
         stream = t.squeeze("sums")
         omega, theta = eq(stream.ks(y.nu)), eq(stream.ks(y.h_bits))[slice(0, c.H)]
-        for layer in range(c.L):
+        for layer in range(len(self.pub.heads)):
             value = omega.dot(theta.under(self.pub.heads[layer]["Z"]))
             self.claim(value, (self.tensor("e", layer), omega, self.per_head(theta, y.T2)))
+        if not self.pub.logits:
+            return
         value = omega.dot(self.pub.logits["Z"][:, 0]) - (1 << 15) * c.V * omega.sum()
         self.claim(value, (self.tensor("el", c.L), omega, V.of(np.ones(c.V, np.int64))))
 

@@ -16,7 +16,8 @@ EXCEPTIONS_MAX = 1 << 16
 
 
 class Statement:
-    """Fields as in the JSON of tests/proof/proof_tool.c: hashes in hex, arrays of integers in the order of numerics section 3."""
+    """Fields as in the JSON of tests/proof/proof_tool.c: hashes in hex, arrays of integers in the order of numerics section 3; range is [] if the
+    result is NORMAL."""
 
     def __init__(self, fields):
         self.__dict__.update(fields)
@@ -34,8 +35,11 @@ class Statement:
         for name in ("tokens_root", "lease_hash", "worker"):
             self.absorb_hash(t, name)
         t.absorb("level", le64(self.level))
-        t.absorb("loss", le64(self.loss % 2**64))
-        self.absorb_hash(t, "gradient_root")
+        if self.range:
+            t.absorb("range", le32(self.range[0]) + le64(self.range[1]) + le64(self.range[2]))
+        else:
+            t.absorb("loss", le64(self.loss % 2**64))
+            self.absorb_hash(t, "gradient_root")
         for name, value in (("block bits", BLOCK_BITS), ("instance bits", INSTANCE_BITS), ("queries", QUERIES), ("band", BAND)):
             t.absorb(name, le64(value))
 
@@ -59,7 +63,8 @@ class Public:
     def __init__(self, layout, statement):
         self.y, self.s, c = layout, statement, layout.c
         self.weights = statement.tensors(c, "weights")
-        self.gradient = statement.tensors(c, "gradient")
+        self.gradient = None if statement.range else statement.tensors(c, "gradient")
+        self.check = None
         tokens = np.array(statement.tokens, np.int64).reshape(statement.count, c.T + 1)
         require(((0 <= tokens) & (tokens < c.V)).all(), "statement")
         self.inputs, self.targets = self.by_token(tokens[:, :-1]), self.by_token(tokens[:, 1:])
@@ -103,10 +108,13 @@ class Public:
         first = reader.at
         self.norms = {}
         for key in [(n, layer) for layer in range(c.L) for n in ("y1", "y2")] + [("yF", c.L)]:
-            self.norms[key] = self.read_rows(reader, f"norm {key[0]}", [("S", 6, False), ("Y", 6, False), ("M", 8, True)], 1)
-        kinds = [("max", 4, True), ("index", 2, False), ("Z", 4, False), ("c", 8, True)]
-        self.heads = [self.read_rows(reader, "head", kinds, c.H) for _ in range(c.L)]
-        self.logits = self.read_rows(reader, "logits", [("max", 4, True), ("index", 4, False), ("Z", 8, False), ("target", 2, False)], 1)
+            if y.has(*key):
+                kinds = [("S", 6, False), ("Y", 6, False)] + [("M", 8, True)] * self.has_m(key)
+                self.norms[key] = self.read_rows(reader, f"norm {key[0]}", kinds, 1)
+        kinds = [("max", 4, True), ("index", 2, False), ("Z", 4, False)]
+        self.heads = [self.read_rows(reader, "head", kinds + [("c", 8, True)] * y.has("ds", i), c.H) for i in range(c.L) if y.has("e", i)]
+        kinds = [("max", 4, True), ("index", 4, False), ("Z", 8, False), ("target", 2, False)]
+        self.logits = self.read_rows(reader, "logits", kinds, 1) if y.has("el", c.L) else None
         transcript.absorb("rows", reader.data[first:reader.at])
         self.exceptions = {}
         count = 0
@@ -116,7 +124,13 @@ class Public:
                 count += len(self.exceptions[r.name, r.layer])
         self.check_norms()
         self.check_heads()
-        self.check_logits()
+        if self.logits:
+            self.check_logits()
+        if self.check:
+            self.check.receive(reader, transcript)
+
+    def has_m(self, key):
+        return self.y.has({"y1": "dx1lo", "y2": "dx2lo", "yF": "dxFlo"}[key[0]], key[1])
 
     def read_rows(self, reader, name, kinds, width):
         """Arrays (tokens, width) of Python integers, by kind."""
@@ -151,7 +165,8 @@ class Public:
             s = y.rounding_by_name[name, layer].s
             n["r"], n["m"] = np.zeros(y.N, object), np.zeros(y.N, object)
             for i in np.nonzero(y.real)[0]:
-                S, Y, M = (n[k][i, 0] for k in "SYM")
+                S, Y = (n[k][i, 0] for k in "SY")
+                M = n["M"][i, 0] if "M" in n else 0
                 require(S <= c.D_s, "sum of squares", i)
                 require(abs(M) <= c.d * c.D_t * c.Q, "row sum M", i)
                 require(Y <= c.d * c.Q * c.Q, "sum of y squares", i)
@@ -180,7 +195,7 @@ class Public:
                     Z = rows["Z"][i, h]
                     require(rows["index"][i, h] <= y.position[i], "index of the maximum", i)
                     require(c.Q <= Z <= (int(y.position[i]) + 1) * c.Q, "softmax sum", i)
-                    require(abs(rows["c"][i, h]) <= c.hd * c.Q * c.Q, "row product c", i)
+                    require("c" not in rows or abs(rows["c"][i, h]) <= c.hd * c.Q * c.Q, "row product c", i)
                     require(abs(rows["max"][i, h]) <= c.D_t and (abs(rows["max"][i, h]) + n) << s <= HALF, "maximum", i)
                     rows["R"][i, h] = ((1 << (c.f_R + c.w - 1)) + (Z >> 1)) // Z
 
@@ -196,4 +211,4 @@ class Public:
             require(abs(rows["max"][i, 0]) <= c.D_t and (abs(rows["max"][i, 0]) + n) << s <= HALF, "maximum", i)
             rows["R"][i, 0] = ((1 << c.n_l) + (Z >> 1)) // Z
             loss += (rows["target"][i, 0] << (16 - c.f_l)) + numerics.ilog2(Z) - numerics.ilog2(c.Q_l + 1)
-        require(loss == self.s.loss, "loss")
+        require(self.s.range or loss == self.s.loss, "loss")

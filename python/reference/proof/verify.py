@@ -2,6 +2,7 @@
 """The verifier: section 12 of spec/proof.md gives the order."""
 import functools
 
+from .failed import Check
 from .layout import Layout, admitted
 from .lookup import Lookup
 from .opening import open_commitment, reduce
@@ -13,19 +14,26 @@ VERSION = 1
 
 
 @functools.lru_cache(maxsize=8)
-def layout_of(shape, layer_values, top_values, sequences):
+def layout_of(shape, layer_values, top_values, sequences, until):
     c, fractions = admitted(shape, layer_values, top_values)
-    return Layout(c, fractions, sequences)
+    return Layout(c, fractions, sequences, until)
 
 
 def verify(fields, proof):
     """Refused, or the reader, whose marks say what lies where. Does not check the statement's hashes: its caller does."""
     s = Statement(fields)
-    y = layout_of(tuple(s.shape), tuple(s.layer_fractions), tuple(s.top_fractions), s.count)
+    y = layout_of(tuple(s.shape), tuple(s.layer_fractions), tuple(s.top_fractions), s.count, s.range[0] if s.range else None)
     public = Public(y, s)
+    if s.range:
+        public.check = Check(y, public)
     reader, t = Reader(proof), Transcript(VERSION)
     require(reader.integer(4, "version") == VERSION, "version")
     s.absorb(t)
+    if y.empty:
+        public.receive(reader, t)
+        public.check.check_x0()
+        reader.end()
+        return reader
     commitment = reader.take(32, "commitment")
     t.absorb("commitment", commitment)
     public.receive(reader, t)
