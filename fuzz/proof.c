@@ -2,16 +2,20 @@
  * Proofs of a gradient: of all bytes a stranger may send for a given statement, the honest ones alone are accepted. First byte: the
  * statement; second: where the stranger's bytes begin. Below the number of parts: the honest proof up to that part, then the input.
  * From there on: the input is a list of changes to the honest proof, so that what comes late in a proof is reached. */
-#include "prove/step_kit.h"
+#include "prove/range_kit.h"
 
 int    LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t size_max, unsigned seed);
 
 /* One so small that all columns are opened, with no dimension a power of two; and one whose opening draws queries, and with
- * operands that saturate. The tables fill most of a small commitment, and all columns of few cells take a verifier ten times as long as some of many: the first has its turn rarely. */
-static const struct { num_shape shape; uint32_t sequences; int finer; } statements[] = {
-    { { 7, 3, 15, 1, 3, 12, NUM_NARROW }, 1, 0 },
-    { { 20, 30, 16, 1, 2, 12, NUM_NARROW }, 2, 2 },
+ * operands that saturate. The tables fill most of a small commitment, and all columns of few cells take a verifier ten times as long as some of many: the first has its turn rarely.
+ * So have the results RANGE: with nothing committed, early in a step, and late in it. */
+static const struct { num_shape shape; uint32_t sequences; int finer; uint32_t layer, slot; } statements[] = {
+    { .shape = { 7, 3, 15, 1, 3, 12, NUM_NARROW }, .sequences = 1 },
+    { .shape = { 20, 30, 16, 1, 2, 12, NUM_NARROW }, .sequences = 2, .finer = 2 },
+    { .layer = 0, .slot = NUM_Y1 },
+    { .layer = 0, .slot = NUM_QQ },
+    { .layer = 1, .slot = NUM_DS },
 };
 
 typedef struct honest_proof {
@@ -24,12 +28,32 @@ enum { TURNS = 16, CHANGE_BYTES = 5, MORE = 128, LIST = 255 };
 
 static honest_proof honest[COUNT_OF(statements)];
 
-static void make_honest(honest_proof *h, const num_shape *shape, uint32_t sequences, int finer)
+/* One turn for each, and the others for the second. */
+static size_t statement_of(uint8_t first)
+{
+    size_t turn = first % TURNS, rare = COUNT_OF(statements) - 2;
+    return turn == 0 ? 0 : turn < TURNS - rare ? 1 : turn - (TURNS - rare) + 2;
+}
+
+static void make_step(step_kit *k, size_t i)
+{
+    if (statements[i].sequences) {
+        kit_make(k, &statements[i].shape, statements[i].sequences, 1, NULL);
+        if (statements[i].finer)
+            kit_finer(k, statements[i].finer);
+        return;
+    }
+    size_t c = 0;
+    while (c < COUNT_OF(range_cases) && (range_cases[c].layer != statements[i].layer || range_cases[c].slot != statements[i].slot))
+        c++;
+    CHECK(c < COUNT_OF(range_cases));
+    range_make(k, &range_cases[c]);
+}
+
+static void make_honest(honest_proof *h, size_t statement)
 {
     pf_report report;
-    kit_make(&h->kit, shape, sequences, 1, NULL);
-    if (finer)
-        kit_finer(&h->kit, finer);
+    make_step(&h->kit, statement);
     buf_init(&h->proof, (size_t)1 << 24);
     CHECK(pv_prove(h->kit.ws, &h->kit.witness, &h->proof, NULL) == OK);
     CHECK(pf_verify(&h->kit.subject, buf_bytes(&h->proof), &report, NULL) == OK);
@@ -54,6 +78,8 @@ static void add_element(uint8_t *to, const uint8_t *from, bool minus)
 static void change_one(const honest_proof *h, uint8_t *proof, const uint8_t data[CHANGE_BYTES])
 {
     size_t part = data[0] / KINDS % PF_OF_PARTS, len = h->first[part + 1] - h->first[part], kind = data[0] % KINDS;
+    if (len == 0) /* RANGE has no gradient */
+        return;
     size_t place = (data[1] | (size_t)data[2] << 8 | (size_t)data[3] << 16) % len, element = place - place % FX_BYTES, step = (size_t)data[4] * FX_BYTES;
     uint8_t *at = proof + h->first[part];
     if (kind == 0 || kind >= ADD)
@@ -110,12 +136,12 @@ static void check_outcome(const honest_proof *h, const uint8_t *proof, size_t le
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    if (!honest[0].proof.data)
-        for (size_t i = 0; i < COUNT_OF(statements); i++)
-            make_honest(&honest[i], &statements[i].shape, statements[i].sequences, statements[i].finer);
     if (size < 2)
         return 0;
-    const honest_proof *h = &honest[data[0] % TURNS != 0];
+    size_t        statement = statement_of(data[0]);
+    honest_proof *h = &honest[statement];
+    if (!h->proof.data)
+        make_honest(h, statement);
     size_t   len; /* and no byte more is allocated, so that the sanitizer sees a read past it */
     uint8_t *proof = data[1] < PF_OF_PARTS ? raw(&len, h, data[1], data + 2, size - 2) : changed(&len, h, data + 2, size - 2);
     check_outcome(h, proof, len);

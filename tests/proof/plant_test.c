@@ -3,7 +3,7 @@
  * A verifier in which a check is missing (plant.h): the driver of fuzz/proof.c finds a wrong proof that is accepted, and so does a prover
  * who lies; neither finds one where nothing is missing. */
 #include "plant.h"
-#include "prove/step_kit.h"
+#include "prove/range_kit.h"
 
 #include <signal.h>
 #include <sys/wait.h>
@@ -78,9 +78,46 @@ static void a_lie_passes_where_its_check_is_missing(void **state)
     kit_drop(&k);
 }
 
+/* RANGE of an element inside its domain; and with an input that makes it fail. */
+static void a_false_range_passes_where_its_check_is_missing(void **state)
+{
+    (void)state;
+    step_kit k;
+    size_t i = 0;
+    while (range_cases[i].slot != NUM_QQ)
+        i++;
+    range_make(&k, &range_cases[i]);
+    pf_check *c = &k.witness.rows.check;
+    for (int input = 0; input < 2; input++) {
+        buf proof;
+        fault f = { 0 };
+        const char *check = input ? "claims: features" : "range: the element is inside its domain";
+        if (input) {
+            assert_int_equal(pv_witness_finish(&k.witness, NULL), OK);
+            c->values[0] ^= 1;
+        } else {
+            do
+                k.subject.result.index++;
+            while (pv_witness_finish(&k.witness, NULL) != OK || pf_rows_derive(&k.witness.rows, &k.witness.y, &k.subject, NULL) == OK);
+        }
+        k.witness.force = PV_FORCED;
+        buf_init(&proof, (size_t)1 << 24);
+        assert_int_equal(pv_prove(k.ws, &k.witness, &proof, NULL), OK);
+        assert_int_equal(pf_verify(&k.subject, buf_bytes(&proof), NULL, &f), ERR_UNPROVED);
+        assert_string_equal(f.what, check);
+        planted.check = check;
+        assert_int_equal(pf_verify(&k.subject, buf_bytes(&proof), NULL, &f), OK);
+        planted.check = NULL;
+        buf_deinit(&proof);
+        k.subject.result.index = k.result.index;
+    }
+    kit_drop(&k);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(nothing_is_found_where_nothing_is_missing), cmocka_unit_test(a_missing_check_is_found),
-                                        cmocka_unit_test(a_lie_passes_where_its_check_is_missing) };
+                                        cmocka_unit_test(a_lie_passes_where_its_check_is_missing),
+                                        cmocka_unit_test(a_false_range_passes_where_its_check_is_missing) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,7 +3,7 @@
  * The transcript of a whole proof, from the tape that prover and verifier leave (plant.h): no list of messages is written here, so a new
  * one is covered when it is made. */
 #include "plant.h"
-#include "prove/step_kit.h"
+#include "prove/range_kit.h"
 
 static step_kit   kit;
 static buf        proof;
@@ -17,15 +17,31 @@ static err verify_taped(plant_tape *tape, size_t altered)
     return e;
 }
 
+static int make_tapes(void)
+{
+    buf_init(&proof, (size_t)1 << 24);
+    planted.tape = &of_prover;
+    assert_int_equal(pv_prove(kit.ws, &kit.witness, &proof, NULL), OK);
+    return verify_taped(&of_verifier, 0) == OK ? 0 : -1;
+}
+
 static int setup(void **state)
 {
     (void)state;
     kit_make(&kit, &(num_shape){ 7, 3, 15, 1, 3, 12, NUM_NARROW }, 1, 1, NULL);
     kit_finer(&kit, 2); /* so that there are exceptions */
-    buf_init(&proof, (size_t)1 << 24);
-    planted.tape = &of_prover;
-    assert_int_equal(pv_prove(kit.ws, &kit.witness, &proof, NULL), OK);
-    return verify_taped(&of_verifier, 0) == OK ? 0 : -1;
+    return make_tapes();
+}
+
+/* A step that ends in RANGE. */
+static int setup_range(void **state)
+{
+    (void)state;
+    size_t i = 0;
+    while (range_cases[i].slot != NUM_QQ)
+        i++;
+    range_make(&kit, &range_cases[i]);
+    return make_tapes();
 }
 
 static int teardown(void **state)
@@ -187,6 +203,18 @@ static void the_whole_statement_is_absorbed(void **state)
             if (memcmp(&other, &honest, sizeof other) == 0)
                 fail_msg("field %zu byte %zu is not absorbed", i, k);
         }
+    s.result = (pf_result){ true, 3, 4, 5 };
+    const struct { void *at; size_t size; } place[] = { { &s.result.range, 1 }, { &s.result.tensor, 4 }, { &s.result.sequence, 8 }, { &s.result.index, 8 } };
+    hash256 range = statement_state(&s);
+    for (size_t i = 0; i < COUNT_OF(place); i++)
+        for (size_t k = 0; k < place[i].size; k++) {
+            uint8_t *at = (uint8_t *)place[i].at + k;
+            *at ^= 1;
+            other = statement_state(&s);
+            *at ^= 1;
+            assert_memory_not_equal(&other, &range, sizeof other);
+        }
+    s.result = (pf_result){ 0 };
     s.shape.layers = 2;
     other = statement_state(&s);
     assert_memory_not_equal(&other, &honest, sizeof other);
@@ -291,5 +319,12 @@ int main(void)
         cmocka_unit_test(a_changed_absorb_changes_the_next_challenge),
         cmocka_unit_test(a_challenge_of_zero_is_refused),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    const struct CMUnitTest range_tests[] = {
+        cmocka_unit_test(prover_and_verifier_leave_the_same_tape),
+        cmocka_unit_test(every_byte_is_absorbed_once),
+        cmocka_unit_test(every_message_counts),
+        cmocka_unit_test(a_changed_absorb_changes_the_next_challenge),
+    };
+    int failed = cmocka_run_group_tests(tests, setup, teardown);
+    return failed + cmocka_run_group_tests(range_tests, setup_range, teardown);
 }
