@@ -68,7 +68,7 @@ err tb_bundle_keep(const char *dir, const char *from, bytes attestation, const h
         return OK;
     TRY(tb_make_folders(dir, f));
     TRY(keep(dir, from, &a.proof, &a.proof, "proof", LIMIT_PROOF_BYTES, f));
-    return keep(dir, from, gradient_file, &a.gradient, "gradient", MODEL_FILE_BYTES_MAX, f);
+    return a.result == CHAIN_RESULT_RANGE ? OK : keep(dir, from, gradient_file, &a.gradient, "gradient", MODEL_FILE_BYTES_MAX, f);
 }
 
 /* Everything that the computation needs, opened and compared with the receipt. */
@@ -177,7 +177,7 @@ static err load_gradient(work *w, const tb_receipt *r, const char *dir, bool *th
     return e;
 }
 
-/* w->gradient has the attested root. */
+/* Of NORMAL: w->gradient has the attested root. */
 static err verify_proof(work *w, tb_recheck *out, const tb_receipt *r, const char *dir, fault *f)
 {
     char path[TB_PATH_MAX];
@@ -192,7 +192,7 @@ static err verify_proof(work *w, tb_recheck *out, const tb_receipt *r, const cha
     if (e == OK)
         e = tr_statement_init(&s, &w->model, bt_gpt_tables(w->exec.gpt), &r->lease, &r->lease_hash, &w->data, f);
     if (e == OK) {
-        tr_statement_answer(&s, r->attestation.level, r->attestation.loss, &r->attestation.gradient, w->gradient);
+        tr_statement_answer(&s, &r->attestation, w->gradient);
         e = pf_verify(&s.subject, buf_bytes(&proof), &out->proof, f);
     }
     out->proved = e == OK;
@@ -203,10 +203,10 @@ static err verify_proof(work *w, tb_recheck *out, const tb_receipt *r, const cha
 
 static err recheck(work *w, tb_recheck *out, const tb_receipt *r, const char *dir, fault *f)
 {
-    bool full = r->attestation.level == CHAIN_LEVEL_FULL, have = false;
+    bool full = r->attestation.level == CHAIN_LEVEL_FULL, have = full && r->attestation.result == CHAIN_RESULT_RANGE; /* it has no gradient */
     out->parameters = num_parameter_count(&w->model.shape);
     out->tokens = (r->lease.to - r->lease.from) * w->model.shape.context;
-    if (full)
+    if (full && !have)
         TRY(load_gradient(w, r, dir, &have, f));
     if (!have)
         TRY(compute(w, out, r, f));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What a receipt refers to, in a directory: the model file MODEL_ID.model (spec/numerics.md section 14), the data set's manifest
- * and shards under their content ids, and, of a lease at level full, its proof PROOF_HASH.proof and its gradient GRADIENT_ROOT.gradient
- * (spec/gradient-wire.md). With it anyone can compute the lease again, or verify its proof. */
+ * and shards under their content ids, and, of a lease at level full, its proof PROOF_HASH.proof and, unless it ended in RANGE, its gradient
+ * GRADIENT_ROOT.gradient (spec/gradient-wire.md). With it anyone can compute the lease again, or verify its proof. */
 #ifndef APPS_BUNDLE_H
 #define APPS_BUNDLE_H
 

@@ -43,6 +43,11 @@ static void print_proof(const tb_receipt *r, const tb_recheck *again)
     base_hex_encode(hash, r->attestation.proof.b, 32);
     printf("proof     %s: verifies\nlease     %" PRIu64 ", step %" PRIu64 ", sequences %" PRIu64 " to %" PRIu64 ": %" PRIu64 " tokens, %" PRIu64 " parameters\n", hash,
            r->lease.lease_id, r->lease.step, r->lease.from, r->lease.to - 1, again->tokens, again->parameters);
+    if (r->attestation.result == CHAIN_RESULT_RANGE)
+        printf("result    RANGE: element %" PRIu64 " of tensor %" PRIu32 ", layer %" PRIu32 " slot %" PRIu32 ", of sequence %" PRIu64 " leaves its domain\n",
+               r->attestation.range_index, r->attestation.range_tensor, r->attestation.range_tensor / 64, r->attestation.range_tensor % 64, r->attestation.range_sequence);
+    else
+        printf("result    NORMAL\n");
     print_parts(p);
     printf("counts\n  %" PRIu64 " lookups (%.0f a token) in %u instances, %u products\n  %" PRIu64 " committed cells (%.0f a token), %u claims batched into %u rows\n", p->leaves,
            (double)p->leaves / (double)again->tokens, p->instances, p->products, p->cells, (double)p->cells / (double)again->tokens, p->claims, p->rows);
@@ -59,8 +64,12 @@ static json_t *proof_json(const tb_receipt *r, const tb_recheck *again)
         json_object_set_new(parts, part_names[i], rpc_json_u64(p->bytes[i]));
     for (int i = 0; i < PF_ERROR_TERMS; i++)
         json_object_set_new(terms, term_names[i], rpc_json_u64((uint64_t)p->soundness.terms[i]));
-    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:i, s:i, s:i, s:i, s:o}", "schema", "tb-proof-inspect-1", "proof",
-                     rpc_json_hex(BYTES_OF(r->attestation.proof)), "bytes", rpc_json_u64(p->proof_bytes), "parts", parts, "tokens", rpc_json_u64(again->tokens),
+    const chain_attestation *a = &r->attestation;
+    json_t *result = a->result == CHAIN_RESULT_NORMAL ? json_string("NORMAL") :
+                     json_pack("{s:s, s:o, s:o, s:o}", "is", "RANGE", "tensor", rpc_json_u64(a->range_tensor), "sequence", rpc_json_u64(a->range_sequence),
+                               "index", rpc_json_u64(a->range_index));
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:i, s:i, s:i, s:i, s:o}", "schema", "tb-proof-inspect-1", "proof",
+                     rpc_json_hex(BYTES_OF(r->attestation.proof)), "result", result, "bytes", rpc_json_u64(p->proof_bytes), "parts", parts, "tokens", rpc_json_u64(again->tokens),
                      "lookups", rpc_json_u64(p->leaves), "cells", rpc_json_u64(p->cells), "instances", (int)p->instances, "products", (int)p->products,
                      "claims", (int)p->claims, "rows", (int)p->rows, "soundness_bits", (int)p->soundness.bits, "soundness_terms", terms);
 }

@@ -25,7 +25,7 @@ static void note(json_t *list, const char *text)
 /* What the bundle shows. */
 static void find_in_bundle(findings *f, const tb_receipt *r, const tb_recheck *again)
 {
-    char text[200];
+    char text[400];
     note(f->checked, "the model file gives the lease's model id, the tokens the job's data set id and the lease's tokens root");
     if (again->computed && r->attestation.result == CHAIN_RESULT_RANGE)
         note(f->checked, "computing the lease again ends at the attested element outside its domain");
@@ -33,8 +33,14 @@ static void find_in_bundle(findings *f, const tb_receipt *r, const tb_recheck *a
         note(f->checked, r->attestation.level == CHAIN_LEVEL_FULL ? "computing the lease again gives the attested gradient and loss, bit for bit"
                                                                   : "computing the lease again gives the attested gradient, loss and trace root, bit for bit");
     if (again->proved) {
-        snprintf(text, sizeof text, "the proof verifies: gradient and loss are those of this model on these tokens; %u bits of soundness, proven bounds",
-                 again->proof.soundness.bits);
+        const chain_attestation *a = &r->attestation;
+        if (a->result == CHAIN_RESULT_RANGE)
+            snprintf(text, sizeof text, "the proof verifies: RANGE, element %" PRIu64 " of tensor %" PRIu32 " (layer %" PRIu32 ", slot %" PRIu32
+                     ") of sequence %" PRIu64 " leaves its domain, and no check of an earlier tensor fails; %u bits of soundness, proven bounds",
+                     a->range_index, a->range_tensor, a->range_tensor / 64, a->range_tensor % 64, a->range_sequence, again->proof.soundness.bits);
+        else
+            snprintf(text, sizeof text, "the proof verifies: gradient and loss are those of this model on these tokens; %u bits of soundness, proven bounds",
+                     again->proof.soundness.bits);
         note(f->checked, text);
         note(f->unchecked, "not proved: that the fractions follow from the calibration rule, and the optimiser's update");
     }

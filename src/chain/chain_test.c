@@ -550,7 +550,7 @@ static void receipt_refusals(void **state)
     REFUSE((a.level = CHAIN_LEVEL_LINEAR, a.proof.b[0] = 1), 1, ERR_UNSUPPORTED); /* with a claim that nobody checks */
     REFUSE((l.level_min = CHAIN_LEVEL_FULL, a.level = CHAIN_LEVEL_LINEAR, a.proof.b[0] = 1), 1, ERR_LEVEL); /* below the lease's */
     REFUSE(a.level = CHAIN_LEVEL_FULL, 1, ERR_RANGE); /* without a proof */
-    REFUSE((a.result = CHAIN_RESULT_RANGE, memset(&a.gradient, 0, 32), a.loss = 0, a.level = CHAIN_LEVEL_FULL, a.proof.b[0] = 1), 1, ERR_RANGE);
+    REFUSE((a.result = CHAIN_RESULT_RANGE, memset(&a.gradient, 0, 32), a.loss = 0, a.level = CHAIN_LEVEL_FULL), 1, ERR_RANGE); /* nor may RANGE be */
     REFUSE(a.spec_version++, 1, ERR_VERSION);
     REFUSE(a.tokens--, 1, ERR_RANGE);
     REFUSE(a.result = CHAIN_RESULT_RANGE, 1, ERR_RANGE); /* with a gradient */
@@ -587,8 +587,7 @@ static void receipt_refusals(void **state)
     kit_stop(&k);
 }
 
-/* A job at level full: what is attested below it is refused even if it is signed by everybody, but for RANGE, which has no proof; the row
- * says what was attested. */
+/* A job at level full: what is attested below it is refused even if it is signed by everybody, RANGE as well; the row says what was attested. */
 static void full_job(void **state)
 {
     (void)state;
@@ -621,8 +620,12 @@ static void full_job(void **state)
     a.result = CHAIN_RESULT_RANGE;
     a.range_sequence = 15;
     r = kit_receipt(&l, &a, 1);
+    assert_int_equal(kit_pay(&k, KIT_COORDINATOR, &job, &r, 1), ERR_LEVEL);
+    a.level = CHAIN_LEVEL_FULL;
+    a.proof.b[0] = 78;
+    r = kit_receipt(&l, &a, 1);
     assert_int_equal(kit_pay(&k, KIT_COORDINATOR, &job, &r, 1), OK);
-    assert_int_equal(chain_lease_row(k.c, &job, 2)->level, CHAIN_LEVEL_REFEREED);
+    assert_int_equal(chain_lease_row(k.c, &job, 2)->level, CHAIN_LEVEL_FULL);
     audit(&k);
     kit_stop(&k);
 }

@@ -131,9 +131,6 @@ static err check_attestation(const chain_attestation *a, fault *f)
         return fail(f, ERR_VERSION, "attestation.version", a->version);
     if (a->level < CHAIN_LEVEL_REFEREED)
         return fail(f, ERR_RANGE, "attestation.level", a->level);
-    /* That an element leaves its domain has no proof yet: it is re-executed whatever the job's level. */
-    if (a->result == CHAIN_RESULT_RANGE && a->level != CHAIN_LEVEL_REFEREED)
-        return fail(f, ERR_RANGE, "attestation.level", a->level);
     if ((a->level == CHAIN_LEVEL_REFEREED) != is_zero(&a->proof))
         return fail(f, ERR_RANGE, "attestation.proof", a->level);
     if (is_zero(&a->trace_root))
@@ -185,7 +182,7 @@ err chain_attestation_matches(const chain_attestation *a, const chain_lease *lea
 {
     if (!hash256_equal(&a->lease, lease_hash))
         return fail(f, ERR_HASH, "attestation.lease", 0);
-    if (a->level < lease->level_min && a->result == CHAIN_RESULT_NORMAL)
+    if (a->level < lease->level_min)
         return fail(f, ERR_LEVEL, "attestation.level", a->level);
     if (a->spec_version != CHAIN_SPEC_VERSION)
         return fail(f, ERR_VERSION, "attestation.spec_version", a->spec_version);

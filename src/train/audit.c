@@ -143,7 +143,7 @@ static tr_finding verify(contents *c, const tr_audited *a, bytes proof, base_poo
     bt_tables_set_pool(c->tables, pool);
     e = tr_statement_init_shown(&c->statement, &c->model, c->tables, &a->lease, &a->lease_hash, c->tokens, f);
     if (e == OK) {
-        tr_statement_answer(&c->statement, a->attestation.level, a->attestation.loss, &a->attestation.gradient, c->gradient);
+        tr_statement_answer(&c->statement, &a->attestation, c->gradient);
         e = pf_verify(&c->statement.subject, proof, NULL, f);
     }
     return e == OK ? TR_FOUND_VALID : e == ERR_MEMORY ? TR_FOUND_NOTHING : TR_FOUND_FALSE;

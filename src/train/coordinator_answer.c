@@ -242,7 +242,7 @@ static err check_answer(const tr_coordinator *c, const answer *a, const chain_at
     TRY(chain_attestation_matches(said, &a->terms, &a->lease_hash, f));
     if (chain_signed_verify(s, &a->terms.worker) != OK)
         return fail(f, ERR_SIGNATURE, "attestation.signature", 0);
-    if (said->result == CHAIN_RESULT_NORMAL && said->level != a->terms.level_min) /* more was not asked for, and would cost us */
+    if (said->level != a->terms.level_min) /* more was not asked for, and would cost us */
         return fail(f, ERR_LEVEL, "attestation.level", said->level);
     if (said->tokens != (a->terms.to - a->terms.from) * c->cfg.shape.context)
         return fail(f, ERR_RANGE, "attestation.tokens", said->tokens);

@@ -168,10 +168,10 @@ err tr_coord_verify(tr_coordinator *c, fault *f) MUST_USE;
 /* Whether the model's fractions admit proofs: ERR_LEDGER. */
 err tr_coord_can_prove(const tr_coordinator *c, fault *f) MUST_USE;
 
-/* The answer has to be looked at before it counts, or is committed: what says full is proved, what says RANGE is re-executed. */
+/* The answer has to be looked at before it counts, or is committed: what says full is proved; below, what says RANGE is re-executed. */
 static inline bool tr_coord_wants_look(const answer *a)
 {
-    return a->said.result == CHAIN_RESULT_RANGE ? !a->verified : a->said.level == CHAIN_LEVEL_FULL && !a->proved && !a->unproved;
+    return a->said.level == CHAIN_LEVEL_FULL ? !a->proved && !a->unproved : a->said.result == CHAIN_RESULT_RANGE && !a->verified;
 }
 
 /* coordinator_check.c: the run thread, without mu. Draws, re-executes, decides. */

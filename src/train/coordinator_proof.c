@@ -34,7 +34,7 @@ static err gradient_of(tr_coordinator *c, const answer *a, fault *f)
     return hash256_equal(&root, &a->said.gradient) ? OK : fail(f, ERR_HASH, "gradient", a->terms.lease_id);
 }
 
-/* The answer's proof against its gradient, as both were uploaded. *ours: the error says nothing about the proof. */
+/* The answer's proof, of NORMAL against its gradient, as both were uploaded. *ours: the error says nothing about the proof. */
 static err verify(tr_coordinator *c, const answer *a, bool *ours, uint64_t *size, fault *f)
 {
     tr_statement s;
@@ -43,12 +43,12 @@ static err verify(tr_coordinator *c, const answer *a, bool *ours, uint64_t *size
     err e = tr_statement_init(&s, &c->model, bt_gpt_tables(c->exec.gpt), &a->terms, &a->lease_hash, c->cfg.data, f);
     if (e == OK)
         e = tr_store_get(&proof, c->gradients, &a->said.proof, f);
-    if (e == OK)
+    if (e == OK && a->said.result == CHAIN_RESULT_NORMAL)
         e = gradient_of(c, a, f);
     *ours = e != OK;
     *size = proof.len;
     if (e == OK) {
-        tr_statement_answer(&s, a->said.level, a->said.loss, &a->said.gradient, c->part);
+        tr_statement_answer(&s, &a->said, c->part);
         e = pf_verify(&s.subject, buf_bytes(&proof), NULL, f);
         *ours = e == ERR_MEMORY;
     }
@@ -86,7 +86,7 @@ static err committed_before(tr_coordinator *c, size_t i, bool *yes, fault *f)
     if (!a->look || c->cfg.sample_ppm == 0)
         return OK;
     TRY(tr_coord_look_up(c, i, yes, f));
-    if (*yes && a->said.result == CHAIN_RESULT_NORMAL) {
+    if (*yes && a->said.level == CHAIN_LEVEL_FULL) {
         pthread_mutex_lock(&c->mu);
         a->proved = true;
         pthread_mutex_unlock(&c->mu);
@@ -111,7 +111,7 @@ err tr_coord_verify(tr_coordinator *c, fault *f)
         if (before)
             continue;
         const answer *a = &c->answers[i];
-        TRY(a->said.result == CHAIN_RESULT_RANGE ? tr_coord_check(c, i, f) : verify_proof(c, i, f));
+        TRY(a->said.level == CHAIN_LEVEL_FULL ? verify_proof(c, i, f) : tr_coord_check(c, i, f));
         if (a->unproved) /* judged at once: what else this worker has sent is then worth nothing */
             return OK;
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Jobs at level full, over a real chain: every accepted gradient is proved, and nothing that is not proved gets anywhere. */
-#include "train/net_kit.h"
+#include "train/range_kit.h"
 
 typedef struct job_of_two {
     net      n;
@@ -22,7 +22,7 @@ static void run_two(job_of_two *j, setup_t s)
     s.checkpoint_steps = 1;
     s.patience_ms = 60000;
     j->id = run_job(&s, &j->seen, &j->lives);
-    j->want = reference(&j->n.job, NULL);
+    j->want = reference(&j->n.job, s.master);
     assert_all_paid(&j->n);
     dir_kit_remove(&d);
 }
@@ -40,6 +40,20 @@ static void assert_unharmed(const job_of_two *j)
     assert_int_equal(worker_row(j, 0)->leases_spoiled, 0);
 }
 
+/* The ids of a job's leases follow each other as long as nothing is leased twice: every answer on the ledger is at level full. */
+static void assert_all_full(const job_of_two *j)
+{
+    unsigned rows = 0;
+    for (uint64_t id = (uint64_t)1 << 24;; id++, rows++) {
+        const chain_row_lease *row = chain_lease_row(j->n.kit.c, &j->n.job, id);
+        if (!row)
+            break;
+        assert_int_equal(row->level, CHAIN_LEVEL_FULL);
+        assert_true(row->proof.b[0] || row->proof.b[1] || row->proof.b[2]);
+    }
+    assert_int_equal(rows, BATCH * STEPS / 2);
+}
+
 static void every_lease_is_proved(void **state)
 {
     (void)state;
@@ -50,13 +64,7 @@ static void every_lease_is_proved(void **state)
         assert_int_equal(j.seen.unproved, 0);
         assert_int_equal(j.seen.proved, BATCH * STEPS / 2);
         assert_int_equal(j.seen.events[TR_EVENT_ACCEPTED], BATCH * STEPS / 2);
-        unsigned rows = 0;
-        for (uint64_t id = (uint64_t)1 << 24; rows < BATCH * STEPS / 2; id++) {
-            const chain_row_lease *row = chain_lease_row(j.n.kit.c, &j.n.job, id);
-            assert_non_null(row); /* ids follow each other: nothing was leased twice */
-            assert_int_equal(row->level, CHAIN_LEVEL_FULL);
-            rows++;
-        }
+        assert_all_full(&j);
         net_stop(&j.n);
     }
 }
@@ -110,7 +118,32 @@ static void a_lower_level_is_refused(void **state)
     net_stop(&j.n);
 }
 
-/* RANGE has no proof: it is re-executed before it is committed. Also one whose inputs are false, for which there is no evidence: then the ledger has
+/* A step that ends in RANGE is proved like any other; nothing is computed again but the repetition. One of the workers computes its leases in parts,
+ * so that RANGE makes it compute the whole once more. */
+static void range_is_proved(void **state)
+{
+    (void)state;
+    int32_t *master = extreme_weights();
+    for (uint32_t sample = 0; sample <= 250000; sample += 250000) {
+        unsigned repetitions = 0;
+        for (net_salt = 0; net_salt < 12 && repetitions == 0; net_salt++) {
+            job_of_two j;
+            run_two(&j, (setup_t){ .master = master, .sample_ppm = sample });
+            repetitions = j.seen.events[TR_EVENT_RANGE];
+            assert_unharmed(&j);
+            assert_int_equal(j.seen.unproved, 0);
+            assert_int_equal(j.seen.caught, 0);
+            assert_int_equal(j.seen.proved, BATCH * STEPS / 2);
+            assert_all_full(&j);
+            net_stop(&j.n);
+        }
+        assert_true(repetitions > 0);
+    }
+    net_salt = 0;
+    free(master);
+}
+
+/* A RANGE whose proof is none, as the element is inside its domain. Also one whose inputs are false, for which there is no evidence: then the ledger has
  * nothing that could be claimed. */
 static void a_false_range_is_caught(void **state)
 {
@@ -173,7 +206,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_lease_is_proved),    cmocka_unit_test(every_cheat_is_caught_at_once), cmocka_unit_test(a_wrong_proof_is_refused),
-        cmocka_unit_test(a_lower_level_is_refused), cmocka_unit_test(a_false_range_is_caught),       cmocka_unit_test(a_stopped_coordinator_goes_on),
+        cmocka_unit_test(a_lower_level_is_refused), cmocka_unit_test(a_false_range_is_caught),       cmocka_unit_test(range_is_proved), cmocka_unit_test(a_stopped_coordinator_goes_on),
         cmocka_unit_test(uploads_are_refused),
     };
     return cmocka_run_group_tests(tests, setup, net_teardown);

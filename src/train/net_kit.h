@@ -370,8 +370,6 @@ static inline void tell_lie(const line *l, tr_request *r, uint8_t room[2048], ch
         a.range_index = 5;
         a.loss = 0;
         memset(&a.gradient, 0, sizeof a.gradient);
-        a.level = CHAIN_LEVEL_REFEREED;
-        memset(&a.proof, 0, sizeof a.proof);
     }
     assert_int_equal(chain_attestation_sign(&r->body, room, 2048, &a, &key, NULL, NULL), OK);
     tr_addressee to = net_addressee(l->job, old.session);

@@ -86,10 +86,27 @@ void tr_statement_deinit(tr_statement *s)
     memset(s, 0, sizeof *s);
 }
 
-void tr_statement_answer(tr_statement *s, uint8_t level, int64_t loss, const hash256 *gradient_root, const int64_t *gradient)
+void tr_statement_normal(tr_statement *s, uint8_t level, int64_t loss, const hash256 *gradient_root, const int64_t *gradient)
 {
     s->subject.level = level;
+    s->subject.result = (pf_result){ 0 };
     s->subject.loss = loss;
     s->subject.gradient_root = *gradient_root;
     s->subject.gradient = gradient;
+}
+
+void tr_statement_range(tr_statement *s, uint8_t level, uint32_t tensor, uint64_t sequence, uint64_t index)
+{
+    s->subject.level = level;
+    s->subject.result = (pf_result){ true, tensor, sequence, index };
+    s->subject.loss = 0;
+    s->subject.gradient = NULL;
+}
+
+void tr_statement_answer(tr_statement *s, const chain_attestation *said, const int64_t *gradient)
+{
+    if (said->result == CHAIN_RESULT_RANGE)
+        tr_statement_range(s, said->level, said->range_tensor, said->range_sequence, said->range_index);
+    else
+        tr_statement_normal(s, said->level, said->loss, &said->gradient, gradient);
 }

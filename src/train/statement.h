@@ -29,7 +29,13 @@ err  tr_statement_init_shown(tr_statement *s, const bt_model *model, bt_tables *
                              const uint16_t *tokens, fault *f) MUST_USE;
 void tr_statement_deinit(tr_statement *s);
 
-/* The rest: level, loss and gradient root as attested, and the gradient (num_parameter_count elements, borrowed) that has this root. */
-void tr_statement_answer(tr_statement *s, uint8_t level, int64_t loss, const hash256 *gradient_root, const int64_t *gradient);
+/* The rest, of NORMAL: level, loss and gradient root as attested, and the gradient (num_parameter_count elements, borrowed) that has this root. */
+void tr_statement_normal(tr_statement *s, uint8_t level, int64_t loss, const hash256 *gradient_root, const int64_t *gradient);
+
+/* The rest, of RANGE: level and the element as attested. */
+void tr_statement_range(tr_statement *s, uint8_t level, uint32_t tensor, uint64_t sequence, uint64_t index);
+
+/* The rest, of either: as attested. The gradient is read only if the result is NORMAL. */
+void tr_statement_answer(tr_statement *s, const chain_attestation *said, const int64_t *gradient);
 
 #endif

@@ -96,7 +96,7 @@ typedef struct proving {
 err  tr_wk_proving_init(proving *v, tr_worker *w, const past_lease *p, fault *f) MUST_USE;
 void tr_wk_proving_deinit(proving *v);
 
-/* The proof of the lease's gradient, w->gradient, with this root, appended to `out`. ERR_UNPROVED: the witness is not that of the statement. */
+/* The proof of the outcome (if it is NORMAL, of w->gradient, with this root), appended to `out`. ERR_UNPROVED: the witness is not that of the statement. */
 err tr_wk_prove(tr_worker *w, const past_lease *p, proving *v, const outcome *o, const hash256 *root, buf *out, fault *f) MUST_USE;
 
 /* Signed by the coordinator, for this worker, of this job, and possible. */

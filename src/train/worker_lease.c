@@ -110,7 +110,6 @@ typedef struct watch {
     tr_trace   *trace;
     tr_tile    *tile;    /* may be NULL */
     pv_witness *witness; /* may be NULL */
-    bool        begun;
 } watch;
 
 static err watch_take(void *ctx, uint32_t tensor_id, uint64_t sequence, const void *data, uint32_t rows, uint32_t cols,
@@ -129,9 +128,8 @@ static void watch_reset(void *ctx)
     watch *w = ctx;
     if (w->tile)
         w->tile->found = false;
-    if (w->begun) /* again: it ends in RANGE, of which there is no proof */
-        w->witness = NULL;
-    w->begun = true;
+    if (w->witness)
+        pv_witness_reset(w->witness);
     tr_trace_reset(w->trace);
 }
 
@@ -139,7 +137,7 @@ static err compute(tr_worker *w, const past_lease *p, tr_tile *tile, pv_witness 
 {
     uint64_t count = p->lease.to - p->lease.from, *numbers = malloc((size_t)count * sizeof *numbers);
     tr_trace trace = { 0 };
-    watch all = { &trace, tile, witness, false };
+    watch all = { &trace, tile, witness };
     if (!numbers)
         return fail(f, ERR_MEMORY, "lease", count);
     for (uint64_t i = 0; i < count; i++)
@@ -232,7 +230,7 @@ static err make(tr_worker *w, const past_lease *p, buf *gradient, buf *proof, su
         e = tr_gradient_encode(gradient, &head, w->gradient, w->exec.device->pool, f);
     s->gradient = head.root;
     start = tr_wk_now_us();
-    if (e == OK && proof && !s->o.result.range) {
+    if (e == OK && proof) {
         e = tr_wk_prove(w, p, &v, &s->o, &s->gradient, proof, f);
         s->level = CHAIN_LEVEL_FULL;
         s->proof = cr_blake3_hash(buf_bytes(proof));

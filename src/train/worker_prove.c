@@ -36,7 +36,10 @@ err tr_wk_prove(tr_worker *w, const past_lease *p, proving *v, const outcome *o,
     err e = w->prover ? OK : pv_workspace_new(&w->prover, w->exec.device->pool);
     if (e != OK)
         return fail(f, e, "prover", 0);
-    tr_statement_answer(&v->statement, CHAIN_LEVEL_FULL, o->loss, root, w->gradient);
+    if (o->result.range)
+        tr_statement_range(&v->statement, CHAIN_LEVEL_FULL, o->result.tensor, o->result.sequence, o->result.index);
+    else
+        tr_statement_normal(&v->statement, CHAIN_LEVEL_FULL, o->loss, root, w->gradient);
     /* A cheater's prover does not stop where it sees that the relations do not hold. */
     v->witness.force = o->spoiled ? PV_FORCED : PV_HONEST;
     bt_profile *profile = bt_profile_get();

@@ -16,7 +16,7 @@
 enum { BUYER, WORKER, DISPUTER, STRANGER, COORDINATOR, PEOPLE, PUSH_WINDOW = 40, VERDICT_WINDOW = 40, SEQUENCES = 2 };
 static const char NAME[] = "audits-dev";
 
-typedef enum lie { LIE_NONE, LIE_LOSS, LIE_SHAPE, LIE_TOKENS } lie;
+typedef enum lie { LIE_NONE, LIE_LOSS, LIE_SHAPE, LIE_TOKENS, LIE_RANGE /* of another element */, TRUE_RANGE } lie;
 
 /* One network with one paid lease, its contents, and an arbiter. */
 typedef struct world {
@@ -140,7 +140,7 @@ static err take(void *ctx, uint32_t tensor_id, uint64_t sequence, const void *da
     return pv_witness_take(ctx, tensor_id, sequence, data, rows, cols, elem_bytes);
 }
 
-/* Computed and proved as a worker does; LIE_LOSS then attests another loss. */
+/* Computed and proved as a worker does; LIE_LOSS then attests another loss, LIE_RANGE another element. */
 static chain_attestation answer(world *w, const hash256 *lease_hash, lie l)
 {
     tr_statement s;
@@ -155,9 +155,13 @@ static chain_attestation answer(world *w, const hash256 *lease_hash, lie l)
     assert_int_equal(tr_statement_init(&s, &w->job.model, bt_gpt_tables(w->job.exec.gpt), &w->lease, lease_hash, &w->job.data, NULL), OK);
     assert_int_equal(pv_witness_init(&witness, &s.subject, NULL, NULL), OK);
     assert_int_equal(tr_exec_run(&w->job.exec, &task, gradient, &loss, &result, &see, NULL), OK);
-    assert_false(result.range);
-    assert_int_equal(tr_gradient_encode(&w->shown[TR_SHOWN_GRADIENT], &head, gradient, NULL, NULL), OK);
-    tr_statement_answer(&s, CHAIN_LEVEL_FULL, loss, &head.root, gradient);
+    assert_int_equal(result.range, l >= LIE_RANGE);
+    if (result.range) {
+        tr_statement_range(&s, CHAIN_LEVEL_FULL, result.tensor, result.sequence, result.index);
+    } else {
+        assert_int_equal(tr_gradient_encode(&w->shown[TR_SHOWN_GRADIENT], &head, gradient, NULL, NULL), OK);
+        tr_statement_normal(&s, CHAIN_LEVEL_FULL, loss, &head.root, gradient);
+    }
     assert_int_equal(pv_witness_finish(&witness, NULL), OK);
     assert_int_equal(pv_workspace_new(&ws, NULL), OK);
     assert_int_equal(pv_prove(ws, &witness, &w->shown[TR_SHOWN_PROOF], NULL), OK);
@@ -165,9 +169,17 @@ static chain_attestation answer(world *w, const hash256 *lease_hash, lie l)
     pv_witness_deinit(&witness);
     tr_statement_deinit(&s);
     free(gradient);
-    return (chain_attestation){ .version = CHAIN_ATTESTATION_VERSION, .lease = *lease_hash, .gradient = head.root, .trace_root = { { 7 } },
-                                .proof = cr_blake3_hash(buf_bytes(&w->shown[TR_SHOWN_PROOF])), .level = CHAIN_LEVEL_FULL,
-                                .spec_version = CHAIN_SPEC_VERSION, .loss = loss + (l == LIE_LOSS), .tokens = SEQUENCES * w->job.shape.context };
+    chain_attestation a = { .version = CHAIN_ATTESTATION_VERSION, .lease = *lease_hash, .gradient = head.root, .trace_root = { { 7 } },
+                            .proof = cr_blake3_hash(buf_bytes(&w->shown[TR_SHOWN_PROOF])), .level = CHAIN_LEVEL_FULL,
+                            .spec_version = CHAIN_SPEC_VERSION, .loss = loss + (l == LIE_LOSS), .tokens = SEQUENCES * w->job.shape.context };
+    if (result.range) {
+        a.gradient = (hash256){ { 0 } };
+        a.result = CHAIN_RESULT_RANGE;
+        a.range_tensor = result.tensor;
+        a.range_sequence = result.sequence;
+        a.range_index = result.index + (l == LIE_RANGE);
+    }
+    return a;
 }
 
 static void pay_lease(world *w, lie l)
@@ -255,6 +267,10 @@ static void begin(world *w, uint32_t rate_ppm, lie l)
     bt_model_deinit(&w->job.model);
     assert_int_equal(bt_model_init(&w->job.model, &w->job.shape, NULL), OK);
     job_publish(&w->job.model, &w->job.fractions, &w->job.state, &w->job.exec, &w->job.data, &w->id);
+    if (l >= LIE_RANGE) { /* q leaves its domain */
+        w->job.fractions.layer[0].q = (int8_t)(w->job.fractions.layer[0].q + 8);
+        assert_int_equal(bt_state_publish(&w->job.state, &w->job.fractions, &w->job.model, bt_gpt_tables(w->job.exec.gpt), NULL), OK);
+    }
     pay_lease(w, l);
     uint64_t height;
     assert_int_equal(eng_solo_produce(w->engine, true, &height, NULL), OK); /* the one that draws */
@@ -397,12 +413,29 @@ static void a_dispute_is_lost(void **state)
     end(&w);
 }
 
+/* The result RANGE is proved like any other; it has no gradient, and none is waited for. */
+static void a_range_holds(void **state)
+{
+    (void)state;
+    world w;
+    uint64_t have;
+    bool complete;
+    begin(&w, 1000000, TRUE_RANGE);
+    wait_for_audit(&w);
+    assert_int_equal(ask(&w, WORKER, TR_SHOWN_GRADIENT, &have, &complete), OK);
+    assert_true(complete);
+    show_all(&w);
+    until(&w, CHAIN_AUDIT_VALID, false);
+    assert_int_equal(lease_status(&w), CHAIN_LEASE_PAID);
+    end(&w);
+}
+
 /* Everything has its name, and the proof does not hold, or is of what the job is not about. */
 static void a_false_lease_is_spoiled(void **state)
 {
     (void)state;
-    static const err reasons[] = { [LIE_LOSS] = ERR_UNPROVED, [LIE_SHAPE] = ERR_SHAPE, [LIE_TOKENS] = ERR_RANGE };
-    for (lie l = LIE_LOSS; l <= LIE_TOKENS; l++) {
+    static const err reasons[] = { [LIE_LOSS] = ERR_UNPROVED, [LIE_SHAPE] = ERR_SHAPE, [LIE_TOKENS] = ERR_RANGE, [LIE_RANGE] = ERR_UNPROVED };
+    for (lie l = LIE_LOSS; l <= LIE_RANGE; l++) {
         world w;
         begin(&w, 0, l);
         uint64_t disputer = balance(&w, DISPUTER);
@@ -600,7 +633,7 @@ static void requests_are_bound(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_drawn_lease_holds), cmocka_unit_test(a_dispute_is_lost), cmocka_unit_test(a_false_lease_is_spoiled),
+        cmocka_unit_test(a_drawn_lease_holds), cmocka_unit_test(a_dispute_is_lost), cmocka_unit_test(a_range_holds), cmocka_unit_test(a_false_lease_is_spoiled),
         cmocka_unit_test(silence_is_no_proof), cmocka_unit_test(what_has_another_name_says_nothing), cmocka_unit_test(patience_ends), cmocka_unit_test(parts_are_refused),
         cmocka_unit_test(a_stranger_is_no_validator), cmocka_unit_test(requests_are_bound),
     };
