@@ -476,7 +476,7 @@ err pf_layout_init(pf_layout *y, const num_shape *shape, const num_fractions *fr
     builder b = { .y = y, .end = UINT32_MAX, .f = f, .e = OK };
     num_trace_tensor failed;
     if (until != PF_NONE && num_trace_find(&failed, &b.end, shape, until) != OK)
-        return fail(f, ERR_NOT_FOUND, "tensor", until);
+        return fail(f, ERR_UNPROVED, "range: tensor", until);
     TRY(allocate(&b, f));
     for (b.layer = 0; b.layer < shape->layers; b.layer++) {
         forward(&b);

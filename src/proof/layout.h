@@ -113,7 +113,7 @@ typedef struct pf_layout {
 
 /* `until` as in pf_layout. Without any tensor before it, y->tensor_count is 0, and there is no instance and no table.
  * ERR_SHAPE, ERR_RANGE (fractions), ERR_LEDGER (the model cannot be proved without wrapping), ERR_LIMIT (tokens), ERR_UNSUPPORTED (wide helpers),
- * ERR_NOT_FOUND (until), ERR_MEMORY. Deinit after every outcome. */
+ * ERR_UNPROVED (until: no tensor of a trace), ERR_MEMORY. Deinit after every outcome. */
 err  pf_layout_init(pf_layout *y, const num_shape *shape, const num_fractions *fractions, uint32_t sequences, uint32_t until, fault *f) MUST_USE;
 void pf_layout_deinit(pf_layout *y);
 

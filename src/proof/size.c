@@ -23,8 +23,7 @@ err pf_proof_bytes_max(uint64_t *out, const pf_layout *y, fault *f)
         sum += lookup_bytes(&y->instances[i]);
     sum += products * product;                                               /* the gradient's among them */
     sum += 2 * PF_VARS_MAX * ROUND + tensors * (1 + ROWS_PER_TENSOR) * K_BYTES; /* claims: U, t */
-    if (y->until != PF_NONE)
-        sum += 8 * ((uint64_t)y->k.hidden + y->shape.vocab + 2 * (uint64_t)y->shape.context); /* inputs of the failed check */
+    sum += 8 * ((uint64_t)y->k.hidden + y->shape.vocab + 2 * (uint64_t)y->shape.context); /* RANGE: inputs of the failed check */
     sum += 2 * ((uint64_t)K_BYTES << g.m);                                   /* opening: the vectors, */
     sum += (uint64_t)PF_QUERIES * (g.rows * FP_BYTES + 32 * ((uint64_t)g.m + 1)); /* columns and their siblings */
     *out = sum;

@@ -24,7 +24,7 @@ typedef struct pf_report {
  * `report` may be NULL; it is filled after every outcome. */
 err pf_verify(const pf_subject *s, bytes proof, pf_report *report, fault *f) MUST_USE;
 
-/* No proof of this layout is longer. ERR_LIMIT. */
+/* No proof of this layout, nor of RANGE at any of its checks, is longer. ERR_LIMIT. */
 err pf_proof_bytes_max(uint64_t *out, const pf_layout *y, fault *f) MUST_USE;
 
 #endif
