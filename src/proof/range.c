@@ -151,19 +151,15 @@ err pf_check_init(pf_check *c, const pf_layout *y, const pf_subject *s, fault *f
         return OK;
     while (q < s->sequences && s->numbers[q] != r->sequence)
         q++;
-    if (q == s->sequences)
-        return fail(f, ERR_UNPROVED, "range: sequence", r->sequence);
+    TRY(pf_want(q < s->sequences, f, "range: sequence", r->sequence));
     c->layer = r->tensor / 64;
     c->slot = r->tensor % 64;
-    if (num_trace_find(&t, NULL, &y->shape, r->tensor) != OK || !pf_slot_has_domain(c->slot))
-        return fail(f, ERR_UNPROVED, "range: tensor", r->tensor);
-    if (r->index >= (uint64_t)t.rows * t.cols)
-        return fail(f, ERR_UNPROVED, "range: index", r->index);
+    TRY(pf_want(num_trace_find(&t, NULL, &y->shape, r->tensor) == OK && pf_slot_has_domain(c->slot), f, "range: tensor", r->tensor));
+    TRY(pf_want(r->index < (uint64_t)t.rows * t.cols, f, "range: index", r->index));
     c->token = q << y->t_bits;
     c->row = (uint32_t)(r->index / t.cols);
     c->col = (uint32_t)(r->index % t.cols);
-    if ((c->slot == NUM_ZZ || c->slot == NUM_DS) && c->col > c->row % y->shape.context)
-        return fail(f, ERR_UNPROVED, "range: index", r->index);
+    TRY(pf_want((c->slot != NUM_ZZ && c->slot != NUM_DS) || c->col <= c->row % y->shape.context, f, "range: index", r->index));
     if (is_forward(c->slot))
         list_forward(c, y);
     else
@@ -229,8 +225,7 @@ static err norm_r(const opened *o, uint32_t slot, int64_t *out, fault *f)
     u128 squares = 0;
     for (size_t j = 0; j < c->count; j++)
         squares += (u128)((i128)c->values[j] * c->values[j]);
-    if (squares > (uint64_t)y->k.d_s)
-        return fail(f, ERR_UNPROVED, "range: the row's sum of squares fails before", c->row);
+    TRY(pf_want(squares <= (uint64_t)y->k.d_s, f, "range: the row's sum of squares fails before", c->row));
     *out = num_norm_r(squares, y->shape.width, y->k.f_r, y->k.f_res);
     return OK;
 }
@@ -244,7 +239,7 @@ static err norm_m(const opened *o, bool second, int64_t *out, fault *f)
     for (uint32_t j = 0; j < y->shape.width; j++)
         M += value_at(c, second ? NUM_DN2 : NUM_DN1, token, j) * value_at(c, second ? NUM_Y2 : NUM_Y1, token, j);
     *out = num_norm_m(pf_norm_of(o->r, y, c->layer, second)->r[token], M, y->shape.width, pf_norm_fraction(y, k));
-    return num_in_domain(*out, (int64_t)1 << 34) ? OK : fail(f, ERR_UNPROVED, "range: the row's m fails before", c->row);
+    return pf_want(num_in_domain(*out, (int64_t)1 << 34), f, "range: the row's m fails before", c->row);
 }
 
 static int64_t row_c(const opened *o, uint32_t position, uint32_t head)
@@ -326,8 +321,7 @@ err pf_check_fails(const pf_rows *r, const pf_layout *y, const pf_subject *s, fa
     const pf_check *c = &r->check;
     for (uint32_t b = 0; b < c->blocks; b++)
         for (size_t i = 0; i < (size_t)c->block[b].tokens * c->block[b].features; i++)
-            if (!num_in_domain(c->values[c->block[b].first + i], most_of(y, &c->block[b])))
-                return fail(f, ERR_UNPROVED, "range: an input", i);
+            TRY(pf_want(num_in_domain(c->values[c->block[b].first + i], most_of(y, &c->block[b])), f, "range: an input", i));
     opened o = { r, y, s };
     const num_model_header model = { .shape = s->shape, .fractions = s->fractions };
     const pf_context context = { &model, num_dither_seed(&s->job_id, &s->model_id, s->step), s->result.sequence };
@@ -337,7 +331,7 @@ err pf_check_fails(const pf_rows *r, const pf_layout *y, const pf_subject *s, fa
     err e = pf_relation_eval(&element, &context, &source, s->result.tensor, s->result.index, &why);
     if (e != OK)
         return fail(f, ERR_UNPROVED, e == ERR_UNPROVED ? why.what : "range: an input", why.at);
-    return element.range ? OK : fail(f, ERR_UNPROVED, "range: the element is inside its domain", s->result.index);
+    return pf_want(element.range, f, "range: the element is inside its domain", s->result.index);
 }
 
 err pf_check_public(const pf_rows *r, const pf_layout *y, const pf_subject *s, fault *f)
@@ -347,8 +341,7 @@ err pf_check_public(const pf_rows *r, const pf_layout *y, const pf_subject *s, f
     const int16_t *p = s->weights + num_tensor_describe(&y->shape, 1).offset + (size_t)c->row * y->shape.width;
     for (uint32_t j = 0; j < y->shape.width; j++) {
         int64_t x = e[j] * ((int64_t)1 << (y->k.f_res - y->fractions.top.e)) + p[j] * ((int64_t)1 << (y->k.f_res - y->fractions.top.p));
-        if (c->values[j] != x)
-            return fail(f, ERR_UNPROVED, "range: x_0", j);
+        TRY(pf_want(c->values[j] == x, f, "range: x_0", j));
     }
     return OK;
 }

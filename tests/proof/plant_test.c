@@ -114,10 +114,38 @@ static void a_false_range_passes_where_its_check_is_missing(void **state)
     kit_drop(&k);
 }
 
+/* Where nothing is committed one check alone says that the inputs are x_0: those of the row that fails, for another. */
+static void another_rows_x_0_passes_where_its_check_is_missing(void **state)
+{
+    (void)state;
+    step_kit k;
+    buf proof;
+    fault f = { 0 };
+    int64_t values[16];
+    range_make(&k, &range_cases[0]);
+    pf_check *c = &k.witness.rows.check;
+    assert_true(k.witness.y.tensor_count == 0 && c->count == COUNT_OF(values));
+    memcpy(values, c->values, sizeof values);
+    k.subject.result.index = (k.result.index + range_shape.width) % (range_shape.width * range_shape.context);
+    assert_int_equal(pv_witness_finish(&k.witness, NULL), OK);
+    memcpy(c->values, values, sizeof values);
+    k.witness.force = PV_FORCED;
+    buf_init(&proof, (size_t)1 << 16);
+    assert_int_equal(pv_prove(k.ws, &k.witness, &proof, NULL), OK);
+    assert_int_equal(pf_verify(&k.subject, buf_bytes(&proof), NULL, &f), ERR_UNPROVED);
+    assert_string_equal(f.what, "range: x_0");
+    planted.check = f.what;
+    assert_int_equal(pf_verify(&k.subject, buf_bytes(&proof), NULL, &f), OK);
+    planted.check = NULL;
+    buf_deinit(&proof);
+    kit_drop(&k);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(nothing_is_found_where_nothing_is_missing), cmocka_unit_test(a_missing_check_is_found),
                                         cmocka_unit_test(a_lie_passes_where_its_check_is_missing),
-                                        cmocka_unit_test(a_false_range_passes_where_its_check_is_missing) };
+                                        cmocka_unit_test(a_false_range_passes_where_its_check_is_missing),
+                                        cmocka_unit_test(another_rows_x_0_passes_where_its_check_is_missing) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
