@@ -175,10 +175,7 @@ static inline void kit_finer(step_kit *k, int by)
             *all[j] = (int8_t)(*all[j] + by);
     }
     k->fractions.top.yf = (int8_t)(k->fractions.top.yf + by);
-    assert_int_equal(bt_state_publish(&k->state, &k->fractions, &k->model, bt_gpt_tables(k->gpt), NULL), OK);
-    k->subject.fractions = k->model.fractions; /* those of the tables are the same */
-    k->subject.model_id = k->model.id;
-    k->subject.weight_root = k->model.weight_root;
+    kit_publish(k);
     pv_witness_deinit(&k->witness);
     kit_step(k, NULL);
     assert_true(k->witness.rows.exception_count > 0);
