@@ -54,7 +54,8 @@ cp "$TB_HOME/keys/bob.key" "$WORK/bob.key"
 size=$(stat -c %s "$WORK/bob.key")
 for at in 0 20 60 $((size / 2)) $((size - 1)); do
     cp "$WORK/bob.key" "$TB_HOME/keys/eve.key"
-    printf '\377' | dd of="$TB_HOME/keys/eve.key" bs=1 seek="$at" conv=notrunc 2>/dev/null
+    byte=$(od -An -tu1 -j "$at" -N 1 "$WORK/bob.key")
+    printf "\\$(printf '%03o' $((byte ^ 255)))" | dd of="$TB_HOME/keys/eve.key" bs=1 seek="$at" conv=notrunc 2>/dev/null
     "$TB" wallet unlock-check eve --passphrase-fd 3 3<"$WORK/empty" >"$WORK/out" 2>"$WORK/err"
     got=$?
     checks=$((checks + 1))
