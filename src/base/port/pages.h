@@ -9,7 +9,10 @@
 /* size > 0 bytes, 64-byte aligned, with anything in them; in large pages if they are many and the system has such. NULL: no memory. For free(). */
 void *base_pages_alloc(size_t size);
 
-/* The same, zero. */
+/* The same, zero; of many, those that nobody touches take no memory where the system can do that. */
 void *base_pages_zeroed(size_t size);
+
+/* Gives memory that was freed back to the system, as far as that is possible: between phases that need much of it in different pieces. */
+void base_pages_trim(void);
 
 #endif
