@@ -65,6 +65,19 @@ hash256 cr_blake3_hash_in(const char *context, bytes in)
     return cr_blake3_final(&h);
 }
 
+void cr_blake3_chunk(uint8_t out[64], const uint32_t key[8], const uint8_t *in, size_t len)
+{
+    uint32_t cv[8];
+    uint8_t  block[BLAKE3_BLOCK_LEN] = { 0 }, start = CHUNK_START;
+    CHECK(len <= CR_BLAKE3_CHUNK_BYTES);
+    memcpy(cv, key, sizeof cv);
+    for (; len > BLAKE3_BLOCK_LEN; in += BLAKE3_BLOCK_LEN, len -= BLAKE3_BLOCK_LEN, start = 0)
+        blake3_compress_in_place(cv, in, BLAKE3_BLOCK_LEN, 0, DERIVE_KEY_MATERIAL | start);
+    if (len != 0)
+        memcpy(block, in, len);
+    blake3_compress_xof(cv, block, (uint8_t)len, 0, DERIVE_KEY_MATERIAL | start | CHUNK_END | ROOT, out);
+}
+
 /* ---- many messages ---- */
 
 enum { LANES = 16, CHUNKS = CR_BLAKE3_MANY_BYTES / BLAKE3_CHUNK_LEN };

@@ -26,6 +26,12 @@ hash256 cr_blake3_final(const cr_blake3 *h);
 /* Bytes [at, at + len) of the extendable output. */
 void cr_blake3_final_xof(const cr_blake3 *h, uint64_t at, uint8_t *out, size_t len);
 
+/* The first 64 bytes of output of a message of at most one chunk in key derivation mode: what init_derive, update and final_xof give, without their state
+ * and without hashing the context. `key` belongs to the context (blake3_test.c shows which). */
+enum { CR_BLAKE3_CHUNK_BYTES = 1024 };
+
+void cr_blake3_chunk(uint8_t out[64], const uint32_t key[8], const uint8_t *in, size_t len);
+
 hash256 cr_blake3_hash(bytes in);
 
 /* out[i] = the hash of the `len` bytes at messages + i len, for i < n, as init, update and final give it, but as many at a time as the

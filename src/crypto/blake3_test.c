@@ -95,9 +95,29 @@ static void many_are_each_one(void **state)
             }
 }
 
+/* The short way against the long one, around every border of a block. */
+static void chunks(void **state)
+{
+    (void)state;
+    const char *context = "theblock 2026 proof absorb v1";
+    const uint32_t key[8] = { 0xfa22f4cd, 0x2bfb67ad, 0x0c1c8270, 0x9e4b2a81, 0xb9ca88a3, 0x4c7a0ac1, 0x70f115ce, 0x231e311d };
+    uint8_t input[CR_BLAKE3_CHUNK_BYTES], out[64], wanted[64];
+    for (size_t i = 0; i < sizeof input; i++)
+        input[i] = (uint8_t)(i % 251);
+    for (size_t len = 0; len <= sizeof input; len += len % 64 == 1 && len > 2 ? 61 : 1) {
+        cr_blake3 h;
+        cr_blake3_init_derive(&h, context);
+        cr_blake3_update(&h, bytes_of(input, len));
+        cr_blake3_final_xof(&h, 0, wanted, sizeof wanted);
+        cr_blake3_chunk(out, key, input, len);
+        assert_memory_equal(out, wanted, sizeof wanted);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(chunks),
         cmocka_unit_test(official_vectors),
         cmocka_unit_test(pieces_reset_and_seek_agree),
         cmocka_unit_test(many_are_each_one),

@@ -22,9 +22,11 @@ void          pf_join(pf_transcript *t, const pf_transcript *forks, size_t n); /
 
 /* A stream of challenges: pf_squeeze moves the state on; the stream then gives any number of them. */
 typedef struct pf_stream {
-    cr_blake3 hash;
-    uint64_t  at;   /* position in the extendable output */
-    uint32_t  used; /* of buffer */
+    uint8_t   head[128]; /* what is hashed */
+    size_t    head_len;
+    cr_blake3 hash;  /* of head, once more is wanted than its first block of output */
+    uint64_t  at;    /* position in the extendable output */
+    uint32_t  used;  /* of buffer */
     uint8_t   buffer[512];
 } pf_stream;
 
