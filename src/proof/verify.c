@@ -145,7 +145,12 @@ static err check_gradient_size(const verifier *v)
 {
     uint64_t n = num_parameter_count(&v->y.shape);
     const int64_t most = (FP_P - 1) / 2;
-    for (uint64_t i = 0; i < n; i++)
+    uint64_t beyond = 0; /* 2^48 or more as soon as an entry is: then x = entry + most is, or 2 most - x */
+    for (uint64_t i = 0; i < n; i++) {
+        uint64_t x = (uint64_t)v->s->gradient[i] + (uint64_t)most;
+        beyond |= x | (2 * (uint64_t)most - x);
+    }
+    for (uint64_t i = 0; beyond >> 48 != 0 && i < n; i++)
         if (v->s->gradient[i] > most || v->s->gradient[i] < -most)
             return fail(v->f, ERR_RANGE, "gradient: entry", i);
     return OK;
