@@ -6,25 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- memory -------------------------------------------------------------------------------------------------------------- */
-
-fxv *pf_vector(pf_builder *b, size_t n)
-{
-    pf_claims *c = b->c;
-    if (c->memory_count == c->memory_room) {
-        size_t room = c->memory_room ? 2 * c->memory_room : 256;
-        void **more = realloc(c->memory, room * sizeof *more);
-        if (!more)
-            return NULL;
-        c->memory = more;
-        c->memory_room = room;
-    }
-    fxv *v = fxv_alloc(n);
-    if (v)
-        c->memory[c->memory_count++] = v;
-    return v;
-}
-
 uint32_t pf_row_features(const pf_layout *y, uint32_t tensor)
 {
     return tensor >= PF_VIRTUAL_X ? pf_blocks(y, y->shape.width) << y->b : pf_padded(y, tensor);
@@ -45,7 +26,7 @@ static fxv *row(pf_builder *b, uint32_t tensor, const fxv *w)
         c->rows = more;
         c->room = room;
     }
-    fxv *v = pf_vector(b, pf_row_features(b->y, tensor));
+    fxv *v = pf_vector(b, (size_t)1 << pf_log2_up(pf_row_features(b->y, tensor)));
     if (v)
         c->rows[c->count++] = (pf_row){ tensor, w, v };
     return v;
@@ -467,23 +448,22 @@ err pf_claims_build(pf_claims *c, const pf_run *run, fx mu, fault *f)
     memset(c, 0, sizeof *c);
     const pf_layout *y = run->y;
     pf_builder all = { .c = c, .run = run, .y = y, .mu = mu, .scale = FX_ONE, .f = f }, *b = &all;
-    for (uint32_t i = 0; i + 1 < y->instance_count; i++)
+    for (uint32_t i = 0; i + 1 < y->instance_count; i++) {
+        const size_t   made = c->memory_count;
+        const uint32_t rows = c->count;
         TRY(pf_instance_claim(b, i));
+        pf_forget(c, made, rows);
+    }
     TRY(pf_table_claim(b));
-    for (uint32_t i = 0; i < run->product_count; i++)
+    for (uint32_t i = 0; i < run->product_count; i++) {
+        const size_t   made = c->memory_count;
+        const uint32_t rows = c->count;
         TRY(product_claims(b, i));
+        pf_forget(c, made, rows);
+    }
     TRY(sum_claims(b));
     if (y->until != PF_NONE)
         return pf_input_claims(b);
     TRY(gradient_claims(b));
     return embedding_claims(b);
-}
-
-void pf_claims_deinit(pf_claims *c)
-{
-    for (size_t i = 0; i < c->memory_count; i++)
-        free(c->memory[i]);
-    free(c->memory);
-    free(c->rows);
-    memset(c, 0, sizeof *c);
 }

@@ -23,6 +23,9 @@ typedef struct pf_builder {
 
 fxv *pf_vector(pf_builder *b, size_t n); /* zero; freed with the claims */
 
+/* Frees the vectors made from memory[from] on, but for those of the rows from first_row on. */
+void pf_forget(pf_claims *c, size_t from, uint32_t first_row);
+
 /* Term (w; factor v) of the claim at hand, over the first n features of the tensor. */
 err  pf_term(pf_builder *b, uint32_t tensor, const fxv *w, const fxv *v, size_t n, fx factor) MUST_USE;
 void pf_value(pf_builder *b, fx x);     /* adds to its value */

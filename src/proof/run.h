@@ -92,7 +92,7 @@ err pf_evaluate(fx *to, const fx_ints *m, const fx *in, unsigned in_bits, const 
 typedef struct pf_row {
     uint32_t   tensor; /* committed, or virtual */
     const fxv *w;      /* N' token weights */
-    fxv       *v;      /* pf_row_features feature weights */
+    fxv       *v;      /* pf_row_features feature weights, and zeros up to a power of two */
 } pf_row;
 
 typedef struct pf_claims {
