@@ -6,7 +6,8 @@ tokens, one thread each, both processes alive, rounds alternating.
 Usage: prove.py --tool PATH [--widths 64,128,256,768,2048] [--tokens 1024] [--rounds N]
 Prints per width: proof (with its witness) over own gradient, proof over PyTorch, (gradient + proof) over PyTorch: median and quartiles; leaves and cells a
 token, nanoseconds of proving a leaf and a cell; size; verification on the portable and the vector arithmetic; the peak memory of the prover's process over that of
-one that computes the gradient alone. The trace is taken by the witness while the step runs; that part of the witness is timed apart from the rest."""
+one that computes the gradient alone. The trace is taken by the witness while the step runs: the witness costs what such a step and the witness's rest take longer than
+a step alone."""
 import argparse
 import pathlib
 import statistics
