@@ -131,19 +131,19 @@ void fxv_mul(fxv *a, const fxv *b, size_t n)
 
 void fxv_fold(fxv *a, size_t half, fx r)
 {
-    CHECK(is_power_of_two(half));
+    CHECK(is_power_of_two(half) || half % FXV_LANES == 0);
     kernels()->fold(a, half, r);
 }
 
 void fxv_round(fx g[2], const fxv *p, const fxv *b, size_t half)
 {
-    CHECK(is_power_of_two(half));
+    CHECK(is_power_of_two(half) || half % FXV_LANES == 0);
     kernels()->round(g, p, b, half);
 }
 
 void fxv_fold_round(fx g[2], fxv *p, fxv *b, size_t half, fx r)
 {
-    CHECK(is_power_of_two(half) && half >= 2);
+    CHECK(half >= 2 && (is_power_of_two(half) || half % (2 * FXV_LANES) == 0));
     kernels()->fold_round(g, p, b, half, r);
 }
 

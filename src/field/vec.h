@@ -60,7 +60,8 @@ void fxv_add_scaled(fxv *a, const fxv *b, fx s, size_t n);
 void fxv_scale(fxv *a, fx s, size_t n);
 void fxv_mul(fxv *a, const fxv *b, size_t n);
 
-/* Binds the most significant variable to r: a[i] += r (a[i + half] - a[i]) for i < half. half a power of two; the upper half is left as it is. */
+/* Binds the most significant variable to r: a[i] += r (a[i + half] - a[i]) for i < half. half is a power of two or a multiple of 8 (of 16 for
+ * fxv_fold_round); the upper half is left as it is. */
 void fxv_fold(fxv *a, size_t half, fx r);
 
 /* Round of sum P B without eq factor: g[0] = sum p[i] b[i], g[1] = sum (p[i + half] - p[i]) (b[i + half] - b[i]), i < half: g(0) and the

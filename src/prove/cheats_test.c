@@ -2,6 +2,7 @@
  *
  * Gradients that are not those of the statement, beside a proof that is as good as the cheat can make it (docs/proof-tests.md). */
 #include "prove/step_kit.h"
+#include "prove/witness_int.h"
 
 static const num_shape shape = { 20, 8, 16, 1, 2, 12, NUM_NARROW };
 
@@ -124,7 +125,8 @@ static void tensors_exchanged_and_transposed(void **state)
     restore(c);
 }
 
-/* What is sent in the clear, altered by a prover who goes on from it: r, m and R are derived from what he sends. */
+/* What is sent in the clear, altered by a prover who goes on from it: r, m and R are derived from what he sends, remainders are reduced into their tables, and
+ * look-ups counted anew, so that they balance. */
 static void row_scalars(void **state)
 {
     cheat *c = *state;
@@ -141,6 +143,7 @@ static void row_scalars(void **state)
             if (rows[i].array[TOKEN] + by < 0 && strcmp(rows[i].name, "M") != 0 && strcmp(rows[i].name, "c") != 0 && strncmp(rows[i].name, "max", 3) != 0)
                 continue;
             rows[i].array[TOKEN] += by;
+            assert_int_equal(pv_witness_count(&c->k.witness, NULL), OK);
             prove_again(c);
             err e = verdict(c);
             if (e != ERR_UNPROVED)
@@ -148,6 +151,7 @@ static void row_scalars(void **state)
             rows[i].array[TOKEN] -= by;
         }
     c->k.witness.force = PV_HONEST;
+    assert_int_equal(pv_witness_count(&c->k.witness, NULL), OK);
     prove_again(c);
     restore(c);
 }

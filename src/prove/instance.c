@@ -2,6 +2,7 @@
  *
  * The leaves of the lookup instances (spec/proof.md section 7) and what is sent in their forks. */
 #include "prove/prove_int.h"
+#include "prove/remainder_int.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,25 +16,100 @@ static fx fingerprint_tag(const prover *p, uint64_t number)
 static void fill_tile(const prover *p, const pf_segment *s, uint32_t block, int32_t *out)
 {
     const pf_layout *y = p->y;
-    const pv_witness *w = p->w;
     size_t B = (size_t)1 << y->b;
     if (s->part == PF_PART_CELL) {
-        const int16_t *from = w->cell[s->index] + block * B;
+        const int16_t *from = p->w->cell[s->index] + block * B;
         size_t ld = pf_padded(y, s->index);
         for (size_t i = 0; i < pf_tokens(y); i++)
             for (size_t j = 0; j < B; j++)
                 out[i * B + j] = from[i * ld + j] + (int32_t)y->tensors[s->index].offset;
-    } else if (s->part == PF_PART_REM) {
-        const uint16_t *from = w->rem[s->index] + block * B;
-        size_t ld = pf_padded(y, y->roundings[s->index].out);
-        for (size_t i = 0; i < pf_tokens(y); i++)
-            for (size_t j = 0; j < B; j++)
-                out[i * B + j] = from[i * ld + j];
     } else {
         for (uint32_t i = 0; i < pf_tokens(y); i++)
-            for (uint32_t j = 0; j < B; j++)
-                out[i * B + j] = pv_domain_leaf(w, s->index, i, block * (uint32_t)B + j);
+            pv_domain_row(p->w, out + i * B, s->index, i, (pv_window){ block * B, B });
     }
+}
+
+/* What the integer tiles of an instance are made of: leaves in tiles of `size`, and as many sums behind remainders. */
+typedef struct integers {
+    size_t           size;
+    int32_t         *leaves;
+    int64_t         *acc;
+    const int32_t  **tile;
+    fx              *alpha;
+    pv_rounding_work work;
+} integers;
+
+/* The tiles of a segment of remainders: their lowest digits. */
+static err fill_remainders(integers *g, const pf_layout *y, const pf_segment *s)
+{
+    const size_t B = (size_t)1 << y->b;
+    pv_rounding_work *x = &g->work;
+    x->at = (pv_window){ s->block * B, s->blocks * B };
+    x->acc = g->acc + s->place * g->size;
+    pv_rounding_set(x, s->index);
+    TRY(pv_accumulate(x));
+    for (uint32_t i = 0; i < pf_tokens(y); i++) {
+        TRY(pv_rounding_row(x, i));
+        for (size_t k = 0; k < s->blocks; k++) {
+            int32_t *to = g->leaves + (s->place + k) * g->size + i * B;
+            for (size_t j = 0; j < B; j++)
+                to[j] = (uint16_t)x->rem[k * B + j];
+        }
+    }
+    return OK;
+}
+
+static err fill_integers(const prover *p, const pf_instance *in, integers *g)
+{
+    const pf_layout *y = p->y;
+    for (uint32_t k = 0; k < in->segments; k++) {
+        const pf_segment *s = &y->segments[in->segment + k];
+        fx a = fx_sub(p->run.alpha, fingerprint_tag(p, s->n));
+        for (uint32_t i = 0; i < s->blocks; i++) {
+            g->tile[s->place + i] = g->leaves + (s->place + i) * g->size;
+            g->alpha[s->place + i] = a;
+        }
+        if (s->part == PF_PART_REM)
+            TRY(fill_remainders(g, y, s));
+        else
+            for (uint32_t i = 0; i < s->blocks; i++)
+                fill_tile(p, s, s->block + i, g->leaves + (s->place + i) * g->size);
+    }
+    return OK;
+}
+
+/* The product part of a segment: its sums, weighted by omega and phi. */
+static err part_value(const prover *p, const integers *g, uint32_t instance, uint32_t segment, fx *out)
+{
+    const pf_layout *y = p->y;
+    const pf_segment *s = &y->segments[segment];
+    const size_t n = (size_t)s->blocks << y->b, first = (size_t)s->block << y->b, tokens = pf_tokens(y);
+    fxv *w = pf_token_weights(&p->run, instance), *all = pf_feature_weights(&p->run, instance, segment), *phi = fxv_alloc(n), *sum = fxv_alloc(tokens);
+    err e = w && all && phi && sum ? OK : fail(p->f, ERR_MEMORY, "part", segment);
+    if (e == OK) {
+        for (size_t j = 0; j < n; j++)
+            fxv_set(phi, j, fxv_get(all, first + j));
+        fxv_cols(sum, &(fx_ints){ g->acc + s->place * g->size, tokens, n, n, sizeof *g->acc }, phi);
+        *out = fxv_dot(sum, w, tokens);
+    }
+    free(w);
+    free(all);
+    free(phi);
+    free(sum);
+    return e;
+}
+
+static err send_parts(prover *p, const integers *g, uint32_t instance, pv_writer *w)
+{
+    const pf_instance *in = &p->y->instances[instance];
+    for (uint32_t k = 0; k < in->segments; k++) {
+        const uint32_t segment = in->segment + k;
+        if (!pf_has_part(p->y, &p->y->segments[segment]))
+            continue;
+        TRY(part_value(p, g, instance, segment, &p->run.parts[segment]));
+        TRY(pv_send_fx(w, "parts", &p->run.parts[segment], 1));
+    }
+    return OK;
 }
 
 static err prove_integers(prover *p, uint32_t instance, pv_writer *w, pv_scratch *scratch)
@@ -41,24 +117,25 @@ static err prove_integers(prover *p, uint32_t instance, pv_writer *w, pv_scratch
     const pf_layout *y = p->y;
     const pf_instance *in = &y->instances[instance];
     size_t tiles = (size_t)1 << in->tile_bits, size = (size_t)1 << (y->nu + y->b);
-    int32_t *memory = pv_scratch_take(scratch, PV_USE_LEAVES, tiles * size * sizeof *memory);
-    const int32_t **tile = malloc(tiles * sizeof *tile);
-    fx *alpha = malloc(tiles * sizeof *alpha);
-    err e = memory && tile && alpha ? OK : fail(p->f, ERR_MEMORY, "instance", tiles);
-    for (uint32_t k = 0; e == OK && k < in->segments; k++) {
-        const pf_segment *s = &y->segments[in->segment + k];
-        fx a = fx_sub(p->run.alpha, fingerprint_tag(p, s->n));
-        for (uint32_t i = 0; i < s->blocks; i++) {
-            int32_t *to = memory + (s->place + i) * size;
-            fill_tile(p, s, s->block + i, to);
-            tile[s->place + i] = to;
-            alpha[s->place + i] = a;
-        }
+    integers g = { .size = size, .acc = pv_scratch_take(scratch, PV_USE_LEAVES, tiles * size * (sizeof *g.acc + sizeof *g.leaves)),
+                   .tile = malloc(tiles * sizeof *g.tile), .alpha = malloc(tiles * sizeof *g.alpha) };
+    err e = pv_rounding_init(&g.work, p->w, tiles << y->b, p->f);
+    if (e == OK && (!g.acc || !g.tile || !g.alpha))
+        e = fail(p->f, ERR_MEMORY, "instance", tiles);
+    if (e == OK)
+        e = pv_scratch_gemm(scratch, pv_gemm_depth(y));
+    g.work.ws = scratch->gemm;
+    if (e == OK) {
+        g.leaves = (int32_t *)(g.acc + tiles * size);
+        e = fill_integers(p, in, &g);
     }
     if (e == OK)
-        e = pv_lookup_ints(&p->run.ends[instance], w, scratch->room, &(pv_int_leaves){ tile, alpha, in->bits, y->nu + y->b });
-    free(tile);
-    free(alpha);
+        e = pv_lookup_ints(&p->run.ends[instance], w, scratch->room, &(pv_int_leaves){ g.tile, g.alpha, in->bits, y->nu + y->b });
+    if (e == OK)
+        e = send_parts(p, &g, instance, w);
+    pv_rounding_deinit(&g.work);
+    free(g.tile);
+    free(g.alpha);
     return e;
 }
 
@@ -173,17 +250,9 @@ static err prove_table(prover *p, uint32_t instance, pv_writer *w, pv_scratch *s
 
 err pv_prove_instance(prover *p, uint32_t instance, pv_writer *w, pv_scratch *scratch)
 {
-    const pf_layout *y = p->y;
-    const pf_instance *in = &y->instances[instance];
-    TRY(in->kind == PF_INTEGERS ? prove_integers(p, instance, w, scratch) : in->kind == PF_TUPLES ? prove_tuples(p, instance, w, scratch) :
-                                                                                                 prove_table(p, instance, w, scratch));
-    for (uint32_t k = 0; k < in->segments; k++) {
-        fx value;
-        if (!pf_has_part(y, &y->segments[in->segment + k]))
-            continue;
-        TRY(pv_part_value(p, scratch, in->segment + k, &value));
-        p->run.parts[in->segment + k] = value;
-        TRY(pv_send_fx(w, "parts", &value, 1));
+    switch (p->y->instances[instance].kind) {
+    case PF_INTEGERS: return prove_integers(p, instance, w, scratch);
+    case PF_TUPLES:   return prove_tuples(p, instance, w, scratch);
+    default:          return prove_table(p, instance, w, scratch);
     }
-    return OK;
 }

@@ -13,17 +13,16 @@ static uint32_t *table_of(const pf_layout *y, uint32_t *counts, pf_part part, ui
     return counts;
 }
 
-/* Neighbours are often equal, and counting the same place twice in a row waits for memory: every other one is counted `apart` places further. */
-static void count_rems(uint32_t *c, size_t apart, const uint16_t *rem, size_t n)
-{
-    for (size_t j = 0; j < n; j++)
-        c[rem[j] + (j & 1) * apart]++;
-}
-
+/* Every other one `apart` places further, as in remainder.c. */
 static void count_cells(uint32_t *c, size_t apart, const int16_t *cell, int32_t centre, size_t n)
 {
     for (size_t j = 0; j < n; j++)
         c[(size_t)(cell[j] + centre) + (j & 1) * apart]++;
+}
+
+uint32_t *pv_counts_of(const pf_layout *y, uint32_t *counts, uint32_t n)
+{
+    return table_of(y, counts, PF_PART_CELL, n, 0);
 }
 
 static void count_segment(const pv_witness *w, const pf_segment *s, uint32_t *counts)
@@ -33,44 +32,34 @@ static void count_segment(const pv_witness *w, const pf_segment *s, uint32_t *co
     if (s->part == PF_PART_DOMAIN) {
         uint32_t *c = table_of(y, counts, PF_PART_CELL, s->n, 0);
         for (uint32_t i = 0; i < tokens; i++)
-            for (uint32_t j = s->block * B; j < (s->block + s->blocks) * B; j++)
-                c[pv_domain_leaf(w, s->index, i, j)]++;
+            for (uint32_t block = s->block; block < s->block + s->blocks; block++) {
+                int32_t leaf[1 << PF_BLOCK_BITS];
+                pv_domain_row(w, leaf, s->index, i, (pv_window){ (size_t)block * B, B });
+                for (uint32_t j = 0; j < B; j++)
+                    c[(size_t)leaf[j] + (j & 1) * y->entries]++;
+            }
         return;
     }
-    const int16_t *cell = NULL;
-    const uint16_t *rem = NULL;
-    uint32_t ld, *c;
+    if (s->part == PF_PART_REM) /* counted when they were made */
+        return;
+    uint32_t t, *c;
     int32_t centre = (int32_t)y->k.d_t;
     if (s->part == PF_PART_CELL) {
-        cell = w->cell[s->index];
-        ld = pf_padded(y, s->index);
-        centre = (int32_t)y->tensors[s->index].offset;
-        c = table_of(y, counts, PF_PART_CELL, s->n, 0);
-    } else if (s->part == PF_PART_REM) {
-        rem = w->rem[s->index];
-        ld = pf_padded(y, y->roundings[s->index].out);
+        t = s->index;
+        centre = (int32_t)y->tensors[t].offset;
         c = table_of(y, counts, PF_PART_CELL, s->n, 0);
     } else {
-        uint32_t t = pf_at(y, s->index, s->part == PF_PART_GELU ? PF_H : PF_D);
-        cell = w->cell[t];
-        ld = pf_padded(y, t);
+        t = pf_at(y, s->index, s->part == PF_PART_GELU ? PF_H : PF_D);
         c = table_of(y, counts, s->part, 0, s->part == PF_PART_GELU ? s->index : 0);
     }
-    for (uint32_t i = 0; i < tokens; i++) {
-        size_t at = (size_t)i * ld + s->block * B, n = s->blocks * B;
-        if (rem)
-            count_rems(c, y->entries, rem + at, n);
-        else
-            count_cells(c, y->entries, cell + at, centre, n);
-    }
+    for (uint32_t i = 0; i < tokens; i++)
+        count_cells(c, y->entries, w->cell[t] + (size_t)i * pf_padded(y, t) + s->block * B, centre, s->blocks * B);
 }
 
-err pv_multiplicities(pv_witness *w, fault *f)
+void pv_multiplicities(pv_witness *w, uint32_t *counts)
 {
     const pf_layout *y = &w->y;
-    uint32_t *counts = calloc(2 * (size_t)y->entries, sizeof *counts), n = pf_padded(y, y->mult), B = 1u << y->b;
-    if (!counts)
-        return fail(f, ERR_MEMORY, "witness", y->entries);
+    uint32_t n = pf_padded(y, y->mult), B = 1u << y->b;
     for (uint32_t i = 0; i < y->instance_count; i++)
         for (uint32_t k = 0; k < y->instances[i].segments; k++)
             count_segment(w, &y->segments[y->instances[i].segment + k], counts);
@@ -82,6 +71,4 @@ err pv_multiplicities(pv_witness *w, fault *f)
         w->cell[y->mult][at] = (int16_t)(counts[v] & 0x7fff);
         w->cell[y->mult + 1][at] = (int16_t)(counts[v] >> 15);
     }
-    free(counts);
-    return OK;
 }

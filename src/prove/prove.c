@@ -118,21 +118,6 @@ typedef struct fork_work {
     bool           products;
 } fork_work;
 
-static err run_product(prover *p, pv_scratch *scratch, uint32_t index, pv_writer *w)
-{
-    pf_product *x = &p->run.products[index];
-    pv_product pairs[2];
-    fx ends[4];
-    TRY(pf_product_start(&p->run, index, &w->t, p->f));
-    TRY(pv_product_arrays(p, scratch, index, pairs));
-    TRY(pv_inner_product(w, pairs, x->pairs, x->token_bits + x->feature_bits, x->end, ends));
-    for (uint32_t m = 0; m < x->pairs; m++) {
-        x->p[m] = ends[2 * m];
-        x->b[m] = ends[2 * m + 1];
-    }
-    return OK;
-}
-
 /* One instance, or one product (with the inner one that follows it). */
 static void prove_fork(fork_work *work, size_t i, pv_scratch *scratch)
 {
@@ -144,9 +129,9 @@ static void prove_fork(fork_work *work, size_t i, pv_scratch *scratch)
     }
     if (p->run.products[i].kind == PF_X_DS_INNER)
         return;
-    work->errors[i] = run_product(p, scratch, index, &work->writers[i]);
+    work->errors[i] = pv_prove_product(p, scratch, index, &work->writers[i]);
     if (work->errors[i] == OK && p->run.products[i].kind == PF_X_DS)
-        work->errors[i + 1] = run_product(p, scratch, index + 1, &work->writers[i + 1]);
+        work->errors[i + 1] = pv_prove_product(p, scratch, index + 1, &work->writers[i + 1]);
 }
 
 /* Item i of the pool. */
@@ -232,12 +217,13 @@ static err prove(prover *p)
     TRY(pf_run_init(&p->run, p->y, p->w->s, &p->w->rows, p->f));
     p->ws->parts = p->y->instance_count + p->run.product_count + 4;
     part_done(p->ws);
-    TRY(pv_parts_keep(p));
     pf_challenge(&p->out.t, "lookup", challenge, 2);
     p->run.alpha = challenge[0];
     p->run.gamma = challenge[1];
     TRY(run_forks(p, p->y->instance_count, false));
+    pv_workspace_drop(p->ws);
     TRY(run_forks(p, p->run.product_count, true));
+    pv_workspace_drop(p->ws);
     pf_run_sums(&p->run, &p->out.t);
     if (p->w->s->result.range)
         pf_run_inputs(&p->run, &p->out.t);
@@ -267,7 +253,6 @@ err pv_prove(pv_workspace *ws, pv_witness *w, buf *out, fault *f)
     pf_claims_deinit(&p.claims);
     pf_run_deinit(&p.run);
     free(p.ends);
-    free(p.kept);
     free(p.values.committed);
     free(p.values.x);
     free(p.values.gx);

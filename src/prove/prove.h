@@ -7,11 +7,11 @@
 #include "base/buf.h"
 #include "prove/witness.h"
 
-/* Memory that a prover keeps from proof to proof, per thread of the pool: touching new pages costs as much as proving. For one proof at a time. */
+/* What a prover works with, per thread of the pool. For one proof at a time. */
 typedef struct pv_workspace pv_workspace;
 err  pv_workspace_new(pv_workspace **out, base_pool *pool) MUST_USE; /* ERR_MEMORY; the pool (borrowed, may be NULL) is that of the witness */
 void pv_workspace_free(pv_workspace *ws);                            /* NULL is fine */
-uint64_t pv_workspace_bytes(const pv_workspace *ws); /* held */
+uint64_t pv_workspace_bytes(const pv_workspace *ws); /* the most that it has held */
 
 /* From then on `fn` hears how many of the parts of a proof under way are done, from any thread of the pool. NULL: nobody. */
 typedef void (*pv_progress_fn)(void *ctx, uint32_t done, uint32_t parts);

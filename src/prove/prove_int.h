@@ -21,18 +21,11 @@ typedef struct prover {
     fx            rho[PF_VARS_MAX], tau[PF_VARS_MAX];
     fx           *ends;  /* U of each row */
     pf_values     values;
-    pv_product   *kept;  /* by product: arrays from when the part's value was needed to when it is proved; NULL: made twice */
     fault        *f;
 } prover;
 
-/* products.c: chooses the parts whose arrays are kept. ERR_MEMORY. */
-err pv_parts_keep(prover *p) MUST_USE;
-
-/* P and B of product `index`, 2^(token_bits + feature_bits) elements each, for its pairs: in the scratch memory, or kept. */
-err pv_product_arrays(const prover *p, pv_scratch *scratch, uint32_t index, pv_product pairs[2]) MUST_USE;
-
-/* The value of the part that belongs to a segment; ERR_NOT_FOUND: it has none. */
-err pv_part_value(const prover *p, pv_scratch *scratch, uint32_t segment, fx *out) MUST_USE;
+/* products.c: rounds and ends of product `index`, to the fork of its own. */
+err pv_prove_product(prover *p, pv_scratch *scratch, uint32_t index, pv_writer *w) MUST_USE;
 
 /* entries.c: alpha - fingerprint of the entries v .. v + n - 1 of the table list, fingerprint 0 past its end. n: a multiple of 8, at most PV_ENTRIES. */
 enum { PV_ENTRIES = 512 };
@@ -47,8 +40,5 @@ err pv_gradient(prover *p) MUST_USE;
 
 /* The cells of the commitment. */
 void pv_cell_rows(void *ctx, int16_t *out, size_t stride, uint64_t row, size_t n);
-
-/* A tensor, committed or virtual, as a matrix: N' rows of pf_row_features. */
-fx_ints pv_matrix(const pv_witness *w, uint32_t tensor);
 
 #endif

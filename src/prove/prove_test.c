@@ -179,7 +179,8 @@ static void progress_tells_every_part(void **state)
     kit_drop(&k);
 }
 
-/* What is kept from one pass for another is a matter of memory alone; and what an earlier proof left in it does not matter. */
+/* What is kept from one pass for another, and when arrays of field elements are made, is a matter of memory alone; and what an earlier proof left in it
+ * does not matter. */
 static void little_memory(void **state)
 {
     (void)state;
@@ -187,10 +188,10 @@ static void little_memory(void **state)
     step_kit k;
     buf first = { 0 };
     kit_make(&k, &shape, 2, 1, NULL);
-    const uint64_t some = 2 * sizeof(fxv) << 4, arrays[] = { k.ws->arrays_max, 0, some, 3 * some, k.ws->arrays_max };
-    for (size_t i = 0; i < COUNT_OF(arrays); i++) {
+    const uint64_t usual = k.ws->scratch[0].dense_max, dense[] = { usual, 0, sizeof(fxv) << 4, sizeof(fxv) << 6, usual };
+    for (size_t i = 0; i < COUNT_OF(dense); i++) {
         buf proof;
-        k.ws->arrays_max = arrays[i];
+        k.ws->scratch[0].dense_max = dense[i];
         k.ws->symbols_max = i % 2 ? 0 : UINT64_MAX;
         buf_init(&proof, (size_t)1 << 30);
         assert_int_equal(pv_prove(k.ws, &k.witness, &proof, NULL), OK);

@@ -25,33 +25,17 @@ static uint32_t tensor_of(const pf_layout *y, const pf_tensor *t)
     return PF_NONE;
 }
 
-static uint32_t rounding_of(const pf_layout *y, uint32_t out)
-{
-    for (uint32_t k = 0; k < y->rounding_count; k++)
-        if (y->roundings[k].out == out)
-            return k;
-    return PF_NONE;
-}
-
 /* Every tensor of the part is one of the whole, of the same shape; its tables are a part of the whole's, so multiplicities have room. */
 static err repoint(pv_witness *w, const pf_layout *part, fault *f)
 {
     const pf_layout *whole = &w->y;
-    int16_t  **cell = calloc((size_t)part->tensor_count + 1, sizeof *cell);
-    uint16_t **rem = calloc((size_t)part->rounding_count + 1, sizeof *rem);
-    if (!cell || !rem) {
-        free(cell);
-        free(rem);
+    int16_t **cell = calloc((size_t)part->tensor_count + 1, sizeof *cell);
+    if (!cell)
         return fail(f, ERR_MEMORY, "witness", part->tensor_count);
-    }
     for (uint32_t t = 0; t < part->tensor_count; t++)
         cell[t] = w->cell[tensor_of(whole, &part->tensors[t])];
-    for (uint32_t k = 0; k < part->rounding_count; k++)
-        rem[k] = w->rem[rounding_of(whole, tensor_of(whole, &part->tensors[part->roundings[k].out]))];
     free(w->cell);
-    free(w->rem);
     w->cell = cell;
-    w->rem = rem;
     return OK;
 }
 
@@ -104,16 +88,26 @@ err pv_reach(pv_witness *w, fault *f)
     return OK;
 }
 
+/* n features of a token, from `first` on. */
+static void copy_features(const pv_witness *w, int64_t *out, uint32_t tensor, uint32_t token, size_t first, size_t n)
+{
+    enum { PIECE = 256 };
+    int32_t x[PIECE];
+    for (size_t from = 0; from < n; from += PIECE) {
+        const pv_window at = { first + from, n - from < PIECE ? n - from : PIECE };
+        if (tensor >= PF_VIRTUAL_X)
+            pv_stream_row(w, x, tensor, token, at);
+        for (size_t j = 0; j < at.n; j++)
+            out[from + j] = tensor >= PF_VIRTUAL_X ? x[j] : w->cell[tensor][(size_t)token * pf_padded(&w->y, tensor) + at.first + j];
+    }
+}
+
 void pv_inputs(pv_witness *w)
 {
     pf_check *c = &w->rows.check;
     for (uint32_t k = 0; k < c->blocks; k++) {
         const pf_block *b = &c->block[k];
-        fx_ints m = pv_matrix(w, b->tensor);
         for (uint32_t i = 0; i < b->tokens; i++)
-            for (uint32_t j = 0; j < b->features; j++) {
-                size_t at = (size_t)(b->token + i) * m.stride + b->feature + j;
-                c->values[b->first + (size_t)i * b->features + j] = m.bytes == 2 ? ((const int16_t *)m.data)[at] : ((const int32_t *)m.data)[at];
-            }
+            copy_features(w, c->values + b->first + (size_t)i * b->features, b->tensor, b->token + i, b->feature, b->features);
     }
 }

@@ -30,7 +30,7 @@ static void products_free(pv_product *x, size_t count)
 
 static fx_ints real_features(const prover *p, uint32_t tensor)
 {
-    fx_ints m = pv_matrix(p->w, tensor);
+    fx_ints m = pv_matrix(p->w, tensor, NULL);
     m.cols = p->y->tensors[tensor].features;
     return m;
 }
@@ -86,41 +86,42 @@ err pv_gradient(prover *p)
     return e;
 }
 
-/* P = v and B = U of every row, each as long as its tensor's features ask for. */
-static err row_arrays(prover *p, pv_product *x, unsigned *vars)
+/* P = v, which is used up, and B = U of every row, each as long as its tensor's features ask for. */
+static err row_arrays(prover *p, pv_product *x, unsigned *vars, int32_t *room)
 {
     const pf_claims *c = &p->claims;
     for (uint32_t a = 0; a < c->count; a++) {
-        fx_ints m = pv_matrix(p->w, c->rows[a].tensor);
+        fx_ints m = pv_matrix(p->w, c->rows[a].tensor, room);
         size_t features = pf_row_features(p->y, c->rows[a].tensor);
         vars[a] = pf_log2_up(features);
-        x[a] = (pv_product){ fxv_alloc((size_t)1 << vars[a]), fxv_alloc((size_t)1 << vars[a]) };
-        if (!x[a].p || !x[a].b)
+        x[a] = (pv_product){ c->rows[a].v, fxv_alloc((size_t)1 << vars[a]) };
+        if (!x[a].b)
             return fail(p->f, ERR_MEMORY, "claims", features);
-        memcpy(x[a].p, c->rows[a].v, fxv_blocks(features) * sizeof(fxv));
         fxv_rows(x[a].b, &m, c->rows[a].w);
     }
     return OK;
 }
 
-static err reduce_features(prover *p)
+static err reduce_features(prover *p, int32_t *room)
 {
     const pf_claims *c = &p->claims;
     pv_product *x = calloc(c->count, sizeof *x);
     unsigned *vars = calloc(c->count, sizeof *vars);
     p->ends = malloc(c->count * sizeof *p->ends);
-    err e = x && vars && p->ends ? row_arrays(p, x, vars) : fail(p->f, ERR_MEMORY, "claims", c->count);
+    err e = x && vars && p->ends ? row_arrays(p, x, vars, room) : fail(p->f, ERR_MEMORY, "claims", c->count);
     if (e == OK)
         e = pv_mixed_rounds(&p->out, x, vars, c->count, pf_feature_vars(p->y), p->rho);
     for (uint32_t a = 0; e == OK && a < c->count; a++)
         p->ends[a] = fxv_get(x[a].b, 0);
-    products_free(x, c->count);
+    for (uint32_t a = 0; x && a < c->count; a++)
+        free(x[a].b);
+    free(x);
     free(vars);
     return e == OK ? pv_send_fx(&p->out, "features", p->ends, c->count) : e;
 }
 
 /* Each tensor once: P the sum of its rows' token weights, B its values at rho. */
-static err token_arrays(prover *p, fx nu, pv_product *x, uint32_t *tensors, uint32_t *count, const fxv *rho)
+static err token_arrays(prover *p, fx nu, pv_product *x, uint32_t *tensors, uint32_t *count, const fxv *rho, int32_t *room)
 {
     const pf_claims *c = &p->claims;
     uint32_t n = pf_tokens(p->y);
@@ -131,7 +132,7 @@ static err token_arrays(prover *p, fx nu, pv_product *x, uint32_t *tensors, uint
         while (i < *count && tensors[i] != c->rows[a].tensor)
             i++;
         if (i == *count) {
-            fx_ints m = pv_matrix(p->w, c->rows[a].tensor);
+            fx_ints m = pv_matrix(p->w, c->rows[a].tensor, room);
             tensors[(*count)++] = c->rows[a].tensor;
             x[i] = (pv_product){ fxv_alloc(n), fxv_alloc(n) };
             if (!x[i].p || !x[i].b)
@@ -153,7 +154,7 @@ static err committed_values(prover *p, const fxv *rho)
     if (e == OK)
         fxv_eq(tau, p->tau, y->nu, FX_ONE);
     for (uint32_t t = 0; e == OK && t < y->tensor_count; t++) {
-        fx_ints m = pv_matrix(p->w, t);
+        fx_ints m = pv_matrix(p->w, t, NULL);
         memset(at, 0, fxv_blocks(n) * sizeof *at);
         fxv_cols(at, &m, rho);
         p->values.committed[t] = fxv_dot(at, tau, n);
@@ -163,7 +164,7 @@ static err committed_values(prover *p, const fxv *rho)
     return e;
 }
 
-static err reduce_tokens(prover *p)
+static err reduce_tokens(prover *p, int32_t *room)
 {
     const pf_layout *y = p->y;
     uint32_t L = y->shape.layers, most = y->tensor_count + 4 * L + 3, count = 0;
@@ -177,7 +178,7 @@ static err reduce_tokens(prover *p)
     err e = x && tensors && rho && p->values.committed && p->values.x && p->values.gx ? OK : fail(p->f, ERR_MEMORY, "claims", most);
     if (e == OK) {
         fxv_eq(rho, p->rho, k, FX_ONE);
-        e = token_arrays(p, nu, x, tensors, &count, rho);
+        e = token_arrays(p, nu, x, tensors, &count, rho, room);
     }
     if (e == OK)
         e = pv_inner_rounds(&p->out, x, count, y->nu, p->tau);
@@ -193,6 +194,10 @@ static err reduce_tokens(prover *p)
 
 err pv_reduce(prover *p)
 {
-    TRY(reduce_features(p));
-    return reduce_tokens(p);
+    int32_t *room = malloc(pv_stream_room(p->w) * sizeof *room); /* one virtual tensor at a time */
+    err e = room ? reduce_features(p, room) : fail(p->f, ERR_MEMORY, "claims", 0);
+    if (e == OK)
+        e = reduce_tokens(p, room);
+    free(room);
+    return e;
 }

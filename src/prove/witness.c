@@ -12,29 +12,18 @@ static size_t cells_of(const pf_layout *y, uint32_t tensor)
     return (size_t)pf_padded(y, tensor) << y->nu;
 }
 
-static size_t rem_cells(const pf_layout *y, uint32_t k)
-{
-    return (size_t)pf_padded(y, y->roundings[k].out) << y->nu;
-}
-
 static err place_cells(pv_witness *w, fault *f)
 {
     const pf_layout *y = &w->y;
-    size_t cells = 0, rems = 0;
+    size_t cells = 0;
     for (uint32_t t = 0; t < y->tensor_count; t++)
         cells += cells_of(y, t);
-    for (uint32_t k = 0; k < y->rounding_count; k++)
-        rems += rem_cells(y, k);
     w->cells = base_pages_zeroed(cells * sizeof *w->cells);
-    w->rems = base_pages_zeroed(rems * sizeof *w->rems);
-    if (!w->cells || !w->rems)
+    if (!w->cells)
         return fail(f, ERR_MEMORY, "witness", cells);
     int16_t *c = w->cells;
     for (uint32_t t = 0; t < y->tensor_count; t++, c += cells_of(y, t - 1))
         w->cell[t] = c;
-    uint16_t *r = w->rems;
-    for (uint32_t k = 0; k < y->rounding_count; k++, r += rem_cells(y, k - 1))
-        w->rem[k] = r;
     return OK;
 }
 
@@ -46,30 +35,18 @@ err pv_witness_init(pv_witness *w, const pf_subject *s, base_pool *pool, fault *
     TRY(pf_layout_init(&w->y, &s->shape, &s->fractions, s->sequences, PF_NONE, f));
     TRY(pf_rows_init(&w->rows, &w->y, s, f));
     const pf_layout *y = &w->y;
-    size_t L = y->shape.layers, stream = (size_t)pf_row_features(y, PF_VIRTUAL_X) << y->nu;
     w->cell = calloc(y->tensor_count, sizeof *w->cell);
-    w->rem = calloc(y->rounding_count, sizeof *w->rem);
-    w->x = calloc(2 * L + 1, sizeof *w->x);
-    w->gx = calloc(2 * L + 2, sizeof *w->gx);
-    w->streams = base_pages_zeroed((4 * L + 3) * stream * sizeof *w->streams);
-    if (!w->cell || !w->rem || !w->x || !w->gx || !w->streams)
+    w->input = base_pages_zeroed(pv_stream_room(w) * sizeof *w->input);
+    if (!w->cell || !w->input)
         return fail(f, ERR_MEMORY, "witness", 0);
-    for (size_t k = 0; k < 2 * L + 1; k++)
-        w->x[k] = w->streams + k * stream;
-    for (size_t k = 0; k < 2 * L + 2; k++)
-        w->gx[k] = w->streams + (2 * L + 1 + k) * stream;
     return place_cells(w, f);
 }
 
 void pv_witness_deinit(pv_witness *w)
 {
     free(w->cell);
-    free(w->rem);
-    free(w->x);
-    free(w->gx);
-    free(w->streams);
+    free(w->input);
     free(w->cells);
-    free(w->rems);
     pf_rows_deinit(&w->rows);
     pf_layout_deinit(&w->y);
     memset(w, 0, sizeof *w);
@@ -78,11 +55,9 @@ void pv_witness_deinit(pv_witness *w)
 uint64_t pv_witness_bytes(const pv_witness *w)
 {
     const pf_layout *y = &w->y;
-    uint64_t size = ((uint64_t)(4 * y->shape.layers + 3) * pf_row_features(y, PF_VIRTUAL_X) << y->nu) * 4;
+    uint64_t size = pv_stream_room(w) * sizeof *w->input;
     for (uint32_t t = 0; t < y->tensor_count; t++)
         size += 2 * cells_of(y, t);
-    for (uint32_t k = 0; k < y->rounding_count; k++)
-        size += 2 * rem_cells(y, k);
     return size;
 }
 
@@ -107,68 +82,123 @@ static int16_t *cell_row(const source *s, pf_slot slot, uint32_t row)
     return s->w->cell[t] + (size_t)(s->first + row) * pf_padded(y, t);
 }
 
+/* n elements from `first` on, in 16 bits, and in 32. */
+static void narrow(int16_t *out, const source *s, size_t first, size_t n)
+{
+    if (s->elem == 2)
+        memcpy(out, (const int16_t *)s->data + first, n * sizeof *out);
+    else if (s->elem == 4)
+        for (size_t j = 0; j < n; j++)
+            out[j] = (int16_t)((const int32_t *)s->data)[first + j];
+    else
+        for (size_t j = 0; j < n; j++)
+            out[j] = (int16_t)((const int64_t *)s->data)[first + j];
+}
+
+static void widen(int32_t *out, const source *s, size_t first, size_t n)
+{
+    if (s->elem == 2)
+        for (size_t j = 0; j < n; j++)
+            out[j] = ((const int16_t *)s->data)[first + j];
+    else
+        for (size_t j = 0; j < n; j++)
+            out[j] = (int32_t)at(s, first + j);
+}
+
 static void take_plain(const source *s, pf_slot slot)
 {
     for (uint32_t i = 0; i < s->rows; i++)
-        for (uint32_t j = 0; j < s->cols; j++)
-            cell_row(s, slot, i)[j] = (int16_t)at(s, (size_t)i * s->cols + j);
+        narrow(cell_row(s, slot, i), s, (size_t)i * s->cols, s->cols);
 }
 
-/* t = lo + n hi with |lo| <= n / 2. */
-static void take_digits(const source *s, pf_slot lo, int32_t n)
+enum { PIECE = 256 };
+
+/* t = lo + n hi with |lo| <= n / 2: hi = floor((t + n / 2) / n). A division by a constant is a product. */
+static inline __attribute__((always_inline)) void take_digits(const source *s, pf_slot lo, const int32_t n)
 {
-    for (uint32_t i = 0; i < s->rows; i++)
-        for (uint32_t j = 0; j < s->cols; j++) {
-            int32_t t = (int32_t)at(s, (size_t)i * s->cols + j), up = t + n / 2, hi = up >= 0 ? up / n : -((n - 1 - up) / n);
-            cell_row(s, (pf_slot)(lo + 1), i)[j] = (int16_t)hi;
-            cell_row(s, lo, i)[j] = (int16_t)(t - n * hi);
+    int32_t t[PIECE];
+    for (uint32_t i = 0; i < s->rows; i++) {
+        int16_t *low = cell_row(s, lo, i), *high = cell_row(s, (pf_slot)(lo + 1), i);
+        for (uint32_t first = 0; first < s->cols; first += PIECE) {
+            const uint32_t count = s->cols - first < PIECE ? s->cols - first : PIECE;
+            widen(t, s, (size_t)i * s->cols + first, count);
+            for (uint32_t j = 0; j < count; j++) {
+                int32_t up = t[j] + n / 2, hi = up >= 0 ? up / n : -((n - 1 - up) / n);
+                high[first + j] = (int16_t)hi;
+                low[first + j] = (int16_t)(t[j] - n * hi);
+            }
         }
+    }
 }
 
 /* Rows of (H T) x T become features h T' + j. */
 static void take_heads(const source *s, pf_slot slot)
 {
     const pf_layout *y = &s->w->y;
-    uint32_t T = y->shape.context;
-    for (uint32_t i = 0; i < T; i++)
-        for (uint32_t h = 0; h < y->shape.heads; h++)
-            for (uint32_t j = 0; j < T; j++)
-                cell_row(s, slot, i)[(h << y->t_bits) + j] = (int16_t)at(s, ((size_t)h * T + i) * T + j);
+    const uint32_t T = y->shape.context;
+    for (uint32_t h = 0; h < y->shape.heads; h++)
+        for (uint32_t i = 0; i < T; i++)
+            narrow(cell_row(s, slot, i) + ((size_t)h << y->t_bits), s, ((size_t)h * T + i) * T, T);
+}
+
+/* The place of the first maximum of n elements, n > 0. */
+static uint32_t first_maximum(const source *s, size_t first, uint32_t n, int64_t *max)
+{
+    int32_t  t[PIECE];
+    uint32_t best = 0;
+    *max = at(s, first);
+    for (uint32_t from = 0; from < n; from += PIECE) {
+        const uint32_t count = n - from < PIECE ? n - from : PIECE;
+        int32_t most = INT32_MIN;
+        widen(t, s, first + from, count);
+        for (uint32_t j = 0; j < count; j++)
+            most = t[j] > most ? t[j] : most;
+        if (most <= *max && from > 0)
+            continue;
+        for (best = 0; t[best] != most; best++) {
+        }
+        best += from;
+        *max = most;
+    }
+    return best;
+}
+
+/* max - D_t - t for n elements. */
+static void put_distances(int16_t *out, const source *s, size_t first, uint32_t n, int64_t max)
+{
+    const int32_t top = (int32_t)(max - s->w->y.k.d_t);
+    int32_t t[PIECE];
+    for (uint32_t from = 0; from < n; from += PIECE) {
+        const uint32_t count = n - from < PIECE ? n - from : PIECE;
+        widen(t, s, first + from, count);
+        for (uint32_t j = 0; j < count; j++)
+            out[from + j] = (int16_t)(top - t[j]);
+    }
 }
 
 /* Scores become distances from the maximum of what is seen. */
 static void take_scores(const source *s)
 {
     const pf_layout *y = &s->w->y;
-    uint32_t T = y->shape.context;
-    for (uint32_t h = 0; h < y->shape.heads; h++)
+    const uint32_t T = y->shape.context;
+    for (uint32_t h = 0; h < y->shape.heads; h++) {
+        const pf_head_rows *a = pf_head_of(&s->w->rows, y, s->layer, h);
         for (uint32_t i = 0; i < T; i++) {
-            const pf_head_rows *a = pf_head_of(&s->w->rows, y, s->layer, h);
-            size_t row = ((size_t)h * T + i) * T;
-            uint32_t best = 0;
-            for (uint32_t j = 1; j <= i; j++)
-                best = at(s, row + j) > at(s, row + best) ? j : best;
-            a->max[s->first + i] = at(s, row + best);
-            a->index[s->first + i] = best;
-            for (uint32_t j = 0; j <= i; j++)
-                cell_row(s, PF_D, i)[(h << y->t_bits) + j] = (int16_t)(at(s, row + best) - at(s, row + j) - y->k.d_t);
+            const size_t row = ((size_t)h * T + i) * T;
+            a->index[s->first + i] = first_maximum(s, row, i + 1, &a->max[s->first + i]);
+            put_distances(cell_row(s, PF_D, i) + ((size_t)h << y->t_bits), s, row, i + 1, a->max[s->first + i]);
         }
+    }
 }
 
 static void take_logits(const source *s)
 {
-    const pf_layout *y = &s->w->y;
     pf_head_rows *a = &s->w->rows.logits;
     for (uint32_t i = 0; i < s->rows; i++) {
-        size_t row = (size_t)i * s->cols;
-        uint32_t best = 0;
-        for (uint32_t j = 1; j < s->cols; j++)
-            best = at(s, row + j) > at(s, row + best) ? j : best;
-        a->max[s->first + i] = at(s, row + best);
-        a->index[s->first + i] = best;
-        a->c[s->first + i] = at(s, row + best) - at(s, row + s->w->rows.targets[s->first + i]);
-        for (uint32_t j = 0; j < s->cols; j++)
-            cell_row(s, PF_D, i)[j] = (int16_t)(at(s, row + best) - at(s, row + j) - y->k.d_t);
+        const size_t row = (size_t)i * s->cols;
+        a->index[s->first + i] = first_maximum(s, row, s->cols, &a->max[s->first + i]);
+        a->c[s->first + i] = a->max[s->first + i] - at(s, row + s->w->rows.targets[s->first + i]);
+        put_distances(cell_row(s, PF_D, i), s, row, s->cols, a->max[s->first + i]);
     }
 }
 
@@ -194,7 +224,7 @@ static void take_input(const source *s)
     const pf_layout *y = &s->w->y;
     uint32_t features = pf_row_features(y, PF_VIRTUAL_X);
     for (uint32_t i = 0; i < s->rows; i++)
-        memcpy(s->w->x[0] + (size_t)(s->first + i) * features, (const int32_t *)s->data + (size_t)i * s->cols, s->cols * sizeof(int32_t));
+        memcpy(s->w->input + (size_t)(s->first + i) * features, (const int32_t *)s->data + (size_t)i * s->cols, s->cols * sizeof(int32_t));
 }
 
 err pv_witness_take(void *ctx, uint32_t tensor_id, uint64_t sequence, const void *data, uint32_t rows, uint32_t cols, uint32_t elem_bytes)
@@ -267,30 +297,8 @@ static void fill_padding(pv_witness *w)
             }
 }
 
-static void add_digits(const pv_witness *w, int32_t *out, const int32_t *from, uint32_t lo, int32_t n)
-{
-    if (lo == PF_NONE)
-        return;
-    for (size_t i = 0; i < cells_of(&w->y, lo); i++)
-        out[i] = from[i] + w->cell[lo][i] + n * w->cell[lo + 1][i];
-}
-
-static void make_streams(pv_witness *w)
-{
-    const pf_layout *y = &w->y;
-    uint32_t L = y->shape.layers;
-    for (uint32_t l = 0; l < L; l++) {
-        add_digits(w, w->x[2 * l + 1], w->x[2 * l], pf_at(y, l, PF_B1LO), 513);
-        add_digits(w, w->x[2 * l + 2], w->x[2 * l + 1], pf_at(y, l, PF_B2LO), 513);
-    }
-    add_digits(w, w->gx[1], w->gx[0], pf_at(y, L, PF_DX1LO), 4097);
-    for (uint32_t k = 0; k < L; k++) {
-        add_digits(w, w->gx[2 * k + 2], w->gx[2 * k + 1], pf_at(y, L - 1 - k, PF_DX2LO), 4097);
-        add_digits(w, w->gx[2 * k + 3], w->gx[2 * k + 2], pf_at(y, L - 1 - k, PF_DX1LO), 4097);
-    }
-}
-
-static void norm_rows(pv_witness *w, uint32_t k)
+/* x: room for a row. */
+static void norm_rows(pv_witness *w, uint32_t k, int32_t *x)
 {
     const pf_layout *y = &w->y;
     uint32_t l = k / 2, yy = pf_at(y, l, k & 1 ? PF_Y2 : PF_Y1), dn = pf_at(y, l, k & 1 ? PF_DN2 : PF_DN1), n;
@@ -301,15 +309,29 @@ static void norm_rows(pv_witness *w, uint32_t k)
     for (uint32_t i = 0; i < pf_tokens(y); i++) {
         if (!pf_is_token(y, i))
             continue;
+        pv_stream_row(w, x, PF_VIRTUAL_X + k, i, (pv_window){ 0, n });
         r->squares[i] = r->y_squares[i] = r->M[i] = 0;
         for (uint32_t j = 0; j < y->shape.width; j++) {
             size_t c = (size_t)i * n + j;
-            r->squares[i] += (int64_t)w->x[k][c] * w->x[k][c];
+            r->squares[i] += (int64_t)x[j] * x[j];
             r->y_squares[i] += (int64_t)w->cell[yy][c] * w->cell[yy][c];
             if (pf_has_m(y, k))
                 r->M[i] += (int64_t)w->cell[dn][c] * w->cell[yy][c];
         }
     }
+}
+
+err pv_witness_count(pv_witness *w, fault *f)
+{
+    uint32_t *counts = calloc(2 * (size_t)w->y.entries, sizeof *counts);
+    err e = counts ? OK : fail(f, ERR_MEMORY, "witness", w->y.entries);
+    w->rows.exception_count = 0;
+    if (e == OK)
+        e = pv_remainders(w, counts, f);
+    if (e == OK)
+        pv_multiplicities(w, counts);
+    free(counts);
+    return e;
 }
 
 err pv_witness_finish(pv_witness *w, fault *f)
@@ -318,14 +340,16 @@ err pv_witness_finish(pv_witness *w, fault *f)
         TRY(pv_reach(w, f));
     else if (w->seen != num_trace_count(&w->y.shape) * w->s->sequences)
         return fail(f, ERR_STATE, "trace", w->seen);
+    base_pages_trim(); /* of the step's tensors */
     fill_padding(w);
-    make_streams(w);
+    int32_t *x = malloc(pf_row_features(&w->y, PF_VIRTUAL_X) * sizeof *x);
+    if (!x)
+        return fail(f, ERR_MEMORY, "witness", 0);
     for (uint32_t k = 0; k < 2 * w->y.shape.layers + 1; k++)
-        norm_rows(w, k);
-    if (w->y.tensor_count) {
-        TRY(pv_remainders(w, f));
-        TRY(pv_multiplicities(w, f));
-    }
+        norm_rows(w, k, x);
+    free(x);
+    if (w->y.tensor_count)
+        TRY(pv_witness_count(w, f));
     pv_inputs(w);
     return OK;
 }

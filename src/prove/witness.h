@@ -12,7 +12,7 @@
 /* What a prover does whose step does not satisfy the relations. */
 typedef enum pv_force {
     PV_HONEST, /* it notices, and refuses */
-    PV_FORCED, /* for tests: remainders are reduced into their tables, so that lookups balance; the claims then do not hold */
+    PV_FORCED, /* for tests: sums are reduced mod p and remainders into their tables, so that lookups balance; the claims then do not hold */
 } pv_force;
 
 typedef struct pv_witness {
@@ -21,11 +21,8 @@ typedef struct pv_witness {
     pf_layout    y;
     pf_rows      rows;
     int16_t    **cell;   /* by tensor: N' rows of pf_padded cells */
-    uint16_t   **rem;    /* by rounding: the virtual digit, laid out as its output */
-    int32_t    **x, **gx; /* virtual tensors: 2 L + 1, 2 L + 2 of them, N' rows of pf_row_features */
     int16_t     *cells;  /* memory of all cells, and so on */
-    uint16_t    *rems;
-    int32_t     *streams;
+    int32_t     *input;  /* x_0: N' rows of pf_row_features */
     uint32_t     seen;   /* tensors of the trace taken so far */
     pv_force     force;  /* PV_HONEST but for tests */
 } pv_witness;
@@ -40,7 +37,7 @@ err pv_witness_take(void *ctx, uint32_t tensor_id, uint64_t sequence, const void
 /* The step is computed once more, from its beginning. */
 void pv_witness_reset(pv_witness *w);
 
-/* After the step, once the subject has its result: streams, row scalars, remainders, digits, exceptions, multiplicities; of RANGE of what was reached.
+/* After the step, once the subject has its result: row scalars, remainders, digits, exceptions, multiplicities; of RANGE of what was reached.
  * ERR_UNPROVED: the trace is not that of the statement; ERR_STATE: not all of it was seen. */
 err pv_witness_finish(pv_witness *w, fault *f) MUST_USE;
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SYMBOL_BYTES_MAX = 256 << 20, ARRAY_BYTES_MAX = 64 << 20 };
+enum { SYMBOL_BYTES_MAX = 16 << 20, DENSE_BYTES_MAX = 4 << 20 };
 
 err pv_workspace_new(pv_workspace **out, base_pool *pool)
 {
@@ -15,28 +15,55 @@ err pv_workspace_new(pv_workspace **out, base_pool *pool)
         return ERR_MEMORY;
     ws->threads = base_pool_threads(pool);
     ws->symbols_max = SYMBOL_BYTES_MAX;
-    ws->arrays_max = ARRAY_BYTES_MAX;
     ws->scratch = calloc(ws->threads, sizeof *ws->scratch);
     if (!ws->scratch) {
         free(ws);
         return ERR_MEMORY;
     }
+    for (unsigned i = 0; i < ws->threads; i++)
+        ws->scratch[i].dense_max = DENSE_BYTES_MAX;
     *out = ws;
     return OK;
+}
+
+static uint64_t bytes_now(const pv_workspace *ws)
+{
+    uint64_t sum = ws->symbols.size;
+    for (unsigned i = 0; i < ws->threads; i++) {
+        sum += pv_lookup_room_bytes(ws->scratch[i].room) + (ws->scratch[i].gemm ? bt_gemm_ws_bytes(ws->scratch[i].gemm) : 0);
+        for (int k = 0; k < PV_USES; k++)
+            sum += ws->scratch[i].block[k].size;
+    }
+    return sum;
+}
+
+uint64_t pv_workspace_bytes(const pv_workspace *ws)
+{
+    return ws->bytes_most;
+}
+
+void pv_workspace_drop(pv_workspace *ws)
+{
+    const uint64_t held = bytes_now(ws);
+    ws->bytes_most = held > ws->bytes_most ? held : ws->bytes_most;
+    for (unsigned i = 0; i < ws->threads; i++) {
+        pv_scratch *s = &ws->scratch[i];
+        pv_lookup_room_free(s->room);
+        bt_gemm_ws_free(s->gemm);
+        for (int k = 0; k < PV_USES; k++)
+            free(s->block[k].data);
+        *s = (pv_scratch){ .dense_max = s->dense_max };
+    }
+    base_pages_trim();
 }
 
 void pv_workspace_free(pv_workspace *ws)
 {
     if (!ws)
         return;
-    for (unsigned i = 0; i < ws->threads; i++) {
-        pv_lookup_room_free(ws->scratch[i].room);
-        for (int k = 0; k < PV_USES; k++)
-            free(ws->scratch[i].block[k].data);
-    }
+    pv_workspace_drop(ws);
     free(ws->scratch);
     free(ws->symbols.data);
-    free(ws->arrays.data);
     free(ws);
 }
 
@@ -44,17 +71,6 @@ void pv_workspace_watch(pv_workspace *ws, pv_progress_fn fn, void *ctx)
 {
     ws->progress = fn;
     ws->progress_ctx = ctx;
-}
-
-uint64_t pv_workspace_bytes(const pv_workspace *ws)
-{
-    uint64_t sum = ws->symbols.size + ws->arrays.size;
-    for (unsigned i = 0; i < ws->threads; i++) {
-        sum += pv_lookup_room_bytes(ws->scratch[i].room);
-        for (int k = 0; k < PV_USES; k++)
-            sum += ws->scratch[i].block[k].size;
-    }
-    return sum;
 }
 
 void *pv_block_take(pv_block *b, size_t size)
@@ -89,5 +105,16 @@ err pv_scratch_room(pv_scratch *s, unsigned bits)
     s->room = NULL;
     TRY(pv_lookup_room_new(&s->room, bits));
     s->room_bits = bits;
+    return OK;
+}
+
+err pv_scratch_gemm(pv_scratch *s, size_t depth)
+{
+    if (s->gemm && depth <= s->gemm_depth)
+        return OK;
+    bt_gemm_ws_free(s->gemm);
+    s->gemm = NULL;
+    TRY(bt_gemm_ws_new(&s->gemm, NULL, depth));
+    s->gemm_depth = depth;
     return OK;
 }

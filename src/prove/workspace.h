@@ -4,6 +4,7 @@
 
 #include "prove/lookup.h"
 #include "prove/prove.h"
+#include "torch/kernels/gemm.h"
 
 #include <stdatomic.h>
 
@@ -22,6 +23,9 @@ void *pv_block_take(pv_block *b, size_t size);
 typedef struct pv_scratch {
     pv_lookup_room *room;
     unsigned        room_bits;
+    bt_gemm_ws     *gemm;
+    size_t          gemm_depth;
+    uint64_t        dense_max; /* bytes of the arrays of a product; larger ones are not made (token_rounds_int.h) */
     pv_block        block[PV_USES];
 } pv_scratch;
 
@@ -32,15 +36,22 @@ struct pv_workspace {
     void          *progress_ctx;
     atomic_uint    done;     /* parts of the proof under way */
     uint32_t       parts;
-    pv_block       symbols, arrays; /* parity symbols, arrays of products */
-    uint64_t       symbols_max, arrays_max; /* bytes of them; what is above is made twice */
+    pv_block       symbols; /* parity symbols */
+    uint64_t       symbols_max; /* bytes of them; more are made twice */
+    uint64_t       bytes_most;
 };
+
+/* Gives up what the threads work with: the end of a proof needs other memory. */
+void pv_workspace_drop(pv_workspace *ws);
 
 /* At least `size` bytes, 64-byte aligned, with anything in them; valid until the next call for the same use. NULL: no memory. */
 void *pv_scratch_take(pv_scratch *s, pv_use use, size_t size);
 
 /* n elements, zero. */
 fxv *pv_scratch_vector(pv_scratch *s, pv_use use, size_t n);
+
+/* s->gemm for sums of up to `depth` products. ERR_MEMORY. */
+err pv_scratch_gemm(pv_scratch *s, size_t depth) MUST_USE;
 
 /* A room for instances of up to 2^bits leaves. ERR_MEMORY. */
 err pv_scratch_room(pv_scratch *s, unsigned bits) MUST_USE;
