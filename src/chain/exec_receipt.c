@@ -31,7 +31,7 @@ static err receipt_check_terms(const exec *x, const receipt *r, const chain_row_
         return fail(f, ERR_STALE, "lease.step", l->step);
     if (l->level_min < job->level_min)
         return fail(f, ERR_LEVEL, "lease.level_min", l->level_min);
-    /* Nothing proves or checks it yet: paying such a claim would put a level on record that nobody checked. */
+    /* It would prove nothing beyond a sample (spec/proof.md section 15): paying such a claim would put a level on record that nobody checked. */
     if (r->attestation.level == CHAIN_LEVEL_LINEAR)
         return fail(f, ERR_UNSUPPORTED, "attestation.level", r->attestation.level);
     if (l->expiry_height > job->expiry_height)
