@@ -73,10 +73,12 @@ static err read_receipt(auditor *a, const char *path, fault *f)
 static err find_pair(auditor *a, fault *f)
 {
     chain_row_lease row;
-    chain_key key = chain_key_numbered(&a->job, a->lease_id);
+    chain_row_job job;
+    chain_key key = chain_key_numbered(&a->job, a->lease_id), job_key = chain_key_job(&a->job);
     _Static_assert(sizeof a->copy == 2 * 2048, "two of LIMIT_LEASE_BYTES");
     TRY(tb_ledger_row(&a->ledger, &row, CHAIN_TABLE_LEASE, chain_key_bytes(&key), f));
-    return tb_receipt_find(&a->pair, a->copy, &a->ledger, &row, row.commit_height ? row.commit_height : row.settle_height, f);
+    TRY(tb_ledger_row(&a->ledger, &job, CHAIN_TABLE_JOB, chain_key_bytes(&job_key), f));
+    return tb_receipt_find(&a->pair, a->copy, &a->ledger, &row, &job.coordinator, row.commit_height ? row.commit_height : row.settle_height, f);
 }
 
 static err consent(auditor *a, fault *f)

@@ -88,7 +88,8 @@ err tb_receipt_check_genesis(size_t *validators, const tb_receipt *r, bytes gene
 
 /* The signed lease and attestation of the ledger's row `row`, as they stand in block `height` (a commitment's or a payment's), as views
  * of `copy`, which has 2 * LIMIT_LEASE_BYTES. ERR_NOT_FOUND. */
-err tb_receipt_find(chain_receipt *out, uint8_t *copy, tb_ledger *l, const chain_row_lease *row, uint64_t height, fault *f) MUST_USE;
+err tb_receipt_find(chain_receipt *out, uint8_t *copy, tb_ledger *l, const chain_row_lease *row, const cr_public_key *coordinator, uint64_t height,
+                    fault *f) MUST_USE;
 
 /* Asks the node of `l` for everything and appends the receipt of a paid lease to `out` (bound: TB_RECEIPT_BYTES_MAX). `coordinator`
  * and `checked` (its hashes and version are filled in) go together; NULL: the receipt has no statement. ERR_NOT_FOUND: no such lease, or

@@ -40,17 +40,8 @@ typedef struct pair_search {
     chain_receipt         *out;
     uint8_t               *copy;
     const chain_row_lease *row;
+    const cr_public_key   *coordinator;
 } pair_search;
-
-/* Both hashes: a transaction that was refused may stand in the same block, with another attestation. */
-static bool is_pair(const chain_receipt *r, const chain_row_lease *row)
-{
-    chain_lease lease;
-    chain_attestation attestation;
-    chain_signed l, a;
-    return chain_lease_decode(&lease, &l, r->lease, NULL) == OK && chain_attestation_decode(&attestation, &a, r->attestation, NULL) == OK &&
-           hash256_equal(&l.hash, &row->lease_hash) && hash256_equal(&a.hash, &row->attestation_hash);
-}
 
 /* Searches the items of one transaction. */
 static err take_pair(void *ctx, bytes raw, fault *f)
@@ -65,7 +56,7 @@ static err take_pair(void *ctx, bytes raw, fault *f)
     if (chain_receipts_decode(items, &count, list, NULL) != OK)
         return ERR_NOT_FOUND;
     for (size_t i = 0; i < count; i++) {
-        if (!is_pair(&items[i], s->row))
+        if (!chain_receipt_is(&items[i], &s->row->lease_hash, &s->row->attestation_hash, s->coordinator))
             continue;
         bytes lease = items[i].lease, attestation = items[i].attestation;
         if (lease.len + attestation.len > 2 * LIMIT_LEASE_BYTES)
@@ -78,9 +69,10 @@ static err take_pair(void *ctx, bytes raw, fault *f)
     return ERR_NOT_FOUND;
 }
 
-err tb_receipt_find(chain_receipt *out, uint8_t *copy, tb_ledger *l, const chain_row_lease *row, uint64_t height, fault *f)
+err tb_receipt_find(chain_receipt *out, uint8_t *copy, tb_ledger *l, const chain_row_lease *row, const cr_public_key *coordinator, uint64_t height,
+                    fault *f)
 {
-    pair_search s = { out, copy, row };
+    pair_search s = { out, copy, row, coordinator };
     return tb_ledger_find_tx(l, height, take_pair, &s, "the lease in its block", f);
 }
 
@@ -147,8 +139,11 @@ err tb_receipt_gather(buf *out, tb_ledger *l, const hash256 *job, uint64_t lease
         return fail(f, ERR_MEMORY, "receipt", 0);
     tb_receipt_parts parts = { .genesis = l->genesis };
     err e = catch_rows(g, l, job, lease_id, f);
+    chain_row_job row;
     if (e == OK)
-        e = tb_receipt_find(&pair, copy, l, &g->payment, g->payment.settle_height, f);
+        e = chain_record_decode_all(g->rows[JOB].value, chain_table_describe(CHAIN_TABLE_JOB)->record, &row, f);
+    if (e == OK)
+        e = tb_receipt_find(&pair, copy, l, &g->payment, &row.coordinator, g->payment.settle_height, f);
     if (e == OK) {
         parts.lease = pair.lease;
         parts.attestation = pair.attestation;

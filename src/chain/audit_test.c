@@ -5,6 +5,34 @@
 #include "base/int.h"
 #include "crypto/sha256.h"
 
+/* --- the pair behind a row -------------------------------------------------------------------------------------------------- */
+
+/* What is found in a block is the row's only under both signatures. */
+static void a_pair_is_known_by_hashes_and_signatures(void **state)
+{
+    (void)state;
+    kit k;
+    hash256 job;
+    chain_receipt r = start(&k, windows, &job, PAID);
+    chain_row_lease row = *chain_lease_row(k.c, &job, 0);
+    cr_public_key coordinator = kit_public(KIT_COORDINATOR), other = kit_public(1);
+    assert_true(chain_receipt_is(&r, &row.lease_hash, &row.attestation_hash, &coordinator));
+    assert_false(chain_receipt_is(&r, &row.lease_hash, &row.attestation_hash, &other));
+    assert_false(chain_receipt_is(&r, &row.attestation_hash, &row.attestation_hash, &coordinator));
+    assert_false(chain_receipt_is(&r, &row.lease_hash, &row.lease_hash, &coordinator));
+    bytes *const parts[] = { &r.lease, &r.attestation };
+    for (size_t i = 0; i < COUNT_OF(parts); i++) { /* a signature is the last field */
+        bytes good = *parts[i], bad = kit_keep(good);
+        ((uint8_t *)(uintptr_t)bad.data)[bad.len - 1] ^= 1;
+        *parts[i] = bad;
+        assert_false(chain_receipt_is(&r, &row.lease_hash, &row.attestation_hash, &coordinator));
+        *parts[i] = bytes_of(good.data, good.len - 1);
+        assert_false(chain_receipt_is(&r, &row.lease_hash, &row.attestation_hash, &coordinator));
+        *parts[i] = good;
+    }
+    kit_stop(&k);
+}
+
 /* --- opening -------------------------------------------------------------------------------------------------------------- */
 
 static void opening_refused(void **state)
@@ -381,7 +409,7 @@ static void spoiled_meanwhile(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(opening_refused),
+        cmocka_unit_test(a_pair_is_known_by_hashes_and_signatures), cmocka_unit_test(opening_refused),
         cmocka_unit_test(window),
         cmocka_unit_test(drawn),
         cmocka_unit_test(opening_in_the_first_block),

@@ -191,6 +191,16 @@ err chain_attestation_matches(const chain_attestation *a, const chain_lease *lea
     return OK;
 }
 
+bool chain_receipt_is(const chain_receipt *r, const hash256 *lease_hash, const hash256 *attestation_hash, const cr_public_key *coordinator)
+{
+    chain_lease lease;
+    chain_attestation attestation;
+    chain_signed l, a;
+    return chain_lease_decode(&lease, &l, r->lease, NULL) == OK && hash256_equal(&l.hash, lease_hash) &&
+           chain_attestation_decode(&attestation, &a, r->attestation, NULL) == OK && hash256_equal(&a.hash, attestation_hash) &&
+           chain_signed_verify(&l, coordinator) == OK && chain_signed_verify(&a, &lease.worker) == OK;
+}
+
 static bool is_drawn(const char *tag, const hash256 *randomness, const hash256 *lease_hash, uint32_t rate_ppm)
 {
     const bytes parts[] = { bytes_of_str(tag), BYTES_OF(*randomness), BYTES_OF(*lease_hash) };

@@ -79,6 +79,10 @@ err chain_attestation_decode(chain_attestation *out, chain_signed *s, bytes in, 
 /* What an attestation must satisfy against its lease: H(lease), level, spec version. */
 err chain_attestation_matches(const chain_attestation *a, const chain_lease *lease, const hash256 *lease_hash, fault *f) MUST_USE;
 
+/* Whether this pair is the one of a ledger row with these hashes, under both signatures. The hashes are of bodies: a transaction that was refused
+ * may stand in the same block with the same bodies under other signatures, and is of no use to anybody. */
+bool chain_receipt_is(const chain_receipt *r, const hash256 *lease_hash, const hash256 *attestation_hash, const cr_public_key *coordinator);
+
 /* Whether the lease is in the sample: the first 64 bits of H("theblock/sample/v1", randomness, lease hash), as a fraction, lie
  * below rate_ppm. `randomness` is that of the first block after the one that holds the trace commitment. */
 bool chain_sample_selected(const hash256 *randomness, const hash256 *lease_hash, uint32_t rate_ppm);

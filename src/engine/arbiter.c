@@ -59,13 +59,13 @@ static bool next_drawn(eng_arbiter *a, hash256 *job, uint64_t *lease_id, chain_r
     return l == LOOK_DRAWN;
 }
 
-static err open_audit(eng_arbiter *a, const hash256 *job, uint64_t lease_id, const chain_row_lease *row, fault *f)
+static err open_audit(eng_arbiter *a, const hash256 *job, const chain_row_lease *row, fault *f)
 {
     buf pair;
     size_t lease_len = 0;
     chain_tx tx = { .type = CHAIN_TX_AUDIT_OPEN };
     buf_init(&pair, 2 * (size_t)LIMIT_LEASE_BYTES);
-    err e = arbiter_find_receipt(a, row->commit_height ? row->commit_height : row->settle_height, job, lease_id, row, &pair, &lease_len, f);
+    err e = arbiter_find_receipt(a, row->commit_height ? row->commit_height : row->settle_height, job, row, &pair, &lease_len, f);
     if (e == OK) {
         tx.payload.audit_open = (chain_tx_audit_open){ .job = *job, .lease = bytes_of(pair.data, lease_len),
                                                        .attestation = bytes_of(pair.data + lease_len, pair.len - lease_len) };
@@ -75,25 +75,34 @@ static err open_audit(eng_arbiter *a, const hash256 *job, uint64_t lease_id, con
     return e;
 }
 
-/* False: the ledger did not take it now, and it is tried again after the next block. */
-static bool open_drawn(eng_arbiter *a)
+static uint64_t head_height(const eng_arbiter *a)
+{
+    uint64_t out = chain_head(eng_solo_read_begin(a->engine))->height;
+    eng_solo_read_end(a->engine);
+    return out;
+}
+
+/* What the ledger did not take is tried again after the next block. */
+static void open_drawn(eng_arbiter *a)
 {
     hash256 job;
     uint64_t lease_id;
     chain_row_lease row;
+    if (head_height(a) < a->open_again_height)
+        return;
     while (!atomic_load(&a->stopping) && next_drawn(a, &job, &lease_id, &row)) {
         fault f = { 0 };
-        err e = open_audit(a, &job, lease_id, &row, &f);
+        err e = open_audit(a, &job, &row, &f);
         const err_row *about = err_describe(e);
         if (e == ERR_DUPLICATE || e == ERR_STATE || e == ERR_EXPIRED) /* somebody was faster, or it is over */
             continue;
         tell(a, e == OK ? ENG_ARBITER_OPENED : ENG_ARBITER_TROUBLE, &job, lease_id, e, f.what);
         if (e != OK && (about->retryable || e == ERR_NONCE || e == ERR_FUNDS)) {
             a->next_lease--;
-            return false;
+            a->open_again_height = head_height(a) + 1;
+            return;
         }
     }
-    return true;
 }
 
 /* --- what is open --------------------------------------------------------------------------------------------------------------- */
@@ -126,14 +135,15 @@ static err meet(eng_arbiter *a, const hash256 *job, uint64_t lease_id, const cha
         return OK; /* its turn comes */
     buf_init(&pair, 2 * (size_t)LIMIT_LEASE_BYTES);
     tr_audited seen = { .job = *about };
-    err e = arbiter_find_receipt(a, row->open_height, job, lease_id, lease, &pair, &lease_len, f);
+    err e = arbiter_find_receipt(a, row->open_height, job, lease, &pair, &lease_len, f);
     if (e == OK)
         e = read_about(&seen, bytes_of(pair.data, lease_len), bytes_of(pair.data + lease_len, pair.len - lease_len), f);
     buf_deinit(&pair);
     if (e != OK)
         return e;
+    uint64_t now = head_height(a);
     pthread_mutex_lock(&a->mu);
-    *free_place = (audit){ .used = true, .job = *job, .lease_id = lease_id, .about = seen, .open_height = row->open_height };
+    *free_place = (audit){ .used = true, .job = *job, .lease_id = lease_id, .about = seen, .met_height = now, .open_height = row->open_height };
     pthread_mutex_unlock(&a->mu);
     return OK;
 }
@@ -153,7 +163,7 @@ static bool next_open(eng_arbiter *a, size_t *index, hash256 *job, uint64_t *lea
         read_key(job, lease_id, key);
         const chain_row_lease *l = chain_lease_row(c, job, *lease_id);
         const chain_row_job *j = chain_job(c, job);
-        if (!l || !j || l->status == CHAIN_LEASE_SPOILED)
+        if (!l || !j)
             continue;
         *row = *at;
         *lease = *l;
@@ -182,33 +192,43 @@ static void meet_new(eng_arbiter *a)
     }
 }
 
-static err vote(eng_arbiter *a, audit *u, err code, const char *relation, fault *f)
+static err vote(eng_arbiter *a, const audit *u, fault *f)
 {
     chain_tx tx = { .type = CHAIN_TX_AUDIT_VERDICT };
     chain_tx_audit_verdict *v = &tx.payload.audit_verdict;
-    *v = (chain_tx_audit_verdict){ .job = u->job, .lease_id = u->lease_id, .valid = code == OK, .reason = (uint32_t)code };
-    /* A name has no spaces and at most 64 characters; what is cut off stands in the validator's own log. */
-    char text[65] = "-";
-    if (code != OK && relation) {
-        size_t n = 0;
-        for (; relation[n] && n < 64; n++)
-            text[n] = relation[n] > 0x20 && relation[n] < 0x7f ? relation[n] : '_';
-        text[n] = 0;
-    }
-    if (chain_name_set(&v->relation, bytes_of_str(text)) != OK)
+    *v = (chain_tx_audit_verdict){ .job = u->job, .lease_id = u->lease_id, .valid = u->code == OK, .reason = (uint32_t)u->code };
+    if (chain_name_set(&v->relation, bytes_of_str(u->relation)) != OK)
         TRY(chain_name_set(&v->relation, bytes_of_str("-")));
     return arbiter_send(a, &tx, f);
 }
 
-static void judge(eng_arbiter *a, audit *u, err code, const char *relation)
+static void try_later(const eng_arbiter *a, audit *u)
+{
+    u->again_height = head_height(a) + 1;
+}
+
+static void send_verdict(eng_arbiter *a, audit *u)
 {
     fault f = { 0 };
-    err e = vote(a, u, code, relation, &f);
+    err e = vote(a, u, &f);
     u->done = e == OK || e == ERR_DUPLICATE || e == ERR_STATE || e == ERR_EXPIRED;
     if (e == OK)
-        tell(a, ENG_ARBITER_VERDICT, &u->job, u->lease_id, code, relation);
-    else if (!u->done)
+        tell(a, ENG_ARBITER_VERDICT, &u->job, u->lease_id, u->code, u->code == OK ? NULL : u->relation);
+    else if (!u->done) {
         tell(a, ENG_ARBITER_TROUBLE, &u->job, u->lease_id, e, f.what);
+        try_later(a, u);
+    }
+}
+
+static void judge(eng_arbiter *a, audit *u, err code, const char *relation)
+{
+    size_t n = 0;
+    u->judged = code != ERR_NOT_FOUND; /* until that is sent, the rest may still come */
+    u->code = code;
+    for (; code != OK && relation && relation[n] && n + 1 < sizeof u->relation; n++)
+        u->relation[n] = relation[n] > 0x20 && relation[n] < 0x7f ? relation[n] : '_';
+    u->relation[n] = 0;
+    send_verdict(a, u);
 }
 
 /* --- verification ---------------------------------------------------------------------------------------------------------------- */
@@ -287,13 +307,14 @@ static void verify(eng_arbiter *a, audit *u, const side from[TR_SHOWN_KINDS])
         break;
     case TR_FOUND_NOTHING:
         tell(a, ENG_ARBITER_TROUBLE, &u->job, u->lease_id, f.code, f.what);
+        try_later(a, u);
         break;
     }
 }
 
 /* --- ends ------------------------------------------------------------------------------------------------------------------------ */
 
-static void close_audit(eng_arbiter *a, const audit *u)
+static void close_audit(eng_arbiter *a, audit *u)
 {
     chain_tx tx = { .type = CHAIN_TX_AUDIT_CLOSE };
     fault f = { 0 };
@@ -301,6 +322,15 @@ static void close_audit(eng_arbiter *a, const audit *u)
     err e = arbiter_send(a, &tx, &f);
     if (e != OK && e != ERR_STATE && e != ERR_BUSY)
         tell(a, ENG_ARBITER_TROUBLE, &u->job, u->lease_id, e, f.what);
+    if (e != OK)
+        try_later(a, u);
+}
+
+/* Silence counts only against this validator's own ears: after a restart, or where it had no room before, the worker has the whole window again. */
+static bool was_silent(const eng_arbiter *a, const audit *u, uint64_t next)
+{
+    uint64_t since = u->met_height > u->open_height ? u->met_height : u->open_height;
+    return next > since + a->push_window;
 }
 
 static void forget(eng_arbiter *a, audit *u)
@@ -314,7 +344,7 @@ static void forget(eng_arbiter *a, audit *u)
 /* One audit that was met, after a block. */
 static void go_on(eng_arbiter *a, audit *u)
 {
-    side from[TR_SHOWN_KINDS];
+    side from[TR_SHOWN_KINDS] = { SIDE_WORKER };
     const chain *c = eng_solo_read_begin(a->engine);
     const chain_row_audit *row = chain_audit_row(c, &u->job, u->lease_id);
     const chain_row_lease *lease = chain_lease_row(c, &u->job, u->lease_id);
@@ -324,13 +354,17 @@ static void go_on(eng_arbiter *a, audit *u)
     eng_solo_read_end(a->engine);
     if (!open) {
         forget(a, u);
+    } else if (next <= u->again_height) {
+        return;
     } else if (spoiled || next > u->open_height + a->push_window + a->verdict_window) {
         close_audit(a, u);
-    } else if (voted) {
+    } else if (voted || u->done) {
         u->done = true;
-    } else if (!u->done && all_shown(a, u, from)) {
+    } else if (u->judged) {
+        send_verdict(a, u);
+    } else if (all_shown(a, u, from)) {
         verify(a, u, from);
-    } else if (!u->done && next > u->open_height + a->push_window) {
+    } else if (was_silent(a, u, next)) {
         judge(a, u, ERR_NOT_FOUND, "not_shown");
     }
 }
@@ -343,7 +377,7 @@ static void *run(void *ctx)
         uint64_t now;
         if (eng_solo_wait_block(a->engine, &now, seen, LOOK_MS) == OK)
             seen = now;
-        (void)open_drawn(a);
+        open_drawn(a);
         meet_new(a);
         for (size_t i = 0; i < ARBITER_AUDITS && !atomic_load(&a->stopping); i++)
             if (a->audits[i].used)

@@ -43,7 +43,7 @@ void eng_arbiter_stop(eng_arbiter *a); /* NULL is fine */
  * often; ERR_RANGE: not the next part; ERR_BUSY: more audits than are handled at once, or the audit was not looked at yet. */
 err eng_arbiter_take(eng_arbiter *a, const tr_push *p, uint64_t *have, fault *f) MUST_USE;
 
-/* How much of the asker's own is there, and whether somebody's is complete. The same errors. */
+/* How much of the asker's own is there, and whether that is all of it, or the kind is not wanted. The same errors. */
 err eng_arbiter_ask(eng_arbiter *a, const tr_push *p, uint64_t *have, bool *complete, fault *f) MUST_USE;
 
 #endif

@@ -28,8 +28,13 @@ typedef struct audit {
     hash256    job;
     uint64_t   lease_id;
     tr_audited about;
+    uint64_t   met_height; /* head when this process began to take in what is shown */
     uint64_t   open_height;
-    bool       done; /* this validator has voted, or cannot */
+    bool       done;       /* this validator has voted, or cannot */
+    uint64_t   again_height; /* something failed: not tried again before this head */
+    bool       judged;     /* what was shown is verified; the verdict is below, and still to be sent */
+    err        code;
+    char       relation[65]; /* a name: no spaces, and at most 64 characters */
     place      places[SIDES][TR_SHOWN_KINDS];
 } audit;
 
@@ -45,6 +50,7 @@ struct eng_arbiter {
     uint64_t            window, push_window, verdict_window; /* parameters of the network */
     size_t              validator;   /* place of the key in the genesis */
     size_t              next_lease;  /* lease rows below it were looked at: drawn or not */
+    uint64_t            open_again_height; /* as again_height, of the opening of drawn leases */
     pthread_t           thread;
     bool                running;
     atomic_bool         stopping;
@@ -60,8 +66,8 @@ void   arbiter_drop_files(eng_arbiter *a, const audit *u);
 
 /* arbiter_ledger.c */
 /* The signed lease and attestation of a row, from a transaction of block `height`, appended; *lease_len is where the attestation begins. */
-err arbiter_find_receipt(eng_arbiter *a, uint64_t height, const hash256 *job, uint64_t lease_id, const chain_row_lease *row, buf *out,
-                         size_t *lease_len, fault *f) MUST_USE;
+err arbiter_find_receipt(eng_arbiter *a, uint64_t height, const hash256 *job, const chain_row_lease *row, buf *out, size_t *lease_len,
+                         fault *f) MUST_USE;
 /* Signs, sends and waits. The ledger's own verdict, or ERR_TIMEOUT and so on. */
 err arbiter_send(eng_arbiter *a, chain_tx *tx, fault *f) MUST_USE;
 

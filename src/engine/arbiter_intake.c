@@ -107,6 +107,8 @@ static err store(eng_arbiter *a, audit *u, side s, const tr_push *p, fault *f)
     bool fresh = p->at == 0;
     if (!fresh && (at->total != p->total || p->at != at->have))
         return fail(f, ERR_RANGE, "offset", at->have);
+    if (fresh) /* whatever becomes of the writing, what was there is gone */
+        *at = (place){ .misshown = at->misshown };
     TRY(open_place(&fd, path, fresh, f));
     err e = base_file_write_at(fd, p->body, p->at, f);
     base_file_close(fd);
@@ -161,8 +163,7 @@ err eng_arbiter_ask(eng_arbiter *a, const tr_push *p, uint64_t *have, bool *comp
     err e = locate(a, p, &u, &s, f);
     if (e == OK) {
         *have = u->places[s][p->kind].have;
-        *complete = u->places[SIDE_WORKER][p->kind].complete || u->places[SIDE_COORDINATOR][p->kind].complete ||
-                    tr_shown_bytes_max(&u->about, p->kind) == 0;
+        *complete = u->places[s][p->kind].complete || tr_shown_bytes_max(&u->about, p->kind) == 0;
     }
     pthread_mutex_unlock(&a->mu);
     return e;

@@ -9,23 +9,20 @@
 
 enum { EXPIRY_BLOCKS = 64, SEND_WAIT_MS = 10000, TIP = 0 };
 
+typedef struct wanted {
+    const chain_row_lease *row;
+    cr_public_key          coordinator;
+} wanted;
+
 /* Appends the pair if it is the row's. */
-static bool take_pair(bytes lease, bytes attestation, const hash256 *job, uint64_t lease_id, const chain_row_lease *row, buf *out,
-                      size_t *lease_len)
+static bool take_pair(const chain_receipt *r, const wanted *w, buf *out, size_t *lease_len)
 {
-    chain_lease l;
-    chain_attestation at;
-    chain_signed s;
-    if (chain_lease_decode(&l, &s, lease, NULL) != OK || l.lease_id != lease_id || !hash256_equal(&l.job, job) ||
-        !hash256_equal(&s.hash, &row->lease_hash))
-        return false;
-    if (chain_attestation_decode(&at, &s, attestation, NULL) != OK || !hash256_equal(&s.hash, &row->attestation_hash))
-        return false;
-    *lease_len = lease.len;
-    return buf_put(out, lease.data, lease.len) == OK && buf_put(out, attestation.data, attestation.len) == OK;
+    *lease_len = r->lease.len;
+    return chain_receipt_is(r, &w->row->lease_hash, &w->row->attestation_hash, &w->coordinator) &&
+           buf_put(out, r->lease.data, r->lease.len) == OK && buf_put(out, r->attestation.data, r->attestation.len) == OK;
 }
 
-static bool take_of_tx(bytes raw, const hash256 *job, uint64_t lease_id, const chain_row_lease *row, buf *out, size_t *lease_len)
+static bool take_of_tx(bytes raw, const wanted *w, buf *out, size_t *lease_len)
 {
     chain_tx tx;
     chain_receipt items[64]; /* LIMIT_TX_ITEMS */
@@ -34,24 +31,35 @@ static bool take_of_tx(bytes raw, const hash256 *job, uint64_t lease_id, const c
         return false;
     const chain_tx_audit_open *open = &tx.payload.audit_open;
     if (tx.type == CHAIN_TX_AUDIT_OPEN)
-        return take_pair(open->lease, open->attestation, job, lease_id, row, out, lease_len);
+        return take_pair(&(chain_receipt){ open->lease, open->attestation }, w, out, lease_len);
     if (tx.type != CHAIN_TX_TRACE_COMMIT && tx.type != CHAIN_TX_RECEIPT_PAY)
         return false;
     bytes list = tx.type == CHAIN_TX_TRACE_COMMIT ? tx.payload.trace_commit.traces : tx.payload.receipt_pay.receipts;
     if (chain_receipts_decode(items, &count, list, NULL) != OK)
         return false;
     for (size_t i = 0; i < count; i++)
-        if (take_pair(items[i].lease, items[i].attestation, job, lease_id, row, out, lease_len))
+        if (take_pair(&items[i], w, out, lease_len))
             return true;
     return false;
 }
 
-err arbiter_find_receipt(eng_arbiter *a, uint64_t height, const hash256 *job, uint64_t lease_id, const chain_row_lease *row, buf *out,
-                         size_t *lease_len, fault *f)
+static bool find_coordinator(eng_arbiter *a, wanted *w, const hash256 *id)
+{
+    const chain_row_job *job = chain_job(eng_solo_read_begin(a->engine), id);
+    if (job)
+        w->coordinator = job->coordinator;
+    eng_solo_read_end(a->engine);
+    return job != NULL;
+}
+
+err arbiter_find_receipt(eng_arbiter *a, uint64_t height, const hash256 *job, const chain_row_lease *row, buf *out, size_t *lease_len, fault *f)
 {
     buf raw;
     eng_block block;
     bool found = false;
+    wanted w = { .row = row };
+    if (!find_coordinator(a, &w, job))
+        return fail(f, ERR_NOT_FOUND, "audit.job", height);
     bytes *txs = malloc((size_t)LIMIT_BLOCK_TXS * sizeof *txs);
     if (!txs)
         return fail(f, ERR_MEMORY, "audit.block", height);
@@ -61,7 +69,7 @@ err arbiter_find_receipt(eng_arbiter *a, uint64_t height, const hash256 *job, ui
     if (e == OK)
         e = eng_block_decode(&block, buf_bytes(&raw), (size_t)LIMIT_BLOCK_TXS, f);
     for (size_t i = 0; e == OK && i < block.tx_count && !found; i++)
-        found = take_of_tx(block.txs[i], job, lease_id, row, out, lease_len);
+        found = take_of_tx(block.txs[i], &w, out, lease_len);
     free(txs);
     buf_deinit(&raw);
     if (e != OK)

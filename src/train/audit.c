@@ -24,15 +24,23 @@ static uint64_t sequences(const tr_audited *a)
     return a->lease.to - a->lease.from;
 }
 
+/* By the job's shape, which the ledger bounds, and not by the number that the job gives: a model of another size is not the job's. */
+static uint64_t weights(const tr_audited *a)
+{
+    const chain_row_job *j = &a->job;
+    const num_shape s = { .vocab = j->vocabulary, .context = j->context, .width = j->width, .layers = j->layers, .heads = j->heads };
+    return num_parameter_count(&s);
+}
+
 uint64_t tr_shown_bytes_max(const tr_audited *a, tr_shown kind)
 {
     switch (kind) {
     case TR_SHOWN_MODEL:
-        return a->job.model_parameters > UINT64_MAX / 4 ? 0 : MODEL_HEADER_MAX + 2 * a->job.model_parameters;
+        return MODEL_HEADER_MAX + 2 * weights(a);
     case TR_SHOWN_TOKENS:
         return sequences(a) * (a->job.context + 1ull) * 2; /* exactly */
     case TR_SHOWN_GRADIENT:
-        return a->attestation.result == CHAIN_RESULT_NORMAL ? tr_gradient_bytes_max(a->job.model_parameters) : 0;
+        return a->attestation.result == CHAIN_RESULT_NORMAL ? tr_gradient_bytes_max(weights(a)) : 0;
     case TR_SHOWN_PROOF:
         return LIMIT_PROOF_BYTES;
     case TR_SHOWN_KINDS:
