@@ -259,11 +259,17 @@ static hold hold_of(const tr_coordinator *c, const owed *o, const chain_row_leas
     const tr_ledger *l = &c->cfg.ledger;
     chain_row_audit audit;
     uint64_t now;
+    err e;
     if (row->challenge_height)
         return l->height(l->ctx, &now) == OK && now <= row->challenge_height + l->open_window ? HOLD_NOW : HOLD_NONE;
     if (row->open_height && row->open_height >= height)
         return HOLD_OVER;
-    if (!l->audit || row->level != CHAIN_LEVEL_FULL || l->audit(l->ctx, &c->cfg.job, o->lease_id, &audit) != OK || audit.open_height > height)
+    if (!l->audit || row->level != CHAIN_LEVEL_FULL)
+        return HOLD_NONE;
+    e = l->audit(l->ctx, &c->cfg.job, o->lease_id, &audit);
+    if (e != OK && e != ERR_NOT_FOUND) /* not known: no reason to drop a debt */
+        return HOLD_NOW;
+    if (e == ERR_NOT_FOUND || audit.open_height > height)
         return HOLD_NONE;
     return audit.status == CHAIN_AUDIT_OPEN ? HOLD_NOW : audit.end_height >= height ? HOLD_OVER : HOLD_NONE;
 }

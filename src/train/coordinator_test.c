@@ -3,7 +3,6 @@
  * What is compared is always the state id: it must not depend on who computed what, when, or how often. */
 #include "train/range_kit.h"
 
-#include "base/port/file.h"
 
 #include <dirent.h>
 #include <math.h>
@@ -460,9 +459,8 @@ static void claim_all(net *n, crew *hands, tr_claims *sum)
 }
 
 /* A buyer that never pays: what was committed, its workers collect themselves. And one that comes back finds its debts paid. */
-static void workers_claim_what_is_not_paid(void **state)
+static void claim_what_is_not_paid(lie l)
 {
-    (void)state;
     enum { LEASES = BATCH * STEPS / 2 };
     net n;
     seen seen_events = { .coordinator = NULL };
@@ -475,7 +473,7 @@ static void workers_claim_what_is_not_paid(void **state)
     n.refuse_code = ERR_FUNDS;
     n.refuse_count = 1;
     setup_t s = { .net = &n, .dir = d.path, .sample_ppm = 250000, .per_lease = 2, .workers = 2, .watches = true, .checkpoint_steps = STEPS,
-                  .patience_ms = 60000 };
+                  .patience_ms = 60000, .lie = l };
     crew_start(&hands, &s, &seen_events);
     tr_coordinator *c = coordinator_start(&s, &seen_events);
     crew_connect(&hands, c);
@@ -502,33 +500,31 @@ static void workers_claim_what_is_not_paid(void **state)
     dir_kit_remove(&d);
 }
 
+static void workers_claim_what_is_not_paid(void **state)
+{
+    (void)state;
+    claim_what_is_not_paid(LIE_NOTHING);
+}
+
+/* What was signed is kept, whatever its receiver said of it: it may be committed all the same, and then be asked for. */
+static void a_refusal_is_not_believed(void **state)
+{
+    (void)state;
+    claim_what_is_not_paid(IS_LIED_TO);
+}
+
 /* The first receipt that the worker keeps, challenged by somebody who pays for it. */
 static void challenge_one(net *n, const char *cache)
 {
-    struct dirent *entry;
-    char path[TR_PATH_MAX];
-    buf file;
-    chain_receipt items[64];
-    size_t count;
     uint64_t height;
     fault f = { 0 };
-    DIR *d = opendir(cache);
-    assert_non_null(d);
-    while ((entry = readdir(d)) != NULL && strncmp(entry->d_name, "receipt-", 8) != 0)
-        continue;
-    assert_non_null(entry);
-    assert_int_equal(tr_store_name(path, cache, entry->d_name, NULL), OK);
-    closedir(d);
-    buf_init(&file, 8192);
-    assert_int_equal(base_file_read(&file, path, NULL), OK);
-    assert_int_equal(chain_receipts_decode(items, &count, buf_bytes(&file), NULL), OK);
+    chain_receipt r = kept_receipt(cache, 0);
     chain_tx tx;
     memset(&tx, 0, sizeof tx);
     tx.type = CHAIN_TX_TRACE_CHALLENGE;
-    tx.payload.trace_challenge = (chain_tx_trace_challenge){ .job = n->job, .lease = items[0].lease, .attestation = items[0].attestation };
+    tx.payload.trace_challenge = (chain_tx_trace_challenge){ .job = n->job, .lease = r.lease, .attestation = r.attestation };
     if (net_submit_as(n, 0, &tx, &height, &f) != OK)
         fail_msg("challenge: %s %s", err_describe(f.code)->name, f.what);
-    buf_deinit(&file);
 }
 
 /* A challenge in the last moment holds the pay up, and takes it from nobody who opens. */
@@ -656,6 +652,7 @@ int main(void)
         cmocka_unit_test(a_closed_job_keeps_its_debts),
         cmocka_unit_test(a_challenged_debt_is_waited_for),
         cmocka_unit_test(workers_claim_what_is_not_paid),
+        cmocka_unit_test(a_refusal_is_not_believed),
         cmocka_unit_test(detection_matches_the_sample_rate),
         cmocka_unit_test(range_is_paid_and_the_step_repeated),
     };

@@ -196,6 +196,44 @@ static void uploads_are_refused(void **state)
     dir_kit_remove(&d);
 }
 
+/* An audit holds the pay up until it has ended: nothing is dropped meanwhile, also if nobody can say for a moment how it stands. */
+static void an_audited_debt_is_waited_for(void **state)
+{
+    (void)state;
+    dir_kit d = dir_kit_make();
+    net n;
+    seen events = { .coordinator = NULL };
+    crew hands;
+    fault f = { 0 };
+    uint64_t height;
+    net_start(&n, 250000);
+    n.audit_calls = 1;
+    n.refuse_type = CHAIN_TX_RECEIPT_PAY;
+    n.refuse_code = ERR_FUNDS;
+    n.refuse_count = 1;
+    setup_t s = { .net = &n, .dir = d.path, .sample_ppm = 250000, .per_lease = 4, .workers = 1, .watches = true, .checkpoint_steps = STEPS,
+                  .patience_ms = 60000 };
+    crew_start(&hands, &s, &events);
+    tr_coordinator *c = coordinator_start(&s, &events);
+    crew_connect(&hands, c);
+    assert_int_equal(tr_coordinator_run(c, &f), ERR_FUNDS);
+    chain_receipt r = kept_receipt(hands.cache[0].path, 0);
+    chain_tx open = { .type = CHAIN_TX_AUDIT_OPEN };
+    open.payload.audit_open = (chain_tx_audit_open){ .job = n.job, .lease = r.lease, .attestation = r.attestation };
+    if (net_submit_as(&n, 0, &open, &height, &f) != OK)
+        fail_msg("audit: %s %s", err_describe(f.code)->name, f.what);
+    assert_int_equal(tr_coordinator_run(c, &f), OK);
+    assert_true(n.audit_calls > 2);
+    assert_int_equal(events.paid_ok, BATCH * STEPS / 4);
+    assert_all_paid(&n);
+    nap_ms(80);
+    crew_connect(&hands, NULL);
+    tr_coordinator_free(c);
+    crew_stop(&hands);
+    net_stop(&n);
+    dir_kit_remove(&d);
+}
+
 static int setup(void **state)
 {
     net_level = CHAIN_LEVEL_FULL;
@@ -207,7 +245,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_lease_is_proved),    cmocka_unit_test(every_cheat_is_caught_at_once), cmocka_unit_test(a_wrong_proof_is_refused),
         cmocka_unit_test(a_lower_level_is_refused), cmocka_unit_test(a_false_range_is_caught),       cmocka_unit_test(range_is_proved), cmocka_unit_test(a_stopped_coordinator_goes_on),
-        cmocka_unit_test(uploads_are_refused),
+        cmocka_unit_test(uploads_are_refused), cmocka_unit_test(an_audited_debt_is_waited_for),
     };
     return cmocka_run_group_tests(tests, setup, net_teardown);
 }

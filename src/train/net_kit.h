@@ -7,6 +7,7 @@
 
 #include "train/coordinator.h"
 
+#include "base/port/file.h"
 #include "chain/chain_kit.h"
 #include "numerics/data.h"
 #include "train/dir_kit.h"
@@ -51,6 +52,7 @@ typedef struct net {
     unsigned        challenges;
     uint8_t         opened[64][NUM_LEAF_BYTES_MAX]; /* leaves that workers opened */
     size_t          opened_len[64], opened_count;
+    unsigned        audit_calls; /* above 0: the coordinator sees audits. The first question fails, the second finds one open, then it ends */
 } net;
 
 /* A worker's own hand on it. */
@@ -184,10 +186,26 @@ static inline err net_randomness(void *ctx, uint64_t height, hash256 *out, fault
     return b ? OK : (fail)(f, ERR_NOT_FOUND, "beacon", height);
 }
 
+static inline err net_audit(void *ctx, const hash256 *job, uint64_t id, chain_row_audit *out)
+{
+    net *n = ctx;
+    pthread_mutex_lock(&n->mu);
+    const chain_row_audit *row = chain_audit_row(n->kit.c, job, id);
+    if (row)
+        *out = *row;
+    bool open = row && row->status == CHAIN_AUDIT_OPEN, blind = open && n->audit_calls++ == 1;
+    if (open && n->audit_calls > 2) {
+        chain_tx tx = kit_audit_verdict(&n->kit, KIT_PRODUCER, job, id, 0);
+        assert_int_equal(kit_run(&n->kit, &tx, KIT_PRODUCER), OK);
+    }
+    pthread_mutex_unlock(&n->mu);
+    return blind ? ERR_UNREACHABLE : row ? OK : ERR_NOT_FOUND;
+}
+
 static inline tr_ledger net_face(net *n)
 {
     return (tr_ledger){ .ctx = n, .height = net_height, .job = net_job, .lease = net_lease, .submit = net_submit, .opened = net_opened,
-                        .randomness = net_randomness, .open_window = chain_param_value(n->kit.c, CHAIN_PARAM_OPEN_WINDOW),
+                        .randomness = net_randomness, .audit = n->audit_calls ? net_audit : NULL, .open_window = chain_param_value(n->kit.c, CHAIN_PARAM_OPEN_WINDOW),
                         .claim_delay = chain_param_value(n->kit.c, CHAIN_PARAM_CLAIM_DELAY) };
 }
 
@@ -196,6 +214,7 @@ static inline const tr_ledger *net_hand_face(net_hand *hand)
 {
     hand->face = net_face(hand->net);
     hand->face.ctx = hand;
+    hand->face.audit = NULL;
     hand->face.height = hand_height;
     hand->face.lease = hand_lease;
     hand->face.submit = hand_submit;
@@ -207,7 +226,10 @@ static inline void long_claims(chain_genesis *g)
 {
     g->params.v[CHAIN_PARAM_CLAIM_DELAY] = 2000;
     g->params.v[CHAIN_PARAM_OPEN_WINDOW] = 100;
-    g->params.v[CHAIN_PARAM_CLAIM_WINDOW] = 2200;
+    g->params.v[CHAIN_PARAM_AUDIT_WINDOW] = 200;
+    g->params.v[CHAIN_PARAM_AUDIT_VERDICT] = 20;
+    g->params.v[CHAIN_PARAM_WORKER_UNBOND] = 240;
+    g->params.v[CHAIN_PARAM_CLAIM_WINDOW] = 2400;
 }
 
 static inline void net_start(net *n, uint32_t sample_ppm)
@@ -299,6 +321,7 @@ typedef enum lie {
     LIE_EARLY,    /* first tries to attest without its proof, then with another proof's hash */
     LIE_PROOF,    /* alters one byte of its proof, and attests that */
     LIE_REPLAY,   /* sends the proof of its first lease again and again */
+    IS_LIED_TO,   /* hears of each answer that it was refused */
 } lie;
 
 typedef struct setup {
@@ -462,7 +485,7 @@ static inline err line_call(void *ctx, const tr_request *r, uint32_t wait_ms, ui
     }
     if ((l->lie == LIE_PROOF || l->lie == LIE_REPLAY) && strncmp(r->path, TR_PATH_PREFIX "proof", strlen(TR_PATH_PREFIX "proof")) == 0)
         tell_proof(l, &sent, auth);
-    if (l->lie != LIE_NOTHING && l->lie != LIE_NO_TILE && l->lie != LIE_EARLY && strcmp(r->path, TR_PATH_PREFIX "attestation") == 0)
+    if (l->lie != LIE_NOTHING && l->lie != LIE_NO_TILE && l->lie != LIE_EARLY && l->lie != IS_LIED_TO && strcmp(r->path, TR_PATH_PREFIX "attestation") == 0)
         tell_lie(l, &sent, room, auth);
     pthread_rwlock_rdlock(&l->lock);
     err e = l->coordinator ? tr_coordinator_serve(l->coordinator, &sent, reply, f) : (fail)(f, ERR_UNREACHABLE, "line", 0);
@@ -472,6 +495,8 @@ static inline err line_call(void *ctx, const tr_request *r, uint32_t wait_ms, ui
         note_lease(l, buf_bytes(reply));
     if (e == OK && l->deaf && strcmp(r->method, "PUT") == 0)
         e = (fail)(f, ERR_PERMISSION, "line: cut", 0);
+    if (e == OK && l->lie == IS_LIED_TO && strcmp(r->path, TR_PATH_PREFIX "attestation") == 0)
+        e = (fail)(f, ERR_STALE, "line: a lie", 0);
     if (e == OK && l->lose_every && ++l->calls % l->lose_every == 0) {
         reply->len = 0;
         e = (fail)(f, ERR_TIMEOUT, "line: answer lost", 0);
@@ -691,6 +716,30 @@ static inline int net_teardown(void **state)
     (void)state;
     tr_dataset_deinit(&data);
     return 0;
+}
+
+/* A receipt that the worker keeps, in static memory. */
+static inline chain_receipt kept_receipt(const char *cache, unsigned index)
+{
+    struct dirent *entry;
+    char path[TR_PATH_MAX];
+    static uint8_t room[8192];
+    buf file;
+    chain_receipt items[64];
+    size_t count;
+    DIR *d = opendir(cache);
+    assert_non_null(d);
+    while ((entry = readdir(d)) != NULL && (strncmp(entry->d_name, "receipt-", 8) != 0 || index--))
+        continue;
+    assert_non_null(entry);
+    assert_int_equal(tr_store_name(path, cache, entry->d_name, NULL), OK);
+    closedir(d);
+    buf_init(&file, sizeof room);
+    assert_int_equal(base_file_read(&file, path, NULL), OK);
+    memcpy(room, file.data, file.len);
+    assert_int_equal(chain_receipts_decode(items, &count, bytes_of(room, file.len), NULL), OK);
+    buf_deinit(&file);
+    return items[0];
 }
 
 static inline void assert_all_paid(net *n)

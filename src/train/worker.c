@@ -160,6 +160,7 @@ static err check_row(const chain_row_job *row, const tr_session *s, fault *f)
         { "session.width", s->shape.width, row->width },        { "session.layers", s->shape.layers, row->layers },
         { "session.heads", s->shape.heads, row->heads },        { "session.bits", s->shape.bits, row->operand_bits },
         { "session.batch_size", s->batch_size, row->batch_size }, { "session.steps", s->steps, row->steps },
+        { "job.model_parameters", num_parameter_count(&s->shape), row->model_parameters }, /* an audit compares them */
     };
     for (size_t i = 0; i < COUNT_OF(rules); i++)
         if (rules[i].said != rules[i].is)
@@ -193,8 +194,9 @@ static err get_ready(tr_worker *w, fault *f)
     w->gradient = malloc((size_t)w->elements * sizeof *w->gradient);
     if (!w->gradient)
         return fail(f, ERR_MEMORY, "worker", w->elements);
+    TRY(tr_wk_restore(w, f));
     w->ready = true;
-    return tr_wk_restore(w, f);
+    return OK;
 }
 
 static void unready(tr_worker *w)

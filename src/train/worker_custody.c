@@ -109,15 +109,37 @@ void tr_wk_let_go(tr_worker *w, past_lease *p)
     tr_wk_drop_model(w, &model);
 }
 
+static past_lease *find_place(tr_worker *w, const hash256 *lease)
+{
+    past_lease *free_place = NULL;
+    for (size_t i = 0; i < WORKER_PAST; i++) {
+        past_lease *p = &w->past[i];
+        if (p->signed_lease && hash256_equal(&p->s.hash, lease))
+            return p;
+        if (!p->signed_lease && !free_place)
+            free_place = p;
+    }
+    return free_place;
+}
+
+bool tr_wk_has_room(const tr_worker *w)
+{
+    bool room = w->cfg.ledger == NULL;
+    for (size_t i = 0; i < WORKER_PAST && !room; i++)
+        room = !w->past[i].signed_lease;
+    return room;
+}
+
 past_lease *tr_wk_keep(tr_worker *w, past_lease *p)
 {
-    past_lease *place = NULL;
-    for (size_t i = 0; i < WORKER_PAST && !place; i++)
-        if (!w->past[i].signed_lease)
-            place = &w->past[i];
-    if (!place)
+    past_lease *place = find_place(w, &p->s.hash);
+    if (!place) {
+        CHECK(!w->cfg.ledger);
         place = &w->past[w->past_next++ % WORKER_PAST];
-    tr_wk_let_go(w, place);
+        tr_wk_let_go(w, place);
+    }
+    p->attested = p->attested || place->attested; /* leased again */
+    tr_wk_forget(place);
     *place = *p;
     p->signed_lease = NULL;
     if (w->cfg.ledger)
@@ -131,9 +153,11 @@ static void read_kept(tr_worker *w, const char *name)
     buf text;
     past_lease p = { .signed_lease = NULL };
     buf_init(&text, LIMIT_LEASE_BYTES);
-    if (tr_store_name(path, w->cache, name, NULL) == OK && base_file_read(&text, path, NULL) == OK &&
-        tr_wk_read_lease(w, &p, buf_bytes(&text), NULL) == OK)
+    if (tr_wk_has_room(w) && tr_store_name(path, w->cache, name, NULL) == OK && base_file_read(&text, path, NULL) == OK &&
+        tr_wk_read_lease(w, &p, buf_bytes(&text), NULL) == OK) {
+        p.attested = true; /* for all that is known */
         (void)tr_wk_keep(w, &p);
+    }
     tr_wk_forget(&p);
     buf_deinit(&text);
 }
@@ -217,6 +241,16 @@ static bool auditable(const tr_worker *w, const chain_row_lease *row, uint64_t *
 
 /* --- watching ------------------------------------------------------------------------------------------------------------------ */
 
+/* It has expired, so it will never be on the ledger. ERR_EXPIRED: although the coordinator had taken it. */
+static err end_unseen(tr_worker *w, past_lease *p, fault *f)
+{
+    uint64_t id = p->lease.lease_id;
+    bool accepted = p->accepted;
+    tr_wk_drop_receipt(w, p);
+    tr_wk_let_go(w, p);
+    return accepted ? fail(f, ERR_EXPIRED, "worker: an answer was never committed", id) : OK;
+}
+
 /* One lease against its row. */
 static err watch_lease(tr_worker *w, past_lease *p, uint64_t height, fault *f)
 {
@@ -225,7 +259,7 @@ static err watch_lease(tr_worker *w, past_lease *p, uint64_t height, fault *f)
     if (!p->paid) {
         err e = w->cfg.ledger->lease(w->cfg.ledger->ctx, &p->lease.job, p->lease.lease_id, &row);
         if (e == ERR_NOT_FOUND && height > p->lease.expiry_height)
-            return fail(f, ERR_EXPIRED, "worker: an answer was never committed", p->lease.lease_id);
+            return end_unseen(w, p, f);
         if (e != OK)
             return OK; /* not there yet, or not reachable: next time */
         if (row.status != CHAIN_LEASE_COMMITTED)
@@ -248,24 +282,29 @@ static err watch_lease(tr_worker *w, past_lease *p, uint64_t height, fault *f)
     return OK;
 }
 
-static void look_for_audits(tr_worker *w)
+/* False: that is not known now, and nothing may be let go. */
+static bool look_for_audits(tr_worker *w)
 {
     chain_row_worker row;
     const cr_address me = cr_address_of_key(&w->public_key);
-    if (w->cfg.ledger->audit && w->cfg.ledger->worker(w->cfg.ledger->ctx, &me, &row) == OK)
-        w->audited = row.audits > 0;
+    if (!w->cfg.ledger->audit)
+        return true;
+    if (w->cfg.ledger->worker(w->cfg.ledger->ctx, &me, &row) != OK)
+        return false;
+    w->audited = row.audits > 0;
+    return true;
 }
 
 err tr_wk_watch(tr_worker *w, fault *f)
 {
     uint64_t now = tr_wk_now_ms(), height;
     err e = OK;
-    if (!w->cfg.ledger || w->watching || now - w->watched_ms < WATCH_MS || w->cfg.ledger->height(w->cfg.ledger->ctx, &height) != OK)
+    if (!w->cfg.ledger || w->watching || now - w->watched_ms < WATCH_MS || w->cfg.ledger->height(w->cfg.ledger->ctx, &height) != OK ||
+        !look_for_audits(w))
         return OK;
     w->watching = true; /* opening may have to wait for a model, and whoever waits comes by here */
     w->watched_ms = now;
     w->exposed = 0;
-    look_for_audits(w);
     for (size_t i = 0; i < WORKER_PAST && e == OK; i++)
         if (w->past[i].signed_lease)
             e = watch_lease(w, &w->past[i], height, f);

@@ -18,6 +18,8 @@ typedef struct past_lease {
     size_t       len;
     chain_lease  lease;
     chain_signed s;
+    bool         attested;    /* an answer may have been signed: whoever has that can put it on the ledger until the lease expires */
+    bool         accepted;    /* the coordinator says that it will */
     bool         paid;        /* only an audit can still ask for it ... */
     uint64_t     audit_until; /* ... that is opened up to this height */
 } past_lease;
@@ -63,7 +65,8 @@ err tr_wk_download(tr_worker *w, const char *kind, const hash256 *id, uint64_t s
 err tr_wk_session(tr_worker *w, fault *f) MUST_USE;
 
 /* worker_custody.c: what has to be kept until the ledger has settled it. */
-past_lease *tr_wk_keep(tr_worker *w, past_lease *p); /* takes *p over */
+bool tr_wk_has_room(const tr_worker *w);             /* for one lease more */
+past_lease *tr_wk_keep(tr_worker *w, past_lease *p); /* takes *p over. There is room, or no ledger that could ask for what makes place */
 void tr_wk_let_go(tr_worker *w, past_lease *p);
 void tr_wk_keep_receipt(tr_worker *w, const past_lease *p, bytes attestation); /* until it is paid */
 void tr_wk_drop_receipt(const tr_worker *w, const past_lease *p);

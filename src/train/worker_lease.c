@@ -183,7 +183,7 @@ typedef struct submission {
     uint64_t us, prove_us;
 } submission;
 
-static err attest(tr_worker *w, const past_lease *p, const submission *s, fault *f)
+static err attest(tr_worker *w, past_lease *p, const submission *s, fault *f)
 {
     const outcome *o = &s->o;
     uint8_t room[2048];
@@ -202,11 +202,13 @@ static err attest(tr_worker *w, const past_lease *p, const submission *s, fault 
         a.loss = o->loss;
     }
     TRY(chain_attestation_sign(&view, room, sizeof room, &a, &w->cfg.key, &hash, f));
+    p->attested = true;
     tr_wk_keep_receipt(w, p, view);
     buf reply;
     buf_init(&reply, 64);
     err e = tr_wk_insist(w, "POST", TR_PATH_PREFIX "attestation", view, 64, &reply, f);
     buf_deinit(&reply);
+    p->accepted = e == OK;
     return e;
 }
 
@@ -274,6 +276,8 @@ err tr_wk_lease(tr_worker *w, bytes signed_lease, fault *f)
 {
     past_lease p;
     submission s = { 0 };
+    if (!tr_wk_has_room(w)) /* to forget an older one would be to lose the bond if that is asked for */
+        return fail(f, ERR_BUSY, "worker: leases that the ledger may ask for", WORKER_PAST);
     err e = tr_wk_read_lease(w, &p, signed_lease, f);
     if (e == OK)
         e = check_terms(w, &p.lease, f);
@@ -290,10 +294,9 @@ err tr_wk_lease(tr_worker *w, bytes signed_lease, fault *f)
     if (e == OK)
         e = attest(w, kept, &s, f);
     tr_wk_event(w, &(tr_worker_event){ .kind = TR_WORKER_ANSWERED, .step = step, .lease_id = id, .code = e, .us = s.us, .prove_us = s.prove_us });
-    if (e != OK && e != ERR_INTERRUPTED && !tr_wk_transient(e)) { /* refused */
-        tr_wk_drop_receipt(w, kept);
+    /* What was signed may come to the ledger whatever its receiver said of it: only its expiry ends that. */
+    if (e != OK && !kept->attested)
         tr_wk_let_go(w, kept);
-    }
     free(s.o.leaves);
     /* Too late, or another was first: no reason to stop. */
     return e == ERR_STALE || e == ERR_EXPIRED || e == ERR_DUPLICATE ? OK : e;
