@@ -58,7 +58,7 @@ static const settlement settlements[] = {
     { "false", 1000001, 500000, 500000, 500000, 10000001, .part = 333333, .treasury = 2, .cut = 5000001, .burned = 2000000,
       .reporter = 1000000, .buyer = 1000000 },
     { "false, drawn", 1000001, 500000, 500000, 500000, 10000001, .drawn = true, .part = 333333, .treasury = 2, .cut = 5000001,
-      .burned = 2000000, .reporter = 1000000, .buyer = 1000000 },
+      .burned = 3000000, .buyer = 1000000 },
     { "false, odd shares", 1000003, 333333, 333333, 333333, 10000001, .part = 333334, .treasury = 1, .cut = 3333331,
       .burned = 777775, .reporter = 518517, .buyer = 1037036 },
     { "false, less than the fee", 1000000009, 500000, 500000, 500000, 10000001, .part = 1666667, .cut = 5000001 },

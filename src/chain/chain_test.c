@@ -327,6 +327,13 @@ static void job_post_refusals(void **state)
     REFUSE(expiry_height, 1, ERR_EXPIRED);
     REFUSE(expiry_height, UINT64_MAX, ERR_RANGE);
     REFUSE(escrow, 4000, OK);
+    /* A validator must be able to hold what is proved: 12 x 48 x 1365^2 is just below 2^30, but for the vocabulary. */
+    good.payload.job_post.level_min = CHAIN_LEVEL_FULL;
+    good.payload.job_post.layers = 48;
+    REFUSE(width, 1365, OK);
+    REFUSE(width, 1366, ERR_LIMIT);
+    good.payload.job_post.level_min = CHAIN_LEVEL_REFEREED;
+    REFUSE(width, 8192, OK);
 #undef REFUSE
     audit(&k);
     kit_stop(&k);
@@ -631,6 +638,31 @@ static void full_job(void **state)
 }
 
 /* A price that does not divide: every one of the smallest leases is paid at its greatest price, the last one too. */
+/* A worker may attest more than the job asked for, but not what no validator could hold. */
+static void too_large_to_be_proved(void **state)
+{
+    (void)state;
+    kit k;
+    kit_start(&k, NULL);
+    chain_tx tx = kit_tx(&k, 0, CHAIN_TX_JOB_POST, 0);
+    tx.payload.job_post = (chain_tx_job_post){
+        .coordinator = kit_public(KIT_COORDINATOR), .model_parameters = 1000, .width = 8192, .layers = 48, .heads = 2, .context = 64,
+        .vocabulary = 73, .operand_bits = 12, .batch_size = 8, .steps = 1, .gradient_format = 1, .sequences_total = 8, .price = 1000, .price_sequences = 4,
+        .level_min = CHAIN_LEVEL_REFEREED, .escrow = 4000, .expiry_height = 90 };
+    assert_int_equal(kit_run(&k, &tx, 0), OK);
+    hash256 job = k.last_id;
+    kit_add_worker(&k, 1, &job);
+    chain_lease lease = kit_lease(&k, &job, 1, 1, 0, 4);
+    chain_attestation a = kit_attestation(&lease), full = a;
+    full.level = CHAIN_LEVEL_FULL;
+    full.proof = (hash256){ { 1 } };
+    chain_receipt proved = kit_receipt(&lease, &full, 1), refereed = kit_receipt(&lease, &a, 1);
+    assert_int_equal(kit_pay(&k, KIT_COORDINATOR, &job, &proved, 1), ERR_LIMIT);
+    assert_int_equal(kit_pay(&k, KIT_COORDINATOR, &job, &refereed, 1), OK);
+    audit(&k);
+    kit_stop(&k);
+}
+
 static void escrow_suffices_however_the_job_is_cut(void **state)
 {
     (void)state;
@@ -793,7 +825,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(check_window),         cmocka_unit_test(failed_tx_leaves_nothing), cmocka_unit_test(identity),
     cmocka_unit_test(workers),              cmocka_unit_test(job_post_refusals),    cmocka_unit_test(bids_and_matches),
     cmocka_unit_test(pays_once_and_closes), cmocka_unit_test(the_bond_outweighs_a_lease), cmocka_unit_test(refund_after_expiry),  cmocka_unit_test(receipt_refusals),
-    cmocka_unit_test(full_job), cmocka_unit_test(escrow_suffices_however_the_job_is_cut), cmocka_unit_test(sampled_job),
+    cmocka_unit_test(full_job), cmocka_unit_test(too_large_to_be_proved), cmocka_unit_test(escrow_suffices_however_the_job_is_cut), cmocka_unit_test(sampled_job),
     cmocka_unit_test(a_committed_range_is_reserved),          cmocka_unit_test(sample_rate),
 };
 

@@ -161,7 +161,7 @@ static err settle_false(exec *x, const auditing *a, chain_row_audit *audit, faul
 {
     uint64_t fee;
     spoiling s = { .job = a->job, .lease_id = a->lease_id, .row = chain_row_edit(x->c, CHAIN_TABLE_LEASE, &a->key),
-                   .reporter = audit->opener, .fee_max = audit->fee };
+                   .reporter = audit->opener, .drawn = audit->deposit == 0, .fee_max = audit->fee };
     TRY(chain_lease_spoil(x, &s, &fee, f));
     TRY(pay_validators(x, &audit->invalid, fee));
     TRY(return_deposit(x, audit));

@@ -141,11 +141,15 @@ static err cut_bond(const exec *x, const spoiling *s, chain_row_worker *w, uint6
     *fee = *slashed < s->fee_max ? *slashed : s->fee_max;
     rest = *slashed - *fee;
     TRY(mul_div_u64(burned, rest, param(c, CHAIN_PARAM_SLASH_BURN), PPM, ROUND_DOWN));
-    TRY(chain_supply_burn(c, *burned));
     rest -= *burned;
     TRY(mul_div_u64(&reporter, rest, param(c, CHAIN_PARAM_SLASH_REPORTER), PPM, ROUND_DOWN));
-    TRY(chain_account_credit(c, &s->reporter, reporter));
-    return chain_account_credit(c, &job->owner, rest - reporter);
+    rest -= reporter;
+    if (s->drawn)
+        *burned += reporter;
+    else
+        TRY(chain_account_credit(c, &s->reporter, reporter));
+    TRY(chain_supply_burn(c, *burned));
+    return chain_account_credit(c, &job->owner, rest);
 }
 
 err chain_lease_spoil(exec *x, const spoiling *s, uint64_t *fee, fault *f)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Jobs: post, bid, match, close. */
-#include "chain/chain_int.h"
+#include "chain/receipt_int.h"
 
 bool chain_job_sender_leads(const exec *x, const chain_row_job *job)
 {
@@ -23,10 +23,13 @@ static err check_model(const chain_tx_job_post *p, fault *f)
     for (size_t i = 0; i < COUNT_OF(positive); i++)
         if (positive[i].value == 0)
             return fail(f, ERR_RANGE, positive[i].what, 0);
-    if (p->level_min == CHAIN_LEVEL_LINEAR) /* nothing proves or checks it yet */
+    if (p->level_min == CHAIN_LEVEL_LINEAR) /* it would prove nothing beyond a sample: spec/proof.md section 15 */
         return fail(f, ERR_UNSUPPORTED, "job_post.level_min", p->level_min);
     if (p->level_min == CHAIN_LEVEL_FULL && p->operand_bits > 12) /* the wide helper set has no proof */
         return fail(f, ERR_UNSUPPORTED, "job_post.operand_bits", p->operand_bits);
+    uint64_t weights = chain_weights(p->vocabulary, p->context, p->width, p->layers);
+    if (p->level_min == CHAIN_LEVEL_FULL && weights > LIMIT_PROVED_WEIGHTS)
+        return fail(f, ERR_LIMIT, "job_post.width", weights);
     if (p->operand_bits < 8)
         return fail(f, ERR_RANGE, "job_post.operand_bits", p->operand_bits);
     uint64_t total;

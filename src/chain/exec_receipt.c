@@ -34,6 +34,9 @@ static err receipt_check_terms(const exec *x, const receipt *r, const chain_row_
     /* It would prove nothing beyond a sample (spec/proof.md section 15): paying such a claim would put a level on record that nobody checked. */
     if (r->attestation.level == CHAIN_LEVEL_LINEAR)
         return fail(f, ERR_UNSUPPORTED, "attestation.level", r->attestation.level);
+    uint64_t weights = chain_weights(job->vocabulary, job->context, job->width, job->layers);
+    if (r->attestation.level == CHAIN_LEVEL_FULL && weights > LIMIT_PROVED_WEIGHTS) /* more than the job asked for, and than can be audited */
+        return fail(f, ERR_LIMIT, "attestation.level", weights);
     if (l->expiry_height > job->expiry_height)
         return fail(f, ERR_EXPIRED, "lease.expiry_height", l->expiry_height);
     chain_key worker_key = chain_key_address(&r->worker);

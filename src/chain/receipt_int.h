@@ -32,12 +32,19 @@ typedef enum taking {
 /* ERR_OVERLAP: a sequence is another lease's. */
 err chain_lease_take(const exec *x, const hash256 *job, uint64_t from, uint64_t to, taking how, fault *f) MUST_USE;
 
+/* Weights of a model of this shape (numerics section 3). The job's table bounds each: nothing overflows. */
+static inline uint64_t chain_weights(uint32_t vocabulary, uint32_t context, uint32_t width, uint32_t layers)
+{
+    return (2 * (uint64_t)vocabulary + context) * width + 12 * (uint64_t)width * width * layers;
+}
+
 /* A lease that was found false. */
 typedef struct spoiling {
     const hash256   *job;
     uint64_t         lease_id;
     chain_row_lease *row;      /* for writing; not spoiled yet */
-    cr_address       reporter; /* gets its share of the bond */
+    cr_address       reporter; /* gets its share of the bond ... */
+    bool             drawn;    /* ... unless nobody reported it, but the ledger's randomness: then that is burned, too */
     uint64_t         fee_max;  /* of what is cut, so much at most is for who judged: *fee, which the caller has to credit */
 } spoiling;
 
