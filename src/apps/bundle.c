@@ -2,6 +2,7 @@
 #include "apps/bundle.h"
 
 #include "base/port/file.h"
+#include "train/audit.h"
 #include "train/exec.h"
 #include "train/gradient.h"
 #include "torch/backend.h"
@@ -95,10 +96,7 @@ static err load_model(work *w, const tb_receipt *r, const char *dir, fault *f)
     buf_deinit(&file);
     if (e == OK && !hash256_equal(&w->model.id, &r->lease.model))
         e = fail(f, ERR_HASH, "bundle: model id", 0);
-    const num_shape *s = &w->model.shape;
-    const chain_row_job *j = &r->job;
-    if (e == OK && (s->width != j->width || s->layers != j->layers || s->heads != j->heads || s->context != j->context ||
-                    s->vocab != j->vocabulary || s->bits != j->operand_bits || num_parameter_count(s) != j->model_parameters))
+    if (e == OK && !tr_shape_is_of_job(&w->model.shape, &r->job))
         e = fail(f, ERR_CHEAT, "bundle: the model's shape is not the job's", 0);
     return e;
 }

@@ -78,7 +78,7 @@ static err find_pair(auditor *a, fault *f)
     _Static_assert(sizeof a->copy == 2 * 2048, "two of LIMIT_LEASE_BYTES");
     TRY(tb_ledger_row(&a->ledger, &row, CHAIN_TABLE_LEASE, chain_key_bytes(&key), f));
     TRY(tb_ledger_row(&a->ledger, &job, CHAIN_TABLE_JOB, chain_key_bytes(&job_key), f));
-    return tb_receipt_find(&a->pair, a->copy, &a->ledger, &row, &job.coordinator, row.commit_height ? row.commit_height : row.settle_height, f);
+    return tb_receipt_find(&a->pair, a->copy, &a->ledger, &row, &job.coordinator, chain_lease_first_block(&row), f);
 }
 
 static err consent(auditor *a, fault *f)

@@ -311,7 +311,7 @@ static err check_audit(check *c, fault *f)
     TRY(check_row(c, c->parts.audit, c->parts.audit_proof, CHAIN_TABLE_AUDIT, &key, &r->audit, f));
     r->votes_valid = count_votes(&a->valid);
     r->votes_invalid = count_votes(&a->invalid);
-    uint64_t first = r->payment.commit_height ? r->payment.commit_height : r->payment.settle_height;
+    uint64_t first = chain_lease_first_block(&r->payment);
     const struct { bool holds; const char *what; } rules[] = {
         { a->status == CHAIN_AUDIT_OPEN || a->status == CHAIN_AUDIT_VALID || a->status == CHAIN_AUDIT_CLOSED,
           "audit.status: not one of a lease that is paid" },

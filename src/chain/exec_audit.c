@@ -4,18 +4,13 @@
 
 /* --- opening -------------------------------------------------------------------------------------------------------------- */
 
-static uint64_t first_block(const chain_row_lease *row)
-{
-    return row->commit_height ? row->commit_height : row->settle_height;
-}
-
 err chain_audit_draw(const chain *c, bool *out, const chain_row_lease *row, uint64_t height)
 {
     if (row->level != CHAIN_LEVEL_FULL || row->status == CHAIN_LEASE_SPOILED)
         return ERR_NOT_FOUND;
-    if (height <= first_block(row))
+    if (height <= chain_lease_first_block(row))
         return ERR_BUSY;
-    const chain_row_beacon *beacon = chain_beacon(c, first_block(row) + 1);
+    const chain_row_beacon *beacon = chain_beacon(c, chain_lease_first_block(row) + 1);
     if (!beacon)
         return ERR_NOT_FOUND;
     *out = chain_audit_selected(&beacon->randomness, &row->lease_hash, (uint32_t)param(c, CHAIN_PARAM_AUDIT_RATE));
@@ -36,8 +31,8 @@ static err check_opening(const exec *x, const receipt *r, const chain_row_lease 
         return fail(f, ERR_DUPLICATE, "audit", r->lease.lease_id);
     if (row->status == CHAIN_LEASE_SPOILED)
         return fail(f, ERR_STATE, "lease.status", row->status);
-    if (x->height - first_block(row) > param(x->c, CHAIN_PARAM_AUDIT_WINDOW))
-        return fail(f, ERR_EXPIRED, "audit.window", first_block(row));
+    if (x->height - chain_lease_first_block(row) > param(x->c, CHAIN_PARAM_AUDIT_WINDOW))
+        return fail(f, ERR_EXPIRED, "audit.window", chain_lease_first_block(row));
     return OK;
 }
 
@@ -188,12 +183,9 @@ static err check_verdict(const exec *x, const chain_tx_audit_verdict *p, const a
 
 err chain_exec_audit_verdict(exec *x, const chain_tx_audit_verdict *p, fault *f)
 {
-    const chain_genesis *g = &x->c->genesis;
-    size_t validator = 0;
+    size_t validator;
     auditing a;
-    while (validator < g->producer_count && memcmp(&g->producers[validator], &x->sender_key, sizeof x->sender_key) != 0)
-        validator++;
-    if (validator == g->producer_count)
+    if (!chain_producer_index(x->c, &x->sender_key, &validator))
         return fail(f, ERR_PERMISSION, "audit_verdict.sender", 0);
     TRY(find_open(x, &a, &p->job, p->lease_id, "audit_verdict.lease_id", f));
     TRY(check_verdict(x, p, &a, validator, f));
@@ -207,7 +199,7 @@ err chain_exec_audit_verdict(exec *x, const chain_tx_audit_verdict *p, fault *f)
     chain_event_add(x->c, CHAIN_EVENT_AUDIT_VOTED, x->tx_index)->data.audit_voted =
         (chain_event_audit_voted){ .job = p->job, .lease_id = p->lease_id, .validator = x->sender_key, .valid = p->valid,
                                    .reason = p->reason };
-    if (3 * count_votes(votes) <= 2 * g->producer_count)
+    if (3 * count_votes(votes) <= 2 * x->c->genesis.producer_count)
         return OK;
     return p->valid ? settle_valid(x, &a, audit) : settle_false(x, &a, audit, f);
 }

@@ -56,6 +56,12 @@ chain_key chain_key_bid(const hash256 *job, const cr_address *worker);     /* BI
 chain_key chain_key_numbered(const hash256 *job, uint64_t number);         /* COVERAGE (block of 256), LEASE, AUDIT (lease id) */
 chain_key chain_key_height(uint64_t height);                               /* BEACON */
 
+/* The block in which a lease came to the ledger: its commitment, or its payment if there was none. */
+static inline uint64_t chain_lease_first_block(const chain_row_lease *row)
+{
+    return row->commit_height ? row->commit_height : row->settle_height;
+}
+
 /* What a table is: NULL for an unknown number. */
 typedef struct chain_table_info {
     chain_table         table;

@@ -33,7 +33,7 @@ typedef enum look { LOOK_ON, LOOK_LATER, LOOK_DRAWN } look;
 /* One lease row, under a read. */
 static look look_at_lease(const eng_arbiter *a, const chain *c, const chain_row_lease *row, const hash256 *job, uint64_t lease_id)
 {
-    uint64_t first = row->commit_height ? row->commit_height : row->settle_height;
+    uint64_t first = chain_lease_first_block(row);
     bool     drawn;
     if (row->level != CHAIN_LEVEL_FULL || row->status == CHAIN_LEASE_SPOILED || chain_head(c)->height > first + a->window ||
         chain_audit_row(c, job, lease_id))
@@ -65,7 +65,7 @@ static err open_audit(eng_arbiter *a, const hash256 *job, const chain_row_lease 
     size_t lease_len = 0;
     chain_tx tx = { .type = CHAIN_TX_AUDIT_OPEN };
     buf_init(&pair, 2 * (size_t)LIMIT_LEASE_BYTES);
-    err e = arbiter_find_receipt(a, row->commit_height ? row->commit_height : row->settle_height, job, row, &pair, &lease_len, f);
+    err e = arbiter_find_receipt(a, chain_lease_first_block(row), job, row, &pair, &lease_len, f);
     if (e == OK) {
         tx.payload.audit_open = (chain_tx_audit_open){ .job = *job, .lease = bytes_of(pair.data, lease_len),
                                                        .attestation = bytes_of(pair.data + lease_len, pair.len - lease_len) };

@@ -7,6 +7,7 @@
 #include "train/gradient.h"
 #include "train/statement.h"
 #include "train/token_root.h"
+#include "train/wire.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +31,12 @@ static uint64_t weights(const tr_audited *a)
     const chain_row_job *j = &a->job;
     const num_shape s = { .vocab = j->vocabulary, .context = j->context, .width = j->width, .layers = j->layers, .heads = j->heads };
     return num_parameter_count(&s);
+}
+
+bool tr_shape_is_of_job(const num_shape *s, const chain_row_job *j)
+{
+    return s->width == j->width && s->layers == j->layers && s->heads == j->heads && s->context == j->context && s->vocab == j->vocabulary &&
+           s->bits == j->operand_bits && num_parameter_count(s) == j->model_parameters;
 }
 
 uint64_t tr_shown_bytes_max(const tr_audited *a, tr_shown kind)
@@ -73,16 +80,13 @@ static tr_finding refuted(err e, const char *what, uint64_t at, fault *f)
 
 static tr_finding open_model(contents *c, const tr_audited *a, bytes file, fault *f)
 {
-    const num_shape *s = &c->model.shape;
-    const chain_row_job *j = &a->job;
     err e = bt_model_decode(&c->model, file, f);
     if (e == ERR_MEMORY)
         return TR_FOUND_NOTHING;
     if (e != OK || !hash256_equal(&c->model.id, &a->lease.model))
         return misshown(TR_SHOWN_MODEL, f);
     /* The leased model itself is not the job's: nothing that is shown could mend it. */
-    if (s->width != j->width || s->layers != j->layers || s->heads != j->heads || s->context != j->context || s->vocab != j->vocabulary ||
-        s->bits != j->operand_bits || num_parameter_count(s) != j->model_parameters)
+    if (!tr_shape_is_of_job(&c->model.shape, &a->job))
         return refuted(ERR_SHAPE, "lease.model", a->lease.lease_id, f);
     return TR_FOUND_VALID;
 }
@@ -243,20 +247,13 @@ static const char *read_kind(tr_shown *out, const char *at)
     return NULL;
 }
 
-static bool read_hex(uint8_t *out, size_t len, const char *text)
-{
-    char part[129];
-    snprintf(part, sizeof part, "%.*s", (int)(2 * len), text);
-    return base_hex_decode(out, len, part) == OK;
-}
-
 err tr_push_read(tr_push *p, const char *rest, const char *auth, fault *f)
 {
     memset(p, 0, sizeof *p);
-    if (!auth || strlen(auth) != TR_PUSH_AUTH_BYTES - 1 || auth[64] != '-' || !read_hex(p->key.b, 32, auth) ||
-        !read_hex(p->signature.b, 64, auth + 65))
+    if (!auth || strlen(auth) != TR_PUSH_AUTH_BYTES - 1 || auth[64] != '-' || !tr_take_hex(p->key.b, 32, auth) ||
+        !tr_take_hex(p->signature.b, 64, auth + 65))
         return fail(f, ERR_SYNTAX, "auth", 0);
-    if (strlen(rest) < 65 || rest[64] != '/' || !read_hex(p->job.b, 32, rest))
+    if (strlen(rest) < 65 || rest[64] != '/' || !tr_take_hex(p->job.b, 32, rest))
         return fail(f, ERR_SYNTAX, "path: job", 0);
     const char *at = read_number(&p->lease_id, rest + 65, '/');
     if (at)

@@ -22,6 +22,9 @@ typedef struct tr_audited {
     chain_attestation attestation;
 } tr_audited;
 
+/* Whether a model of this shape, number of weights and all, is what the job is about. */
+bool tr_shape_is_of_job(const num_shape *s, const chain_row_job *j);
+
 /* The longest content of a kind; 0: the kind is not wanted. */
 uint64_t tr_shown_bytes_max(const tr_audited *a, tr_shown kind);
 

@@ -43,7 +43,7 @@ void tr_auth_sign(char out[TR_AUTH_BYTES], const cr_secret_key *key, const tr_ad
     base_hex_encode(out + 115, s.b, 64);
 }
 
-static bool take_hex(uint8_t *out, size_t len, const char *text)
+bool tr_take_hex(uint8_t *out, size_t len, const char *text)
 {
     char part[129];
     snprintf(part, sizeof part, "%.*s", (int)(2 * len), text);
@@ -55,8 +55,8 @@ err tr_auth_parse(tr_auth *out, const char *text, fault *f)
     uint8_t be[8];
     if (!text || strlen(text) != TR_AUTH_BYTES - 1 || text[64] != '-' || text[97] != '-' || text[114] != '-')
         return fail(f, ERR_SYNTAX, "auth", 0);
-    if (!take_hex(out->key.b, 32, text) || !take_hex(out->session, TR_SESSION_BYTES, text + 65) || !take_hex(be, 8, text + 98) ||
-        !take_hex(out->signature.b, 64, text + 115))
+    if (!tr_take_hex(out->key.b, 32, text) || !tr_take_hex(out->session, TR_SESSION_BYTES, text + 65) || !tr_take_hex(be, 8, text + 98) ||
+        !tr_take_hex(out->signature.b, 64, text + 115))
         return fail(f, ERR_SYNTAX, "auth", 0);
     out->nonce = load_be64(be);
     return OK;

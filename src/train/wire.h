@@ -32,6 +32,9 @@ typedef struct tr_transport {
     err (*call)(void *ctx, const tr_request *request, uint32_t wait_ms, uint64_t reply_max, buf *reply, fault *f);
 } tr_transport;
 
+/* The first 2 len (at most 128) characters of `text` as bytes: false if they are no hex, or fewer. */
+bool tr_take_hex(uint8_t *out, size_t len, const char *text);
+
 /* Whom a request is meant for. A worker takes job and coordinator from the ledger, not from who answers. */
 typedef struct tr_addressee {
     hash256       job;

@@ -234,7 +234,7 @@ static void watch_audit(tr_worker *w, const past_lease *p)
 /* Whether a lease in this row can be audited, and until when if nobody has begun. */
 static bool auditable(const tr_worker *w, const chain_row_lease *row, uint64_t *until)
 {
-    uint64_t first = row->commit_height ? row->commit_height : row->settle_height;
+    uint64_t first = chain_lease_first_block(row);
     *until = first + w->cfg.ledger->audit_window;
     return w->cfg.ledger->audit && row->level == CHAIN_LEVEL_FULL && row->status != CHAIN_LEASE_SPOILED;
 }
