@@ -282,7 +282,6 @@ err demo_net_books(demo_net *n, demo_books *b, fault *f)
         b->balance[i] = a.balance;
         b->sum += a.balance;
     }
-    b->balanced = b->sum == b->supply.balances &&
-                  b->sum + b->supply.escrow + b->supply.bonds + b->supply.treasury == b->supply.minted - b->supply.burned;
+    b->balanced = b->sum == b->supply.balances && chain_supply_held(&b->supply) == b->supply.minted - b->supply.burned;
     return OK;
 }

@@ -57,7 +57,7 @@ err demo_net_job(demo_net *n, demo_job *job, const tr_dataset *data, fault *f) M
 /* Closes the job when all of it is paid: the rest of the escrow goes back. */
 err demo_net_close_job(demo_net *n, const demo_job *job, fault *f) MUST_USE;
 
-/* What everybody has, and whether it adds up: balances + escrow + bonds + treasury = minted - burned. */
+/* What everybody has, and whether it adds up: balances and all purses = minted - burned. */
 typedef struct demo_books {
     uint64_t         balance[DEMO_ACCOUNTS], sum;
     chain_row_supply supply;

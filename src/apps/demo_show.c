@@ -204,12 +204,13 @@ void demo_show_books(const demo *d, const demo_books *b)
     fprintf(d->term.out, "%" PRIu64 " leases paid, job closed\n", d->leases_paid);
     show_workers(d, b);
     show_buyer(d, b);
-    char part[6][TB_AMOUNT_TEXT];
-    const uint64_t amounts[6] = { b->sum, b->supply.escrow, b->supply.bonds, b->supply.treasury, b->supply.minted, b->supply.burned };
-    for (size_t i = 0; i < 6; i++)
+    char part[7][TB_AMOUNT_TEXT];
+    uint64_t pools = b->supply.subsidy + b->supply.awarded + b->supply.disbursing + b->supply.stakes;
+    const uint64_t amounts[7] = { b->sum, b->supply.escrow, b->supply.bonds, b->supply.treasury, b->supply.minted, b->supply.burned, pools };
+    for (size_t i = 0; i < 7; i++)
         tb_amount_format(part[i], amounts[i]);
-    fprintf(d->term.out, "      books: balances %s + escrow %s + bonds %s + treasury %s = minted %s - burned %s  %s\n", part[0], part[1], part[2], part[3], part[4],
-            part[5], b->balanced ? "✓ to the unit" : "✗ DO NOT BALANCE");
+    fprintf(d->term.out, "      books: balances %s + escrow %s + bonds %s + treasury %s + pools %s = minted %s - burned %s  %s\n", part[0], part[1], part[2], part[3], part[6],
+            part[4], part[5], b->balanced ? "✓ to the unit" : "✗ DO NOT BALANCE");
 }
 
 void demo_show_receipt(const demo *d, size_t count)

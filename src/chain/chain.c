@@ -25,13 +25,13 @@ static err tables_new(chain *c, fault *f)
 {
     for (unsigned i = 0; i < CHAIN_MODULE_COUNT; i++)
         chain_tree_init(&c->trees[i]);
-    for (unsigned i = 1; i < CHAIN_TABLE_END; i++) {
+    for (unsigned i = chain_table_next(0); i < CHAIN_TABLE_END; i = chain_table_next(i)) {
         const chain_table_info *info = chain_table_describe(i);
         CHECK(info && info->key_len <= CHAIN_KEY_MAX);
         chain_table_init(&c->tables[i], info, c->config.table_seed);
     }
     size_t rows = c->genesis.allocation_count + c->genesis.issuer_count + CHAIN_PARAM_COUNT + 1;
-    for (unsigned i = 1; i < CHAIN_TABLE_END; i++)
+    for (unsigned i = chain_table_next(0); i < CHAIN_TABLE_END; i = chain_table_next(i))
         if (chain_table_room(c, (chain_table)i, rows) != OK)
             return fail(f, ERR_MEMORY, "state", rows);
     if (chain_reserve(c, CHAIN_MODULE_COUNT, 1024) != OK)
@@ -46,7 +46,8 @@ static err genesis_rows(chain *c, fault *f)
     (void)chain_row_create(c, CHAIN_TABLE_SUPPLY, &key);
     for (unsigned i = 0; i < CHAIN_PARAM_COUNT; i++) {
         key = chain_key_param((chain_param)i);
-        ((chain_row_param *)chain_row_create(c, CHAIN_TABLE_PARAM, &key))->value = g->params.v[i];
+        *(chain_row_param *)chain_row_create(c, CHAIN_TABLE_PARAM, &key) =
+            (chain_row_param){ .value = g->params.v[i], .previous = g->params.v[i] };
     }
     for (size_t i = 0; i < g->issuer_count; i++) {
         cr_address a = cr_address_of_key(&g->issuers[i]);
@@ -54,6 +55,7 @@ static err genesis_rows(chain *c, fault *f)
         ((chain_row_issuer *)chain_row_create(c, CHAIN_TABLE_ISSUER, &key))->active = 1;
     }
     c->journal_len = 0; /* nothing of a genesis is ever undone */
+    TRY(chain_params_index(c, f));
     for (size_t i = 0; i < g->allocation_count; i++) {
         if (chain_supply_mint(c, g->allocations[i].amount) != OK ||
             chain_account_credit(c, &g->allocations[i].address, g->allocations[i].amount) != OK)
@@ -119,7 +121,7 @@ void chain_free(chain *c)
     if (!c)
         return;
     chain_config config = c->config;
-    for (unsigned i = 1; i < CHAIN_TABLE_END; i++) {
+    for (unsigned i = chain_table_next(0); i < CHAIN_TABLE_END; i = chain_table_next(i)) {
         row_table *t = &c->tables[i];
         chain_release(&config, t->entries, t->cap, t->stride);
         chain_release(&config, t->index, (size_t)t->index_mask + 1, sizeof *t->index);

@@ -43,6 +43,7 @@ struct chain {
     bool         loading;
 
     row_table tables[CHAIN_TABLE_END];
+    uint32_t  param_rows[CHAIN_PARAM_COUNT]; /* numbers of the rows in table PARAM */
     tree  trees[CHAIN_MODULE_COUNT];
 
     uint8_t *journal;
@@ -91,7 +92,15 @@ bytes chain_row_encode(const row_table *t, uint32_t number, uint8_t *buffer);
 
 /* --- money: every movement is one of these, so that the supply record cannot drift --- */
 
-typedef enum purse { PURSE_ESCROW, PURSE_BONDS, PURSE_TREASURY } purse;
+typedef enum purse {
+    PURSE_ESCROW,
+    PURSE_BONDS,
+    PURSE_TREASURY,
+    PURSE_SUBSIDY,
+    PURSE_AWARDED,
+    PURSE_DISBURSING,
+    PURSE_STAKES,
+} purse;
 
 err chain_account_credit(chain *c, const cr_address *a, uint64_t amount) MUST_USE;
 err chain_account_debit(chain *c, const cr_address *a, uint64_t amount) MUST_USE; /* ERR_FUNDS */
@@ -99,15 +108,17 @@ err chain_purse_add(chain *c, purse p, uint64_t amount) MUST_USE;
 err chain_purse_take(chain *c, purse p, uint64_t amount) MUST_USE;
 err chain_supply_mint(chain *c, uint64_t amount) MUST_USE; /* ERR_CAP */
 err chain_supply_burn(chain *c, uint64_t amount) MUST_USE;
-/* ERR_INVARIANT unless balances + escrow + bonds + treasury + `floating` = minted - burned and minted <= cap. */
+/* ERR_INVARIANT unless balances, all purses and `floating` add up to minted - burned, and minted <= cap. */
 err chain_supply_check(const chain *c, uint64_t floating, fault *f) MUST_USE;
 
 /* --- the rest --- */
 
 static inline uint64_t param(const chain *c, chain_param p)
 {
-    return c->genesis.params.v[p];
+    return ((const chain_row_param *)table_row_at(&c->tables[CHAIN_TABLE_PARAM], c->param_rows[p]))->value;
 }
+/* Finds the rows of all parameters, which never move: ERR_FIELD if one is missing or out of bounds. After it, param() works. */
+err chain_params_index(chain *c, fault *f) MUST_USE;
 bool chain_kyc_valid_at(const chain *c, const cr_address *a, uint64_t height);
 
 /* The next event of the transaction (or block); zeroed, type and index set. */

@@ -10,7 +10,7 @@ enum { KIT_ACCOUNTS = 8, KIT_PRODUCER = 100, KIT_ISSUER = 101, KIT_COORDINATOR =
 
 typedef struct kit {
     chain              *c;
-    uint8_t             genesis[4096];
+    uint8_t             genesis[16384];
     size_t              genesis_len;
     size_t              blocks_alive; /* allocator balance */
     size_t              fail_after;   /* allocations until one fails; 0: never */

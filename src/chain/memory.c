@@ -173,7 +173,7 @@ bool chain_has_room(const chain *c, size_t tx_count, size_t tx_bytes)
         c->result_cap < tx_count + CHAIN_MODULE_COUNT || c->candidate_cap < tx_count)
         return false;
     size_t module_rows[CHAIN_MODULE_COUNT] = { 0 };
-    for (unsigned i = 1; i < CHAIN_TABLE_END; i++) {
+    for (unsigned i = chain_table_next(0); i < CHAIN_TABLE_END; i = chain_table_next(i)) {
         const row_table *t = &c->tables[i];
         size_t extra = rows_of_block(i, tx_count, tx_bytes);
         if ((size_t)t->count + extra > t->cap)
@@ -229,7 +229,7 @@ err chain_reserve(chain *c, size_t tx_count, size_t tx_bytes)
         c->candidate_cap = tx_count;
     }
     size_t module_rows[CHAIN_MODULE_COUNT] = { 0 };
-    for (unsigned i = 1; i < CHAIN_TABLE_END; i++) {
+    for (unsigned i = chain_table_next(0); i < CHAIN_TABLE_END; i = chain_table_next(i)) {
         size_t extra = rows_of_block(i, tx_count, tx_bytes);
         module_rows[c->tables[i].info->module] += extra;
         TRY(chain_table_room(c, (chain_table)i, extra));

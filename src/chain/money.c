@@ -38,6 +38,14 @@ static uint64_t *purse_of(chain_row_supply *supply, purse p)
         return &supply->bonds;
     case PURSE_TREASURY:
         return &supply->treasury;
+    case PURSE_SUBSIDY:
+        return &supply->subsidy;
+    case PURSE_AWARDED:
+        return &supply->awarded;
+    case PURSE_DISBURSING:
+        return &supply->disbursing;
+    case PURSE_STAKES:
+        return &supply->stakes;
     }
     CHECK(false);
     return NULL;
@@ -79,8 +87,7 @@ err chain_supply_check(const chain *c, uint64_t floating, fault *f)
         return fail(f, ERR_INVARIANT, "minted <= cap", s->minted);
     if (s->burned > s->minted)
         return fail(f, ERR_INVARIANT, "burned <= minted", s->burned);
-    u128 held = (u128)s->balances + s->escrow + s->bonds + s->treasury + floating;
-    if (held != s->minted - s->burned)
-        return fail(f, ERR_INVARIANT, "balances + escrow + bonds + treasury = minted - burned", 0);
+    if (chain_supply_held(s) + floating != s->minted - s->burned)
+        return fail(f, ERR_INVARIANT, "balances + purses = minted - burned", 0);
     return OK;
 }

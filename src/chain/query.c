@@ -242,7 +242,7 @@ err chain_audit(const chain *c, fault *f)
         return fail(f, ERR_INVARIANT, "sum of bonds", 0);
     TRY(audit_coverage(c, f));
     TRY(audit_audits(c, f));
-    for (unsigned i = 1; i < CHAIN_TABLE_END; i++) {
+    for (unsigned i = chain_table_next(0); i < CHAIN_TABLE_END; i = chain_table_next(i)) {
         const row_table *t = &c->tables[i];
         uint8_t buffer[1024];
         for (uint32_t k = 0; k < t->count; k++) {

@@ -22,10 +22,18 @@ typedef enum chain_module {
     CHAIN_MODULE_IDENTITY,
     CHAIN_MODULE_RECEIPTS,
     CHAIN_MODULE_BEACON,
+    CHAIN_MODULE_ECONOMY,    /* control laws, markets, epochs */
+    CHAIN_MODULE_PROVIDERS,
+    CHAIN_MODULE_GOVERNANCE, /* proposals, votes, houses */
+    CHAIN_MODULE_VOTERS,
+    CHAIN_MODULE_TREASURY,
+    CHAIN_MODULE_AUCTIONS,   /* and oracles */
+    CHAIN_MODULE_OVERLAYS,
+    CHAIN_MODULE_RISK,
     CHAIN_MODULE_COUNT
 } chain_module;
 
-enum { SMT_DEPTH_MAX = 256, SMT_TOP_MAX = 3 /* log2 of CHAIN_MODULE_COUNT */ };
+enum { SMT_DEPTH_MAX = 256, SMT_TOP_MAX = 4 /* log2 of CHAIN_MODULE_COUNT */ };
 
 hash256 smt_path(uint8_t table, bytes key);
 hash256 smt_value_hash(bytes value);

@@ -6,7 +6,7 @@
 bool chain_dirty_next(const chain *c, size_t *cursor, chain_record_kv *out, uint8_t *buffer)
 {
     size_t skip = *cursor;
-    for (unsigned i = 1; i < CHAIN_TABLE_END; i++) {
+    for (unsigned i = chain_table_next(0); i < CHAIN_TABLE_END; i = chain_table_next(i)) {
         const row_table *t = &c->tables[i];
         if (skip >= t->mark_dirty_count) {
             skip -= t->mark_dirty_count;
@@ -24,14 +24,14 @@ bool chain_dirty_next(const chain *c, size_t *cursor, chain_record_kv *out, uint
 size_t chain_dirty_count(const chain *c)
 {
     size_t count = 0;
-    for (unsigned i = 1; i < CHAIN_TABLE_END; i++)
+    for (unsigned i = chain_table_next(0); i < CHAIN_TABLE_END; i = chain_table_next(i))
         count += c->tables[i].mark_dirty_count;
     return count;
 }
 
 void chain_mark_clean(chain *c)
 {
-    for (unsigned i = 1; i < CHAIN_TABLE_END; i++) {
+    for (unsigned i = chain_table_next(0); i < CHAIN_TABLE_END; i = chain_table_next(i)) {
         row_table *t = &c->tables[i];
         for (uint32_t k = 0; k < t->mark_dirty_count; k++)
             table_entry_at(t, t->mark_dirty[k])->in_mark = false;
@@ -70,18 +70,6 @@ err chain_load_row(chain *c, uint8_t table, bytes key, bytes value, fault *f)
     return OK;
 }
 
-/* Parameters live in the genesis for now; stored rows must say the same. */
-static err check_params(const chain *c, fault *f)
-{
-    for (unsigned i = 0; i < CHAIN_PARAM_COUNT; i++) {
-        chain_key key = chain_key_param((chain_param)i);
-        const chain_row_param *row = chain_row_get(c, CHAIN_TABLE_PARAM, &key);
-        if (!row || row->value != c->genesis.params.v[i])
-            return fail(f, ERR_FIELD, chain_param_rows[i].key, i);
-    }
-    return OK;
-}
-
 err chain_load_end(chain *c, bytes signed_header, fault *f)
 {
     chain_header header;
@@ -93,10 +81,10 @@ err chain_load_end(chain *c, bytes signed_header, fault *f)
         return fail(f, ERR_CHAIN_ID, "header.chain_id", 0);
     if (!chain_may_produce(c, &header.producer))
         return fail(f, ERR_PERMISSION, "header.producer", 0);
-    TRY(check_params(c, f));
+    TRY(chain_params_index(c, f));
     for (unsigned i = 0; i < CHAIN_MODULE_COUNT; i++) { /* tables of one module share its tree */
         size_t rows = 0;
-        for (unsigned k = 1; k < CHAIN_TABLE_END; k++)
+        for (unsigned k = chain_table_next(0); k < CHAIN_TABLE_END; k = chain_table_next(k))
             rows += c->tables[k].info->module == (chain_module)i ? c->tables[k].count : 0;
         TRY(chain_tree_room(c, &c->trees[i], rows));
     }
@@ -187,7 +175,7 @@ err chain_snapshot_new(chain_snapshot **out, const chain *c, size_t chunk_bytes,
     if (chunk_bytes < 2 * LIMIT_STATE_VALUE_BYTES || chunk_bytes > LIMIT_SNAPSHOT_CHUNK_BYTES)
         return fail(f, ERR_RANGE, "chunk_bytes", chunk_bytes);
     size_t count = 0, n = 0;
-    for (unsigned i = 1; i < CHAIN_TABLE_END; i++)
+    for (unsigned i = chain_table_next(0); i < CHAIN_TABLE_END; i = chain_table_next(i))
         count += c->tables[i].count;
     chain_snapshot *s = chain_alloc(&c->config, 1, sizeof *s);
     item *items = chain_alloc(&c->config, count, sizeof *items), *spare = chain_alloc(&c->config, count, sizeof *spare);
@@ -199,7 +187,7 @@ err chain_snapshot_new(chain_snapshot **out, const chain *c, size_t chunk_bytes,
         chain_release(&c->config, starts, count + 1, sizeof *starts);
         return fail(f, ERR_MEMORY, "snapshot", count);
     }
-    for (unsigned i = 1; i < CHAIN_TABLE_END; i++)
+    for (unsigned i = chain_table_next(0); i < CHAIN_TABLE_END; i = chain_table_next(i))
         for (uint32_t k = 0; k < c->tables[i].count; k++)
             items[n++] = (item){ .number = k, .table = (uint8_t)i };
     item *sorted = sort_items(c, items, spare, count);

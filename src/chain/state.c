@@ -39,6 +39,14 @@ const chain_table_info *chain_table_describe(uint64_t table)
     return table < CHAIN_TABLE_END && tables[table].record ? &tables[table] : NULL;
 }
 
+unsigned chain_table_next(unsigned table)
+{
+    do
+        table++;
+    while (table < CHAIN_TABLE_END && !tables[table].record);
+    return table;
+}
+
 /* --- keys --- */
 
 chain_key chain_key_address(const cr_address *a)
@@ -211,6 +219,20 @@ bytes chain_row_encode(const row_table *t, uint32_t number, uint8_t *buffer)
     return out;
 }
 
+err chain_params_index(chain *c, fault *f)
+{
+    chain_params all;
+    for (unsigned i = 0; i < CHAIN_PARAM_COUNT; i++) {
+        chain_key key = chain_key_param((chain_param)i);
+        uint32_t number = chain_table_find(&c->tables[CHAIN_TABLE_PARAM], &key);
+        if (number == TABLE_NONE)
+            return fail(f, ERR_FIELD, chain_param_rows[i].key, i);
+        c->param_rows[i] = number;
+        all.v[i] = param(c, (chain_param)i);
+    }
+    return chain_params_check(&all, f);
+}
+
 /* --- the authenticated side --- */
 
 /* Each of the next dirty rows has one step of its way up the tree fetched: the climbs are chains of reads, and so they overlap. */
@@ -227,7 +249,7 @@ void chain_trees_sync(chain *c)
 {
     uint8_t buffer[1024];
     _Static_assert(sizeof buffer == 1024, "LIMIT_STATE_VALUE_BYTES");
-    for (unsigned i = 1; i < CHAIN_TABLE_END; i++) {
+    for (unsigned i = chain_table_next(0); i < CHAIN_TABLE_END; i = chain_table_next(i)) {
         row_table *t = &c->tables[i];
         tree *tr = &c->trees[t->info->module];
         for (uint32_t k = 0; k < t->block_dirty_count; k++) {
@@ -260,7 +282,7 @@ hash256 chain_trees_root(chain *c, hash256 module_roots[CHAIN_MODULE_COUNT])
 
 void chain_block_dirty_to_mark(chain *c)
 {
-    for (unsigned i = 1; i < CHAIN_TABLE_END; i++) {
+    for (unsigned i = chain_table_next(0); i < CHAIN_TABLE_END; i = chain_table_next(i)) {
         row_table *t = &c->tables[i];
         for (uint32_t k = 0; k < t->block_dirty_count; k++) {
             table_entry *entry = table_entry_at(t, t->block_dirty[k]);

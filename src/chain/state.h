@@ -5,6 +5,7 @@
 #ifndef CHAIN_STATE_H
 #define CHAIN_STATE_H
 
+#include "base/int.h"
 #include "chain/param.h"
 #include "chain/record.h"
 #include "chain/smt.h"
@@ -17,7 +18,7 @@ typedef enum chain_table {
 #undef ROW_BEGIN
 #undef FIELD
 #undef ROW_END
-    CHAIN_TABLE_END
+    CHAIN_TABLE_END = 128 /* numbers below it that no row has are unused */
 } chain_table;
 
 /* chain_row_account, chain_row_supply, chain_row_job, ... */
@@ -70,6 +71,14 @@ typedef struct chain_table_info {
     const chain_record *record;
 } chain_table_info;
 const chain_table_info *chain_table_describe(uint64_t table);
+/* The next number after this one that names a table; CHAIN_TABLE_END after the last. */
+unsigned chain_table_next(unsigned table);
+
+/* Everything that exists: between transactions minted - burned, but for the fees that the block has not credited yet. */
+static inline u128 chain_supply_held(const chain_row_supply *s)
+{
+    return (u128)s->balances + s->escrow + s->bonds + s->treasury + s->subsidy + s->awarded + s->disbursing + s->stakes;
+}
 
 /* The treasury's address (kind chain); it is credited in the supply record and has no account row. */
 cr_address chain_treasury_address(void);

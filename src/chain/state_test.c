@@ -102,7 +102,7 @@ static void proofs(void **state)
     uint8_t value[1024], wire[16384], bad[16384];
     bytes v, encoded;
     unsigned included = 0;
-    for (unsigned table = 1; table < CHAIN_TABLE_END; table++)
+    for (unsigned table = chain_table_next(0); table < CHAIN_TABLE_END; table = chain_table_next(table))
         for (size_t i = 0; i < chain_row_count(k.c, (chain_table)table); i++) {
             bytes key;
             assert_non_null(chain_row_at(k.c, (chain_table)table, i, &key));
@@ -405,7 +405,7 @@ static void random_histories(void **state)
 static void golden_root(void **state)
 {
     (void)state;
-    static const char want[] = "4df48f0765562c241720f0dbe59a05c40214b341153b7cddfbdbe513a297b7e2";
+    static const char want[] = "b7eee560b93df542631356fc1ef6ddf22449444be7dc7427a740d607db89e28c";
     for (uint64_t table_seed = 0; table_seed < 3; table_seed++) {
         history h;
         kit_table_seed = table_seed * 0x9e3779b97f4a7c15u;

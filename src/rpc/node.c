@@ -63,6 +63,10 @@ READ_SUPPLY(balances)
 READ_SUPPLY(escrow)
 READ_SUPPLY(bonds)
 READ_SUPPLY(treasury)
+READ_SUPPLY(subsidy)
+READ_SUPPLY(awarded)
+READ_SUPPLY(disbursing)
+READ_SUPPLY(stakes)
 #undef READ_SUPPLY
 
 #define READ_STATUS(field)                                                             \
@@ -96,6 +100,10 @@ void rpc_node_list_metrics(rpc_node *n, rpc_metrics *registry)
         { .name = "tb_supply_nblock", .labels = "part=\"escrow\"", .help = supply, .read = read_escrow },
         { .name = "tb_supply_nblock", .labels = "part=\"bonds\"", .help = supply, .read = read_bonds },
         { .name = "tb_supply_nblock", .labels = "part=\"treasury\"", .help = supply, .read = read_treasury },
+        { .name = "tb_supply_nblock", .labels = "part=\"subsidy\"", .help = supply, .read = read_subsidy },
+        { .name = "tb_supply_nblock", .labels = "part=\"awarded\"", .help = supply, .read = read_awarded },
+        { .name = "tb_supply_nblock", .labels = "part=\"disbursing\"", .help = supply, .read = read_disbursing },
+        { .name = "tb_supply_nblock", .labels = "part=\"stakes\"", .help = supply, .read = read_stakes },
     };
     for (size_t i = 0; i < RPC_NODE_METRICS; i++) {
         n->metrics[i] = all[i];

@@ -9,7 +9,7 @@
 #include "rpc/live.h"
 #include "rpc/metrics.h"
 
-enum { RPC_NODE_METRICS = 12, RPC_NODE_WALK_ROWS = 1 << 17 };
+enum { RPC_NODE_METRICS = 16, RPC_NODE_WALK_ROWS = 1 << 17 };
 
 typedef struct rpc_node {
     eng_solo       *engine; /* borrowed: closed after the server has stopped */

@@ -211,9 +211,9 @@ err rpc_proof_get(void *ctx, const rpc_call *call, const void *args, json_t **re
 {
     (void)call;
     const rpc_args_proof_get *a = args;
-    for (unsigned t = 0; t < CHAIN_TABLE_END; t++) {
+    for (unsigned t = chain_table_next(0); t < CHAIN_TABLE_END; t = chain_table_next(t)) {
         const chain_table_info *info = chain_table_describe(t);
-        if (!info || strcmp(info->record->name, a->table.s) != 0)
+        if (strcmp(info->record->name, a->table.s) != 0)
             continue;
         if (a->key.len != info->key_len)
             return fail(f, ERR_LIMIT, "key: length", info->key_len);

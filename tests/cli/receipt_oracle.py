@@ -53,7 +53,7 @@ def included(proof, state_root, module, table, key, value):
         right = path[depth // 8] >> (7 - depth % 8) & 1
         h = sha(b"\x01", bytes([depth]), *((sibling, h) if right else (h, sibling)))
     h = sha(b"\x00", h)
-    for i in range(3):
+    for i in range(4):
         sibling = top[32 * i:32 * i + 32]
         h = sha(b"\x01", *((sibling, h) if module >> i & 1 else (h, sibling)))
     need(h == state_root, "proof: state root")

@@ -97,7 +97,7 @@ class Job:
         self.check_throughput()
         need(status["status"] == "complete" and status["sequences_paid"] == str(self.steps * 8) and status["escrow_left"] == "0", "the job is closed, all paid")
         supply = kit.rpc("supply.get")
-        parts = sum(int(supply[k]) for k in ("balances", "escrow", "bonds", "treasury"))
+        parts = sum(int(supply[k]) for k in ("balances", "escrow", "bonds", "treasury", "subsidy", "awarded", "disbursing", "stakes"))
         need(parts == int(supply["minted"]) - int(supply["burned"]) and supply["escrow"] == "0", "the books balance")
 
 
