@@ -14,6 +14,7 @@ import statistics
 import sys
 import tempfile
 
+import blas
 from train_step import Side, machine, quartiles, rival, tokens
 
 SHAPES = {  # width: (T, layers, heads); one block from 2048 on
@@ -31,8 +32,8 @@ def compare(tool, width, count, rounds, path):
     T, L, H = SHAPES[width]
     batch = count // T
     tokens(path, V)
-    ours = Side([tool, "--serve", "1", "--width", str(width), "--layers", str(L), "--heads", str(H), "--context", str(T), "--sequences", str(batch), "--vocab", str(V)])
-    theirs = Side([sys.executable, __file__, "--rival", *map(str, (width, V, T, L, H, batch)), str(path)])
+    ours = Side([tool, "--serve", "1", "--width", str(width), "--layers", str(L), "--heads", str(H), "--context", str(T), "--sequences", str(batch), "--vocab", str(V)], 1)
+    theirs = Side([sys.executable, __file__, "--rival", *map(str, (width, V, T, L, H, batch)), str(path)], 1)
     ours.ask("prove")
     theirs.step()
     rows, their_ns = [], []
@@ -87,7 +88,7 @@ def main():
     for width, limit in ((768, 2.2),):
         if width in results and results[width][1] > limit:
             print(f"width {width}: (gradient + proof) / PyTorch is {results[width][1]:.1f}; must be at most {limit}")
-    print(f"rival: {results[widths[0]][2][1]}")
+    print(f"rival: {results[widths[0]][2][1]}; {blas.describe()}")
     return 0
 
 

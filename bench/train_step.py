@@ -17,6 +17,8 @@ import sys
 import tempfile
 import time
 
+import blas
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 SHAPES = {  # width: (V, T, layers, heads, sequences)
     128: (73, 64, 4, 4, 16),
@@ -72,9 +74,8 @@ def peak_of_process():
 
 
 class Side:
-    def __init__(self, command):
-        env = {k: v for k, v in os.environ.items() if k != "OPENBLAS_CORETYPE"}  # a forced kernel would be an unfair rival
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
+    def __init__(self, command, threads):
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=blas.environment(blas.fastest()[0], threads))
         self.name = self.process.stdout.readline().strip()
         if not self.name:
             sys.exit(f"cannot start {command[0]}")
@@ -114,8 +115,8 @@ def quartiles(values):
 def compare(tool, width, threads, rounds, path):
     V, T, L, H, batch = SHAPES[width]
     tokens(path, V)
-    ours = Side([tool, *map(str, (V, T, width, L, H, batch, threads)), str(path)])
-    theirs = Side([sys.executable, __file__, "--rival", str(width), str(threads), str(path)])
+    ours = Side([tool, *map(str, (V, T, width, L, H, batch, threads)), str(path)], threads)
+    theirs = Side([sys.executable, __file__, "--rival", str(width), str(threads), str(path)], threads)
     for _ in range(4):
         ours.step()
         theirs.step()
@@ -169,7 +170,7 @@ def main():
         for width in map(int, given.widths.split(",")):
             results[width] = compare(given.tool, width, given.threads, given.rounds, pathlib.Path(folder) / "tokens")
     ours, theirs = next(iter(results.values()))[2]
-    print(f"ours: {ours}; rival: {theirs}")
+    print(f"ours: {ours}; rival: {theirs}; {blas.describe()}")
     bad = [w for w, r in results.items() if r[1] > 1.10 or (w == 768 and r[0] < 1.3)]
     for w in bad:
         print(f"width {w}: below what must be reached (1.3x at 768, memory at most 1.10)")
