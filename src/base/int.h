@@ -40,6 +40,7 @@ typedef enum rounding {
     ROUND_DOWN,    /* towards zero: the remainder stays with the payer */
     ROUND_UP,      /* away from zero */
     ROUND_HALF_UP, /* nearest, ties up */
+    ROUND_FLOOR,   /* towards minus infinity: of what is not negative the same as ROUND_DOWN */
 } rounding;
 
 /* *out = a * b / c with the named rounding; ERR_OVERFLOW if the quotient does not fit or c == 0. */
