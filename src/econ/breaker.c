@@ -7,7 +7,7 @@ static err check(const econ_breaker *now, uint64_t height, const econ_breaker_pa
     TRY(econ_within(p->success_threshold, 1, UINT32_MAX, "breaker.success_threshold", f));
     TRY(econ_within(p->window_blocks, 1, UINT32_MAX, "breaker.window", f));
     TRY(econ_within(now->state, ECON_BREAKER_CLOSED, ECON_BREAKER_HALF_OPEN, "breaker.state", f));
-    TRY(econ_within(now->failures, 0, ECON_BREAKER_FAILURES_MAX, "breaker.failures", f));
+    TRY(econ_within(now->failures, 0, ECON_BREAKER_FAILURES_MAX - 1, "breaker.failures", f));
     return econ_within(height, now->height, UINT64_MAX, "breaker.height", f);
 }
 
@@ -50,8 +50,6 @@ static void failed(econ_breaker *b, uint64_t height, const econ_breaker_params *
 {
     uint32_t old = 0;
     while (old < b->failures && height - b->failed_at[old] >= p->window_blocks)
-        old++;
-    if (b->failures - old == ECON_BREAKER_FAILURES_MAX)
         old++;
     forget(b, old);
     b->failed_at[b->failures++] = height;

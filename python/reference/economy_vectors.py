@@ -1,0 +1,316 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Questions for the control laws, drawn by seed: values of every size, the edges of each domain, and some outside it.
+
+Usage (from the root of the repository):
+  PYTHONPATH=python /usr/bin/python3 -m reference.economy_vectors            writes spec/vectors/economy.json
+  PYTHONPATH=python /usr/bin/python3 -m reference.economy_vectors questions  prints the questions of that file, one a line
+  PYTHONPATH=python /usr/bin/python3 -m reference.economy_vectors answers    prints its answers"""
+import json
+import random
+import sys
+
+from . import economy as e
+
+PATH = "spec/vectors/economy.json"
+CASES = 40
+
+
+class Draw:
+    """Draws of one law: a seed of its own, so that a new law does not move the others."""
+
+    def __init__(self, law, seed):
+        self.r = random.Random(f"economy {law} {seed}")
+        self.wild = False
+
+    def size(self, most):
+        """0 .. most: an edge, or a number whose length is uniform."""
+        pick = self.r.random()
+        if pick < 0.08:
+            return self.r.choice((0, 1, most, max(most - 1, 0)))
+        if pick < 0.4:
+            return self.r.randint(0, most)
+        return min(self.r.getrandbits(self.r.randint(1, max(most.bit_length(), 1))), most)
+
+    def inside(self, low, high, type_max=e.U64, type_min=0):
+        """low .. high; in a wild question now and then anything that the type holds."""
+        if self.wild and self.r.random() < 0.15:
+            return self.r.choice((high + 1, type_max, low - 1)) if type_min < low else self.r.choice((high + 1, type_max))
+        return low + self.size(high - low)
+
+    def u32(self, low, high):
+        return min(max(self.inside(low, high, e.U32), 0), e.U32)
+
+    def u64(self, low=0, high=e.U64):
+        return min(max(self.inside(low, high), 0), e.U64)
+
+    def q32(self, low, high):
+        if low < 0 and self.r.random() < 0.5:
+            return -self.q32(0, -low) if not self.wild else max(-self.inside(0, -low), e.Q32_MIN)
+        return max(min(self.inside(max(low, 0), high, e.Q32_MAX, e.Q32_MIN), e.Q32_MAX), e.Q32_MIN)
+
+    def ppm(self, most=e.PPM):
+        return self.u32(0, most)
+
+    def pick(self, *values):
+        return self.r.choice(values)
+
+    def shares(self, n=4):
+        cuts = sorted(self.r.randint(0, e.ONE) for _ in range(n))
+        parts = [b - a for a, b in zip([0] + cuts, cuts)]
+        if self.wild and self.r.random() < 0.2:
+            parts[self.r.randrange(n)] = self.pick(e.ONE, e.ONE + 1, -1)
+        return parts
+
+
+def ordered(d, most, draw):
+    """(low, high) with low <= high, but for a wild question."""
+    high = draw(0, most)
+    return draw(0, min(high, most)), high
+
+
+def q_quotient(d):
+    return [d.r.getrandbits(d.r.randint(1, 63)) * d.pick(1, -1), max(d.size(e.Q32_MAX), 1), d.r.randrange(4)]
+
+
+def q_mul(d):
+    return [d.size(e.Q32_MAX) * d.pick(1, -1), d.size(e.Q32_MAX >> d.r.randrange(62)) * d.pick(1, -1), d.r.randrange(4)]
+
+
+def q_drift(d):
+    unit = d.pick(e.MILLI, e.PPM, max(d.size(e.ONE), 1))
+    return [d.size(e.Q32_MAX) * d.pick(1, -1), d.size(e.Q32_MAX) * d.pick(1, -1), d.r.randint(0, unit), unit]
+
+
+def q_split(d):
+    n = d.pick(0, 65, 1, 64) if d.wild else d.r.randint(1, 12)
+    width = d.pick(1, 8, 20, 64)
+    return [d.u64(), n] + [d.r.getrandbits(width) * d.pick(0, 1, 1, 1) for _ in range(n)]
+
+
+def q_mint_split(d):
+    a = d.r.randint(0, e.PPM)
+    b = d.r.randint(0, e.PPM - a)
+    return [d.u64(), a, b, e.PPM - a - b + (d.pick(0, 1) if d.wild else 0)]
+
+
+def q_baseline(d):
+    low, high = ordered(d, (1 << 31) - 1, d.u32)
+    return [d.q32(0, e.Q32_MAX), d.q32(0, e.Q32_MAX), d.q32(0, e.Q32_MAX), d.ppm(), d.ppm(), d.ppm(), d.pick(999_900, d.ppm()),
+            max(low, 0 if d.wild else 1), max(high, 0 if d.wild else 1)]
+
+
+def q_issuance(d):
+    cap = d.pick(36 * 10**15, max(d.u64(1, e.AMOUNT), 1))
+    constant = d.pick(20_000_000, max(d.u64(), 1))
+    return ([cap, constant, d.pick(min(120, constant), d.u64(1, constant)), d.u64(0, cap), d.u64(0, 20_000), d.u64(0, 4 * 10**15), d.u64(0, 300)] +
+            [d.q32(e.ONE, 10_000 * e.ONE), d.q32(e.ONE, 10**6 * e.ONE), d.q32(e.ONE, 100 * e.ONE)] + [d.q32(0, e.ONE) for _ in range(4)])
+
+
+def q_envelope(d):
+    cap = d.pick(4 * 10**16, max(d.u64(1, e.AMOUNT), 1))
+    minted = d.u64(0, min(cap, e.U64))
+    low, high = ordered(d, d.pick(12_000_000, 1 << 32), d.u64)
+    return [cap, minted, d.u64(0, min(minted, e.U64)), d.u64(0, d.pick(12 * 10**15, e.AMOUNT)), d.u64(0, d.pick(10**12, e.AMOUNT)),
+            d.u32(0, e.BPS), d.u32(0, e.MILLI), low, high, d.pick(500_000, d.ppm()), d.pick(52_560, d.u64(1, 1 << 32))]
+
+
+def q_tail(d):
+    reserve = d.pick(4 * 10**15, d.u64(0, e.AMOUNT))
+    return [d.u64(0, d.pick(4 * 10**16, e.AMOUNT)), reserve, d.u64(0, min(reserve, e.U64)), d.u64(0, 10**10), d.pick(5000, d.ppm()),
+            d.pick(52_560, d.u64(1, 1 << 32))]
+
+
+def q_distress(d):
+    return [d.q32(0, e.ONE), d.q32(-e.ONE, 2 * e.ONE), d.u32(0, e.BPS), d.u32(0, e.BPS), d.u32(0, e.MILLI), d.u32(0, e.MILLI)]
+
+
+def q_softmax(d):
+    most = d.pick(e.ONE // 100, e.ONE, 3 * e.ONE, 8 * e.ONE)
+    return [d.q32(-most, most) for _ in range(4)] + [d.pick(1000, 50, d.u32(1, 100_000))]
+
+
+def q_subsidy(d):
+    return (d.shares() + d.shares() + [d.pick(0, 0, 1) for _ in range(4)] + [d.u32(0, 300) for _ in range(4)] +
+            [d.u32(0, e.MILLI), d.u32(0, 300), d.ppm()])
+
+
+def q_health(d):
+    flag = d.pick(144, d.u32(1, 300))
+    counter = d.pick(0, flag, max(flag - 1, 0), d.u32(0, max(flag, 0)))
+    return [counter, d.u32(0, e.U32), d.u32(0, e.U32), d.r.randrange(2), d.u32(0, e.U32),
+            d.pick(e.ONE // 10, e.ONE // 10 + 1, d.q32(-3 * e.ONE, 3 * e.ONE)), d.r.randrange(2), d.pick(100_000, d.ppm()), flag,
+            d.pick(12, d.u32(1, max(flag, 1)))]
+
+
+def q_diversity(d):
+    n = 257 if d.wild and d.r.random() < 0.2 else d.r.randint(0, 8)
+    return [d.ppm(2 * e.PPM), d.ppm(2 * e.PPM), n] + [d.u64() for _ in range(n)]
+
+
+def q_multiplier(d):
+    low, high = ordered(d, 100 * e.MILLI, d.u32)
+    cost = d.u64(0, d.pick(10**9, e.AMOUNT))
+    payout = d.pick(cost, d.u64(0, min(4 * cost + 1, e.AMOUNT)), d.u64(0, e.AMOUNT), 0)
+    return [d.q32(0, e.ONE), cost, payout, d.u32(0, e.BPS), d.u32(0, e.BPS), d.pick(2000, d.u32(0, 10_000)), d.pick(1000, d.u32(0, 10_000)),
+            d.pick(min(800, high), low), high]
+
+
+def q_topup(d):
+    payment, m = d.u64(0, 4 * 10**16), d.q32(0, d.pick(3 * e.ONE, e.Q32_MAX))
+    due = payment * max(m - e.ONE, 0) >> 32
+    return [payment, m, min(due + d.size(due + 10**6), e.U64), d.u64(0, 10**17)]
+
+
+def q_adsplit(d):
+    platform, user = d.shares(2)
+    a = d.u32(0, e.BPS)
+    return [platform, user, a, d.u32(0, max(e.BPS - a, 0)), d.u32(0, e.MILLI)]
+
+
+def converging(d):
+    base, fast = ordered(d, e.MILLI, d.u32)
+    leave, enter = ordered(d, e.BPS, d.u32)
+    return list(d.pick((50, 200, 50, 25), (base, fast, enter, leave)))
+
+
+def q_converge(d):
+    return [d.r.randrange(2), d.pick(d.q32(0, 200 * e.ONE), d.q32(0, e.Q32_MAX))] + converging(d)
+
+
+def q_tariff(d):
+    low, high = ordered(d, d.pick(200, e.BPS), d.u32)
+    volume = d.u64(0, d.pick(10**15, e.AMOUNT))
+    inflow = d.pick(volume // 200, d.u64(0, d.pick(10**13, e.AMOUNT)))
+    return [d.q32(0, d.pick(200, e.BPS) * e.ONE), d.r.randrange(2), volume, inflow, d.pick(1000, d.u32(0, 9000)), low, high] + converging(d)
+
+
+def q_risk(d):
+    edges = d.pick([(2, 1, 500_000), (2, 0, 300_000), (0, 1, 200_000), (1, 3, 100_000)],
+                   [(d.r.randrange(4), d.r.randrange(4), d.ppm()) for _ in range(d.r.randint(0, 13 if d.wild else 12))])
+    if not d.wild:
+        edges = [x for x in edges if x[0] != x[1]]
+    return [d.q32(-8 * e.ONE, d.pick(1, 8) * e.ONE) for _ in range(4)] + [d.pick(500_000, d.ppm()), len(edges)] + [v for x in edges for v in x]
+
+
+def q_security(d):
+    high = d.u64()
+    low = d.u64(0, min(high, e.U64))
+    base = min(low + d.size(max(high - low, 0)) + (d.pick(0, 0, 1) if d.wild else 0), e.U64)
+    return [d.q32(1, e.ONE), d.r.randrange(2), d.pick(900_000, d.u32(1, e.PPM)), d.pick(10_000, d.ppm()), d.pick(100_000, d.u32(1, e.PPM)),
+            base, d.pick(0, 1, 2) if d.wild else d.r.randrange(2), low, high]
+
+
+def reputing(d):
+    cuts = sorted(d.r.randint(0, e.PPM) for _ in range(3))
+    weights = d.pick([350_000, 250_000, 200_000, 200_000], [b - a for a, b in zip([0] + cuts, cuts + [e.PPM])])
+    lose, earn = ordered(d, e.PPM, d.u32)
+    return weights + [d.pick(950_000, d.u32(0, e.PPM - 1))] + list(d.pick((800_000, 600_000), (earn, lose)))
+
+
+def q_contribution(d):
+    return [d.ppm() for _ in range(4)] + reputing(d)
+
+
+def q_reputation(d):
+    return [d.q32(0, 2 * e.PPM * e.ONE), d.pick(1, d.u64(1, 200), d.u64()), d.q32(0, d.pick(50_000, e.PPM) * e.ONE), d.r.randrange(2)] + reputing(d)
+
+
+def q_median(d):
+    n = d.r.randint(0, 65) if d.wild else d.r.randint(3, 12)
+    centre = d.u64(0, d.pick(3, 10**6, e.U64))
+    rows = []
+    for i in range(n):
+        value = d.pick(centre, min(max(centre + d.r.randint(-centre // 15, centre // 15), 0), e.U64), d.u64(0, max(min(2 * centre, e.U64), 1)))
+        rows += [value, d.r.getrandbits(3 if d.wild and d.r.random() < 0.1 else 50) * 64 + i, d.u64(0, d.pick(10, e.U64)) * d.pick(0, 1, 1, 1)]
+    return [d.pick(3, d.u32(1, 64)) if d.wild else d.r.randint(1, 3), d.pick(50_000, d.ppm()), d.u64(0, 5), d.pick(0, 500_000, d.ppm()), n] + rows
+
+
+def q_power(d):
+    return [d.u64(0, d.pick(100, 10**6)), d.u64(0, d.pick(10**6, 10**12)), d.u64(0, d.pick(4 * 10**16, e.AMOUNT)),
+            d.pick(500_000, d.ppm()), d.pick(500_000, d.ppm()), d.pick(0, d.ppm()), d.pick(24, d.u32(1, e.U32)),
+            d.u64(e.BLOCK, d.pick(10**13, e.U64)), d.u64(), d.ppm()]
+
+
+def q_vote_weight(d):
+    deadline = d.u64()
+    return [d.u64(), d.pick(deadline, deadline + d.r.randint(-3, 1), d.u64(0, min(deadline, e.U64))) % (1 << 64), deadline,
+            d.pick(0, d.u32(0, e.BPS)), d.pick(1, d.u64()), d.pick(500_000, d.ppm())]
+
+
+def shape(d):
+    return [d.pick(6, 144, d.u32(1, 10)), d.pick(24, d.u32(1, 30))]
+
+
+def q_window(d):
+    out, epoch = [], 0
+    for _ in range(d.r.randint(1, 12)):
+        epoch += d.pick(0, 1, 5, d.r.randint(0, 200), -1 if d.wild else 0)
+        out += [max(epoch, 0), d.u64(0, d.pick(10**6, e.U64 if d.wild else 10**12))]
+    return shape(d) + [len(out) // 2] + out
+
+
+def q_velocity(d):
+    out, epoch, balance = [], d.r.randint(0, 10), d.u64(0, 4 * 10**15)
+    for _ in range(d.r.randint(1, 20)):
+        epoch += d.pick(0, 0, 1, 5, d.r.randint(0, 300), -1 if d.wild else 0)
+        out += [balance, d.pick(balance * d.r.randint(0, 60_000) // e.PPM, balance // 20, d.u64(0, max(balance, 1))), max(epoch, 0)]
+    limits = d.pick([50_000, 100_000, 200_000, 400_000, 50_000, 4], [d.ppm() for _ in range(5)] + [d.u32(0, 20)])
+    return limits + d.pick([6, 24, 144, 30], shape(d) + shape(d)) + [len(out) // 3] + out
+
+
+def q_reserve(d):
+    rate, epochs = d.u64(0, d.pick(10**12, e.U64)), d.pick(144, d.u64(0, 10_000))
+    return [d.pick(rate * epochs // 4 % (1 << 64), d.u64()), d.pick(0, rate, rate), epochs, d.pick(250_000, d.ppm())]
+
+
+def q_breaker(d):
+    out, height = [], 0
+    bad = d.r.random()
+    for _ in range(d.r.randint(1, 30)):
+        height += d.pick(0, 1, 1, 3, d.r.randint(0, 70), -1 if d.wild else 0)
+        out += [max(height, 0), d.pick(0, 2 if d.r.random() < bad else 1)]
+    return list(d.pick((5, 2, 12, 60), (d.u32(1, 16), d.u32(1, 3), d.u32(0, 20), d.u32(1, 80)))) + [len(out) // 2] + out
+
+
+QUESTIONS = {
+    "quotient": q_quotient, "mul": q_mul, "div": q_mul, "drift": q_drift, "split": q_split, "mint_split": q_mint_split,
+    "sqrt_product": lambda d: [d.size(e.Q32_MAX), d.size(e.Q32_MAX)],
+    "exp2": lambda d: [d.r.randint(-40 * e.ONE, 32 * e.ONE) >> d.pick(0, 0, 0, 8, 32)],
+    "exp": lambda d: [d.r.randint(-30 * e.ONE, 22 * e.ONE) >> d.pick(0, 0, 0, 8, 32)],
+    "exp62": lambda d: [-d.size(d.pick(e.ONE, 50 * e.ONE, e.Q32_MAX)) + (d.pick(0, 1) if d.wild else 0)],
+    "baseline": q_baseline, "issuance": q_issuance, "envelope": q_envelope, "tail": q_tail,
+    "utilisation": lambda d: [d.u64(), d.u64()], "margin": lambda d: [d.u64(), d.u64()], "block_q32": lambda d: [d.u64()],
+    "distress": q_distress, "softmax": q_softmax, "subsidy": q_subsidy,
+    "budget": lambda d: [d.u64(0, e.AMOUNT), d.u64(0, e.AMOUNT), d.ppm(), d.u64(0, e.AMOUNT), d.u32(0, e.BPS), d.u64(0, e.AMOUNT)],
+    "health": q_health, "diversity": q_diversity, "multiplier": q_multiplier, "topup": q_topup, "adsplit": q_adsplit, "converge": q_converge,
+    "tariff": q_tariff, "charge": lambda d: [d.u64(), d.q32(0, d.pick(200, e.BPS) * e.ONE)], "risk": q_risk, "security": q_security,
+    "contribution": q_contribution, "reputation": q_reputation, "median": q_median,
+    "badge_months": lambda d: [d.u64(), d.pick(4380, d.u64(1, 10**4)), d.pick(24, d.u32(0, e.U32))], "power": q_power,
+    "vote_weight": q_vote_weight, "window": q_window, "velocity": q_velocity, "reserve": q_reserve, "breaker": q_breaker,
+}
+
+
+def questions(law, count, seed):
+    """`count` questions; every fifth may leave the domain of the law."""
+    d = Draw(law, seed)
+    for i in range(count):
+        d.wild = i % 5 == 4
+        yield QUESTIONS[law](d)
+
+
+def main():
+    if len(sys.argv) == 1:
+        rows = [{"law": law, "cases": [{"in": " ".join(map(str, q)), "out": e.answer(law, q)} for q in questions(law, CASES, 1)]} for law in e.LAWS]
+        with open(PATH, "w", encoding="ascii") as file:
+            json.dump({"laws": rows}, file, indent=1)
+            file.write("\n")
+        return
+    with open(PATH, encoding="ascii") as file:
+        for row in json.load(file)["laws"]:
+            for case in row["cases"]:
+                print(row["law"] + " " + case["in"] if sys.argv[1] == "questions" else case["out"])
+
+
+if __name__ == "__main__":
+    main()
