@@ -4,7 +4,7 @@
  * [-2^31, 2^31) and its step 2^-32; a q62 is unsigned, x / 2^62. Every operation is exact integer arithmetic followed by one named
  * rounding, in 128 bits inside: the same bits on every machine. What does not fit is ERR_OVERFLOW with *out unchanged.
  *
- * Error of the exponentials (measured against big integers by fixed_test and tests/econ/exact_test): relative error below 2^-47 before the
+ * Error of the exponentials (measured against big integers by fixed_test and tests/econ/exact_test): relative error below 2^-48 before the
  * last shift, then one floor to the step of the result. A cubic over 64 intervals cannot pass 2^-37.7 (its minimax bound), hence the quintic. */
 #ifndef BASE_FIXED_H
 #define BASE_FIXED_H
@@ -45,11 +45,11 @@ q32 q32_drift(q32 x, q32 target, uint64_t rate, uint64_t unit);
 /* floor(sqrt(a * b)) in steps of 2^-32; a, b >= 0 (broken: CHECK). */
 q32 q32_sqrt_product(q32 a, q32 b);
 
-/* *out = floor(2^x), floor(e^x). ERR_OVERFLOW from x = 31 and x = 31 ln 2 on; 0 below the step. Error below one step + 2^-47 of the value. */
+/* *out = floor(2^x), floor(e^x). ERR_OVERFLOW from x = 31 and x = 31 ln 2 on; 0 below the step. Error below one step + 2^-48 of the value. */
 err q32_exp2(q32 *out, q32 x) MUST_USE;
 err q32_exp(q32 *out, q32 x) MUST_USE;
 
-/* *out = e^x for x <= 0, else ERR_RANGE. Error below 2^-46; exactly Q62_ONE at 0. */
+/* *out = e^x for x <= 0, else ERR_RANGE. Error below 2^-48; exactly Q62_ONE at 0. */
 err q62_exp(q62 *out, q32 x) MUST_USE;
 
 #endif

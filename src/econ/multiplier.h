@@ -20,7 +20,7 @@ typedef struct econ_multiplier_in {
     uint32_t floor_milli, ceiling_milli;      /* 800 and 3000; floor <= ceiling <= 100,000 */
 } econ_multiplier_in;
 
-/* Less than 2^-21 from the exact value of the same inputs (2^-28 at the default responses). */
+/* Less than 2^-21 from the exact value of the same inputs (2^-27 at the default responses). */
 err econ_multiplier(q32 *multiplier, const econ_multiplier_in *in, fault *f) MUST_USE;
 
 /* What is due beside a payment: floor((M - 1) payment), 0 for M <= 1. Paid out of the market's part of the pool. */

@@ -20,7 +20,7 @@ typedef struct econ_edge {
     uint32_t weight_ppm; /* at most 1,000,000 */
 } econ_edge;
 
-/* distress in [-8, 8]. *risk less than 2^-31 below the exact value; *trips: risk > threshold_ppm. */
+/* distress in [-8, 8]. *risk is the floor of the exact value; *trips: risk > threshold_ppm. */
 err econ_risk(q32 *risk, bool *trips, const q32 distress[ECON_MARKETS], const econ_edge *edges, size_t n, uint32_t threshold_ppm,
               fault *f) MUST_USE;
 

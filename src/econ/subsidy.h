@@ -35,7 +35,7 @@ typedef struct econ_subsidy_in {
 } econ_subsidy_in;
 
 typedef struct econ_subsidy_out {
-    q32      share[ECON_MARKETS];     /* next state, sum <= 1 */
+    q32      share[ECON_MARKETS];     /* next state, sum <= 1; each less than 2^-21 off where the open markets hold 1/1000 or more */
     uint32_t share_ppm[ECON_MARKETS]; /* what to pay by */
     uint32_t rest_ppm;                /* stays in the pool: not 0 only if nobody may have it. share_ppm and rest_ppm add up to 1,000,000 */
 } econ_subsidy_out;
