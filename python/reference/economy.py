@@ -61,6 +61,12 @@ def div(a, b, how):
     return fit(quotient(a * ONE, b, how) if b > 0 else quotient(-a * ONE, -b, how))
 
 
+def ratio(a, b, how):
+    if b == 0:
+        raise Refused("OVERFLOW")
+    return fit(quotient(a * ONE, b, how))
+
+
 def drift(x, target, rate, unit):
     return x + (target - x) * rate // unit
 
@@ -712,7 +718,7 @@ def breaker(failures, successes, open_blocks, window_blocks, n, *flat):
 
 
 LAWS = {f.__name__: f for f in (
-    quotient, mul, div, drift, sqrt_product, exp2, exp, exp62, split, mint_split, baseline, issuance, envelope, tail, utilisation, margin,
+    quotient, ratio, mul, div, drift, sqrt_product, exp2, exp, exp62, split, mint_split, baseline, issuance, envelope, tail, utilisation, margin,
     block_q32, distress, softmax, subsidy, budget, health, diversity, multiplier, topup, adsplit, converge, tariff, charge, risk, security,
     contribution, reputation, median, badge_months, power, vote_weight, window, velocity, reserve, breaker)}
 

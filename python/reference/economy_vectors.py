@@ -17,11 +17,12 @@ CASES = 40
 
 
 class Draw:
-    """Draws of one law: a seed of its own, so that a new law does not move the others."""
+    """Draws of one law: a seed of its own, so that a new law does not move the others. `edge` (k, which) puts the k-th drawn number at an end
+    of its range, or just outside."""
 
     def __init__(self, law, seed):
         self.r = random.Random(f"economy {law} {seed}")
-        self.wild = False
+        self.wild, self.edge, self.calls = False, (-1, 0), 0
 
     def size(self, most):
         """0 .. most: an edge, or a number whose length is uniform."""
@@ -34,6 +35,9 @@ class Draw:
 
     def inside(self, low, high, type_max=e.U64, type_min=0):
         """low .. high; in a wild question now and then anything that the type holds."""
+        self.calls += 1
+        if self.calls - 1 == self.edge[0]:
+            return (low, high, high + 1, low - 1 if low > type_min else high + 1)[self.edge[1]]
         if self.wild and self.r.random() < 0.15:
             return self.r.choice((high + 1, type_max, low - 1)) if type_min < low else self.r.choice((high + 1, type_max))
         return low + self.size(high - low)
@@ -46,7 +50,7 @@ class Draw:
 
     def q32(self, low, high):
         if low < 0 and self.r.random() < 0.5:
-            return -self.q32(0, -low) if not self.wild else max(-self.inside(0, -low), e.Q32_MIN)
+            return max(-self.inside(0, -low), e.Q32_MIN)
         return max(min(self.inside(max(low, 0), high, e.Q32_MAX, e.Q32_MIN), e.Q32_MAX), e.Q32_MIN)
 
     def ppm(self, most=e.PPM):
@@ -70,7 +74,9 @@ def ordered(d, most, draw):
 
 
 def q_quotient(d):
-    return [d.r.getrandbits(d.r.randint(1, 63)) * d.pick(1, -1), max(d.size(e.Q32_MAX), 1), d.r.randrange(4)]
+    b = max(d.size(e.Q32_MAX), 1) & d.pick(-1, -2) or 2
+    tie = (2 * d.r.randint(0, 9) + 1) * b // 2
+    return [d.pick(tie if tie <= e.Q32_MAX else 1, d.r.getrandbits(d.r.randint(1, 63))) * d.pick(1, -1), b, d.r.randrange(4)]
 
 
 def q_mul(d):
@@ -111,6 +117,13 @@ def q_envelope(d):
     cap = d.pick(4 * 10**16, max(d.u64(1, e.AMOUNT), 1))
     minted = d.u64(0, min(cap, e.U64))
     low, high = ordered(d, d.pick(12_000_000, 1 << 32), d.u64)
+    if not d.wild and d.edge[0] < 0 and d.r.random() < 0.6:
+        # A network at half of its cap and above, with a rate near the target: the controller neither clipped nor clamped.
+        cap, low, high = 4 * 10**16, 0, 12_000_000
+        minted = d.pick(cap // 2, cap // 2 - 1, d.r.randint(cap // 2, cap))
+        circulating = minted - d.size(minted // 10)
+        return [cap, minted, circulating, circulating * d.r.randint(200, 2500) // e.BPS, d.u64(0, 10**12), 500, d.pick(100, d.r.randint(0, 500)),
+                low, high, 500_000, 52_560]
     return [cap, minted, d.u64(0, min(minted, e.U64)), d.u64(0, d.pick(12 * 10**15, e.AMOUNT)), d.u64(0, d.pick(10**12, e.AMOUNT)),
             d.u32(0, e.BPS), d.u32(0, e.MILLI), low, high, d.pick(500_000, d.ppm()), d.pick(52_560, d.u64(1, 1 << 32))]
 
@@ -138,9 +151,10 @@ def q_subsidy(d):
 def q_health(d):
     flag = d.pick(144, d.u32(1, 300))
     counter = d.pick(0, flag, max(flag - 1, 0), d.u32(0, max(flag, 0)))
-    return [counter, d.u32(0, e.U32), d.u32(0, e.U32), d.r.randrange(2), d.u32(0, e.U32),
-            d.pick(e.ONE // 10, e.ONE // 10 + 1, d.q32(-3 * e.ONE, 3 * e.ONE)), d.r.randrange(2), d.pick(100_000, d.ppm()), flag,
-            d.pick(12, d.u32(1, max(flag, 1)))]
+    clear = d.pick(12, d.u32(1, max(flag, 1)))
+    distress, limit = d.pick((e.ONE // 10, 100_000), (e.ONE // 10 + 1, 100_000), (e.ONE // 2, 500_000), (e.ONE // 2 + 1, 500_000),
+                             (d.q32(-3 * e.ONE, 3 * e.ONE), d.u32(0, 8 * e.PPM)))
+    return [counter, d.u32(0, e.U32), d.u32(0, e.U32), d.r.randrange(2), d.u32(0, e.U32), distress, d.r.randrange(2), limit, flag, clear]
 
 
 def q_diversity(d):
@@ -175,7 +189,8 @@ def converging(d):
 
 
 def q_converge(d):
-    return [d.r.randrange(2), d.pick(d.q32(0, 200 * e.ONE), d.q32(0, e.Q32_MAX))] + converging(d)
+    p = converging(d)
+    return [d.r.randrange(2), d.pick(p[2] * e.ONE, p[3] * e.ONE, p[3] * e.ONE - 1, d.q32(0, e.Q32_MAX)) if not d.wild and p[3] else d.q32(0, e.Q32_MAX)] + p
 
 
 def q_tariff(d):
@@ -186,6 +201,9 @@ def q_tariff(d):
 
 
 def q_risk(d):
+    if d.wild and d.r.random() < 0.3:
+        a, b = d.pick((0, 4), (4, 0), (5, 1), (1, 5), (2, 2))
+        return [d.q32(-e.ONE, e.ONE) for _ in range(4)] + [500_000, 1, a, b, d.ppm()]
     edges = d.pick([(2, 1, 500_000), (2, 0, 300_000), (0, 1, 200_000), (1, 3, 100_000)],
                    [(d.r.randrange(4), d.r.randrange(4), d.ppm()) for _ in range(d.r.randint(0, 13 if d.wild else 12))])
     if not d.wild:
@@ -213,7 +231,11 @@ def q_contribution(d):
 
 
 def q_reputation(d):
-    return [d.q32(0, 2 * e.PPM * e.ONE), d.pick(1, d.u64(1, 200), d.u64()), d.q32(0, d.pick(50_000, e.PPM) * e.ONE), d.r.randrange(2)] + reputing(d)
+    p = reputing(d)
+    now, score = d.q32(0, 2 * e.PPM * e.ONE), d.q32(0, d.pick(50_000, e.PPM) * e.ONE)
+    if d.edge[0] < 0 and d.r.random() < 0.5:
+        now, score = 0, min(d.pick(p[5], p[6]) * e.ONE - d.r.randrange(2), e.PPM * e.ONE) % (1 << 63)
+    return [now, d.pick(1, d.u64(1, 200), d.u64()), score, d.r.randrange(2)] + p
 
 
 def q_median(d):
@@ -274,13 +296,13 @@ def q_breaker(d):
 
 
 QUESTIONS = {
-    "quotient": q_quotient, "mul": q_mul, "div": q_mul, "drift": q_drift, "split": q_split, "mint_split": q_mint_split,
+    "quotient": q_quotient, "ratio": lambda d: [d.size(e.Q32_MAX) * d.pick(1, -1), d.u64(), d.r.randrange(4)], "mul": q_mul, "div": q_mul, "drift": q_drift, "split": q_split, "mint_split": q_mint_split,
     "sqrt_product": lambda d: [d.size(e.Q32_MAX), d.size(e.Q32_MAX)],
-    "exp2": lambda d: [d.r.randint(-40 * e.ONE, 32 * e.ONE) >> d.pick(0, 0, 0, 8, 32)],
+    "exp2": lambda d: [d.pick(d.r.randint(-40 * e.ONE, 32 * e.ONE) >> d.pick(0, 0, 8, 32), d.pick(-34, -33, -32, 0, 30, 31, 32) * e.ONE + d.r.randint(-1, 0))],
     "exp": lambda d: [d.r.randint(-30 * e.ONE, 22 * e.ONE) >> d.pick(0, 0, 0, 8, 32)],
     "exp62": lambda d: [-d.size(d.pick(e.ONE, 50 * e.ONE, e.Q32_MAX)) + (d.pick(0, 1) if d.wild else 0)],
     "baseline": q_baseline, "issuance": q_issuance, "envelope": q_envelope, "tail": q_tail,
-    "utilisation": lambda d: [d.u64(), d.u64()], "margin": lambda d: [d.u64(), d.u64()], "block_q32": lambda d: [d.u64()],
+    "utilisation": lambda d: [d.u64(), d.u64()], "margin": lambda d: d.pick([0, 0], [d.u64(), 0], [d.u64(), d.u64()], [d.u64(0, 3000), d.u64(0, 1000)]), "block_q32": lambda d: [d.u64()],
     "distress": q_distress, "softmax": q_softmax, "subsidy": q_subsidy,
     "budget": lambda d: [d.u64(0, e.AMOUNT), d.u64(0, e.AMOUNT), d.ppm(), d.u64(0, e.AMOUNT), d.u32(0, e.BPS), d.u64(0, e.AMOUNT)],
     "health": q_health, "diversity": q_diversity, "multiplier": q_multiplier, "topup": q_topup, "adsplit": q_adsplit, "converge": q_converge,
@@ -292,11 +314,19 @@ QUESTIONS = {
 
 
 def questions(law, count, seed):
-    """`count` questions; every fifth may leave the domain of the law."""
+    """`count` questions; every fifth may leave the domain of the law. Then, twice, each drawn number at each end of its range and beyond it."""
     d = Draw(law, seed)
     for i in range(count):
-        d.wild = i % 5 == 4
+        d.wild, d.calls = i % 5 == 4, 0
         yield QUESTIONS[law](d)
+    d.wild = False
+    for _ in range(2):
+        k, more = 0, True
+        while more:
+            for which in range(4):
+                d.edge, d.calls = (k, which), 0
+                yield QUESTIONS[law](d)
+            k, more = k + 1, d.calls > k + 1 and k < 24
 
 
 def main():

@@ -108,6 +108,23 @@ static err quotient(io *q, fault *f)
     return OK;
 }
 
+static err ratio(io *q, fault *f)
+{
+    (void)f;
+    int64_t a;
+    uint64_t b;
+    uint32_t how;
+    q32 r = 0;
+    IN(a), IN(b), IN(how);
+    if (how > ROUND_FLOOR) {
+        q->bad = true;
+        return OK;
+    }
+    TRY(q32_from_ratio(&r, a, b, (rounding)how));
+    put_q32(q, r);
+    return OK;
+}
+
 static err two_operands(io *q, err (*op)(q32 *, q32, q32, rounding))
 {
     q32 a, b, r = 0;
@@ -618,6 +635,7 @@ static const struct {
     err (*call)(io *q, fault *f);
 } laws[] = {
     { "quotient", quotient },
+    { "ratio", ratio },
     { "mul", mul },
     { "div", division },
     { "drift", drift },

@@ -23,7 +23,7 @@ def main():
     for (law, q), got in zip(asked, answers):
         want = economy.answer(law, q)
         assert got == want, f"{law} {' '.join(map(str, q))}\n C:      {got}\n Python: {want}"
-        refused[law] += want[:1].isalpha()
+        refused[law] += want[:1].isalpha() and len(want.split()) <= 2
     print(len(asked), "answers equal;", sum(refused.values()), "of them refusals")
     idle = [law for law, n in refused.items() if n > count * 6 // 10]
     assert not idle, f"mostly refused, so hardly tested: {idle}"
