@@ -59,7 +59,7 @@ static void show_quote(const buyer *b, uint64_t cost, bool node)
         json_t *o = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:s}", "schema", "tb-job-quote-1", "data", b->data_name, "parameters",
                               rpc_json_u64(parameters), "sequences", rpc_json_u64(sequences), "tokens", rpc_json_u64(sequences * s->shape.context),
                               "cost_max_nblock", rpc_json_u64(cost), "escrow_nblock", rpc_json_u64(s->escrow), "level", tb_level_name(s->level));
-        json_object_set_new(o, "tariff_bps", node ? rpc_json_u64(b->ledger.params.v[CHAIN_PARAM_TARIFF]) : json_null());
+        json_object_set_new(o, "tariff_bps", node ? rpc_json_u64((uint64_t)b->ledger.tariff >> 32) : json_null());
         tb_print_json(o);
         return;
     }
@@ -75,7 +75,7 @@ static void show_quote(const buyer *b, uint64_t cost, bool node)
                (double)s->sample_ppm / 10000.0);
     if (node)
         printf("tariff    %.2f %% of a payment if you or the worker have no KYC; the worker bears it\n",
-               (double)b->ledger.params.v[CHAIN_PARAM_TARIFF] / 100.0);
+               (double)b->ledger.tariff / 4294967296.0 / 100.0);
     else
         printf("tariff    unknown: no node was asked\n");
 }

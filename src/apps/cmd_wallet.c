@@ -5,7 +5,7 @@
 #include "apps/ledger.h"
 #include "apps/wallet.h"
 
-#include "base/int.h"
+#include "econ/tariff.h"
 #include "rpc/json.h"
 
 #include <inttypes.h>
@@ -243,7 +243,7 @@ static err prepare(payment *p, fault *f)
     TRY(tb_ledger_fill(&p->ledger, &p->tx, &p->from.key, 120, f));
     TRY(tb_ledger_account(&p->ledger, &p->payer, &p->from.address, f));
     if (!p->payer.kyc)
-        TRY(mul_div_u64(&p->tariff, p->tx.payload.transfer.amount, p->ledger.params.v[CHAIN_PARAM_TARIFF], 10000, ROUND_DOWN));
+        TRY(econ_tariff_charge(&p->tariff, p->tx.payload.transfer.amount, p->ledger.tariff, f));
 
     uint8_t buffer[4096], seed[32] = { 0 };
     cr_secret_key nobody;

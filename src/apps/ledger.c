@@ -148,7 +148,10 @@ err tb_ledger_params(tb_ledger *l, fault *f)
 {
     json_t *result;
     TRY(tb_ledger_call(l, "params.list", json_object(), 0, &result, f));
+    uint64_t tariff;
     err e = read_params(l, json_object_get(result, "params"), f);
+    if (e == OK && (e = tb_json_u64(&tariff, result, "tariff", f)) == OK)
+        l->tariff = tariff > INT64_MAX ? Q32_MAX : (q32)tariff;
     json_decref(result);
     return e;
 }

@@ -5,6 +5,7 @@
 #define APPS_LEDGER_H
 
 #include "apps/home.h"
+#include "base/fixed.h"
 #include "chain/param.h"
 #include "chain/tx.h"
 #include "rpc/client.h"
@@ -17,6 +18,7 @@ typedef struct tb_ledger {
     uint64_t     height; /* when it was opened, or last asked */
     hash256      state_root;
     chain_params params; /* after tb_ledger_params */
+    q32          tariff; /* bps; after tb_ledger_params */
 } tb_ledger;
 
 typedef struct tb_ledger_options {

@@ -78,6 +78,11 @@ static inline void store_be64(uint8_t *p, uint64_t v)
         p[i] = (uint8_t)(v >> (56 - 8 * i));
 }
 
+static inline void store_be32(uint8_t *p, uint32_t v)
+{
+    for (int i = 0; i < 4; i++)
+        p[i] = (uint8_t)(v >> (24 - 8 * i));
+}
 static inline uint64_t load_be64(const uint8_t *p)
 {
     uint64_t v = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Life of a chain: from the genesis, or from stored rows. */
-#include "chain/chain_int.h"
+#include "chain/econ/econ_int.h"
 #include "crypto/sha256.h"
 
 static err genesis_read(chain *c, bytes genesis, fault *f)
@@ -56,6 +56,8 @@ static err genesis_rows(chain *c, fault *f)
     }
     c->journal_len = 0; /* nothing of a genesis is ever undone */
     TRY(chain_params_index(c, f));
+    chain_economy_genesis(c);
+    c->journal_len = 0;
     for (size_t i = 0; i < g->allocation_count; i++) {
         if (chain_supply_mint(c, g->allocations[i].amount) != OK ||
             chain_account_credit(c, &g->allocations[i].address, g->allocations[i].amount) != OK)

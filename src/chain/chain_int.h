@@ -29,6 +29,11 @@ typedef struct candidate {
     uint32_t      group; /* least index of the sender */
 } candidate;
 
+/* What the transactions of a block add to the meters of the epoch (econ/econ_int.h). */
+typedef struct chain_meter {
+    uint64_t txs, volume, open_volume, tariff_income, other_income;
+} chain_meter;
+
 struct chain {
     chain_config  config;
     uint8_t      *genesis_data;
@@ -62,6 +67,7 @@ struct chain {
     chain_header pending_header;
     uint64_t     block_fees; /* nBLOCK taken from senders in this block, not yet credited */
     uint64_t     block_burn; /* of it, to be burned */
+    chain_meter  meter;
 };
 
 /* One transaction while it executes. */
@@ -174,6 +180,9 @@ err chain_exec_receipt_pay(exec *x, const chain_tx_receipt_pay *p, fault *f) MUS
 err chain_exec_trace_challenge(exec *x, const chain_tx_trace_challenge *p, fault *f) MUST_USE;
 err chain_exec_trace_open(exec *x, const chain_tx_trace_open *p, fault *f) MUST_USE;
 err chain_exec_slash(exec *x, const chain_tx_slash *p, fault *f) MUST_USE;
+
+/* econ/standby.c */
+err chain_exec_standby_answer(exec *x, const chain_tx_standby_answer *p, fault *f) MUST_USE;
 
 /* exec_audit.c */
 err chain_exec_audit_open(exec *x, const chain_tx_audit_open *p, fault *f) MUST_USE;

@@ -140,11 +140,14 @@ err chain_exec_tx(chain *c, const chain_tx *tx, size_t len, uint64_t height, uin
 
     *result = (chain_tx_result){ .id = tx->id, .fee = a.total_fee, .event_first = (uint32_t)c->event_count };
     size_t mark = chain_journal_mark(c), events = c->event_count;
+    chain_meter meter = c->meter;
+    c->meter.txs++;
     fault why = { 0 };
     result->code = dispatch(&x, tx, &why);
     if (result->code != OK) {
         chain_journal_undo(c, mark);
         c->event_count = events;
+        c->meter = meter;
         result->what = why.what ? why.what : "amount";
     }
     result->event_count = (uint32_t)(c->event_count - events);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Transfers and identity. */
-#include "chain/chain_int.h"
+#include "chain/econ/econ_int.h"
 
 err chain_exec_transfer(exec *x, const chain_tx_transfer *p, fault *f)
 {
@@ -14,25 +14,22 @@ err chain_exec_transfer(exec *x, const chain_tx_transfer *p, fault *f)
     if (p->amount == 0)
         return fail(f, ERR_RANGE, "transfer.amount", 0);
 
-    uint64_t tariff = 0, rate_bps = param(c, CHAIN_PARAM_TARIFF);
-    if (!to_treasury && !chain_kyc_valid_at(c, &x->sender, x->height))
-        TRY(mul_div_u64(&tariff, p->amount, rate_bps, BPS, ROUND_DOWN));
+    uint64_t tariff = 0;
+    bool open = !to_treasury && !chain_kyc_valid_at(c, &x->sender, x->height);
+    if (open)
+        TRY(chain_tariff_of(c, &tariff, p->amount));
     if (chain_account_debit(c, &x->sender, p->amount) != OK)
         return fail(f, ERR_FUNDS, "transfer.amount", p->amount);
     uint64_t net = p->amount - tariff;
     if (to_treasury)
-        TRY(chain_purse_add(c, PURSE_TREASURY, net));
+        TRY(chain_treasury_income(c, net));
     else
         TRY(chain_account_credit(c, &p->to, net));
 
     chain_event_add(c, CHAIN_EVENT_TRANSFERRED, x->tx_index)->data.transferred =
         (chain_event_transferred){ .from = x->sender, .to = p->to, .amount = net };
-    if (tariff) {
-        TRY(chain_purse_add(c, PURSE_TREASURY, tariff));
-        chain_event_add(c, CHAIN_EVENT_TARIFF_COLLECTED, x->tx_index)->data.tariff_collected =
-            (chain_event_tariff_collected){ .payer = x->sender, .amount = tariff, .rate_bps = rate_bps };
-    }
-    return OK;
+    chain_meter_volume(c, p->amount, open);
+    return chain_tariff_collect(c, &x->sender, tariff, x->tx_index);
 }
 
 static err check_issuer(const exec *x, const char *what, fault *f)

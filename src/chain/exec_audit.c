@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Audits: the validators verify the proof of a lease outside the execution of blocks, and their verdicts settle it (spec/audit.md). */
+#include "chain/econ/econ_int.h"
 #include "chain/receipt_int.h"
 
 /* --- opening -------------------------------------------------------------------------------------------------------------- */
@@ -118,7 +119,7 @@ static err pay_validators(const exec *x, const hash256 *votes, uint64_t amount)
         cr_address a = cr_address_of_key(&g->producers[i]);
         TRY(chain_account_credit(x->c, &a, part));
     }
-    return chain_purse_add(x->c, PURSE_TREASURY, amount - part * count);
+    return chain_treasury_income(x->c, amount - part * count);
 }
 
 static err end_audit(exec *x, const auditing *a, chain_row_audit *audit, chain_audit_status status)

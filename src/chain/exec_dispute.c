@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What is held against a lease: a challenge to open a leaf of its trace, the answer, and the slash. */
+#include "chain/econ/econ_int.h"
 #include "chain/receipt_int.h"
 #include "crypto/merkle.h"
 
@@ -167,6 +168,7 @@ err chain_lease_spoil(exec *x, const spoiling *s, uint64_t *fee, fault *f)
     row->challenge_height = 0;
     TRY(checked_add_u64(&w->leases_spoiled, w->leases_spoiled, 1));
     TRY(cut_bond(x, s, w, &slashed, fee, &burned));
+    TRY(chain_provider_faulted(x->c, ECON_COMPUTE, &row->worker, w->bond));
     chain_event_add(x->c, CHAIN_EVENT_WORKER_SLASHED, x->tx_index)->data.worker_slashed =
         (chain_event_worker_slashed){ .job = *s->job, .lease_id = s->lease_id, .worker = row->worker, .slashed = slashed,
                                       .burned = burned };

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Leases on the chain: trace commitment, payment. What is held against them: exec_dispute.c. */
+#include "chain/econ/econ_int.h"
 #include "chain/receipt_int.h"
+#include "crypto/sha256.h"
 
 err chain_receipt_open(const exec *x, receipt *r, const hash256 *job_id, const chain_row_job *job, bytes lease,
                        bytes attestation, fault *f)
@@ -196,20 +198,53 @@ static err check_payable(const exec *x, const receipt *r, const chain_row_job *j
     return OK;
 }
 
+/* Multiply-adds of a gradient over so many tokens, in 10^6: forward, and both products of the backward pass, of every product of matrices; of
+ * attention the causal half. */
+static uint64_t work_units(const chain_row_job *job, uint64_t tokens)
+{
+    u128 d = job->width, per_token = 12 * d * d * job->layers + d * job->vocabulary + d * job->context * job->layers;
+    u128 units = 3 * per_token * tokens / 1000000;
+    return units > UINT64_MAX ? UINT64_MAX : (uint64_t)units;
+}
+
+/* Whether a subsidy was ever due on this model and these tokens: if not, it is now. */
+static bool first_time(const exec *x, const chain_lease *l)
+{
+    static const char tag[] = "theblock/worked/v1";
+    uint8_t range[16];
+    store_be64(range, l->from);
+    store_be64(range + 8, l->to);
+    hash256 id = cr_sha256_concat((const bytes[]){ bytes_of(tag, sizeof tag), BYTES_OF(l->model), BYTES_OF(l->tokens), BYTES_OF(range) }, 4);
+    chain_key key = chain_key_job(&id);
+    if (chain_row_get(x->c, CHAIN_TABLE_WORKED, &key))
+        return false;
+    ((chain_row_worked *)chain_row_create(x->c, CHAIN_TABLE_WORKED, &key))->height = x->height;
+    return true;
+}
+
+/* The compute market's meters. Only proved work earns a subsidy, and each piece of it once (DESIGN 7). */
+static err report_work(const exec *x, const receipt *r, const chain_row_job *job)
+{
+    chain_work w = { .market = ECON_COMPUTE, .provider = r->worker, .units = work_units(job, r->attestation.tokens), .payout = r->lease.price };
+    w.eligible = r->attestation.level == CHAIN_LEVEL_FULL && first_time(x, &r->lease);
+    return chain_market_work(x->c, &w, x->height);
+}
+
 /* Gross out of the escrow, tariff to the treasury, the rest to the worker. */
 static err pay(const exec *x, const receipt *r, chain_row_job *job, chain_row_lease *row, fault *f)
 {
     chain *c = x->c;
-    uint64_t gross = r->lease.price, tariff = 0, rate_bps = param(c, CHAIN_PARAM_TARIFF);
+    uint64_t gross = r->lease.price, tariff = 0;
     if (job->escrow < gross)
         return fail(f, ERR_FUNDS, "job.escrow", job->escrow);
-    if (!chain_kyc_valid_at(c, &job->owner, x->height) || !chain_kyc_valid_at(c, &r->worker, x->height))
-        TRY(mul_div_u64(&tariff, gross, rate_bps, BPS, ROUND_DOWN));
+    bool open = !chain_kyc_valid_at(c, &job->owner, x->height) || !chain_kyc_valid_at(c, &r->worker, x->height);
+    if (open)
+        TRY(chain_tariff_of(c, &tariff, gross));
     job->escrow -= gross;
     job->sequences_paid += r->lease.to - r->lease.from;
     TRY(chain_purse_take(c, PURSE_ESCROW, gross));
-    TRY(chain_purse_add(c, PURSE_TREASURY, tariff));
     TRY(chain_account_credit(c, &r->worker, gross - tariff));
+    chain_meter_volume(c, gross, open);
 
     chain_row_worker *w = chain_worker_edit(x, &r->worker);
     if (row->status == CHAIN_LEASE_COMMITTED)
@@ -228,10 +263,8 @@ static err pay(const exec *x, const receipt *r, chain_row_job *job, chain_row_le
     chain_event_add(c, CHAIN_EVENT_RECEIPT_PAID, x->tx_index)->data.receipt_paid =
         (chain_event_receipt_paid){ .job = r->lease.job, .lease_id = r->lease.lease_id, .worker = r->worker, .gross = gross,
                                     .tariff = tariff };
-    if (tariff)
-        chain_event_add(c, CHAIN_EVENT_TARIFF_COLLECTED, x->tx_index)->data.tariff_collected =
-            (chain_event_tariff_collected){ .payer = r->worker, .amount = tariff, .rate_bps = rate_bps };
-    return OK;
+    TRY(report_work(x, r, job));
+    return chain_tariff_collect(c, &r->worker, tariff, x->tx_index);
 }
 
 err chain_exec_receipt_pay(exec *x, const chain_tx_receipt_pay *p, fault *f)

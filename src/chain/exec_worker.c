@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Workers: bond, capability, leaving. */
-#include "chain/chain_int.h"
+#include "chain/econ/econ_int.h"
 
 err chain_worker_may_take_work(const chain *c, const cr_address *worker, fault *f)
 {
@@ -47,6 +47,7 @@ err chain_exec_worker_register(exec *x, const chain_tx_worker_register *p, fault
     w->max_batch_size = p->max_batch_size;
     w->measured_throughput = p->measured_throughput;
     w->proof_overhead_ppm = p->proof_overhead_ppm;
+    TRY(chain_provider_set(c, ECON_COMPUTE, &x->sender, bond, true, x->height, f));
     chain_event_add(c, CHAIN_EVENT_WORKER_REGISTERED, x->tx_index)->data.worker_registered =
         (chain_event_worker_registered){ .worker = x->sender, .bond = bond };
     return OK;
@@ -64,6 +65,7 @@ err chain_exec_worker_unregister(exec *x, const chain_tx_worker_unregister *p, f
         return fail(f, ERR_STATE, "worker.status", now->status);
     chain_row_worker *w = chain_row_edit(c, CHAIN_TABLE_WORKER, &key);
     w->status = CHAIN_WORKER_LEAVING;
+    TRY(chain_provider_set(c, ECON_COMPUTE, &x->sender, 0, false, x->height, f));
     TRY(checked_add_u64(&w->withdraw_height, x->height, param(c, CHAIN_PARAM_WORKER_UNBOND)));
     chain_event_add(c, CHAIN_EVENT_WORKER_LEFT, x->tx_index)->data.worker_left = (chain_event_worker_left){ .worker = x->sender };
     return OK;

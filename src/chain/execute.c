@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Blocks: propose, execute, commit, abort. */
-#include "chain/chain_int.h"
+#include "chain/econ/econ_int.h"
 #include "crypto/sha256.h"
 
 static err sum_bytes(const chain_block_tx *txs, size_t count, size_t *total, fault *f)
@@ -23,6 +23,7 @@ static void block_reset(chain *c)
     c->result_count = 0;
     c->block_fees = 0;
     c->block_burn = 0;
+    c->meter = (chain_meter){ 0 };
 }
 
 /* Takes back whatever the block did so far. */
@@ -74,6 +75,19 @@ static err pay_producer(chain *c, const cr_public_key *producer, fault *f)
         (chain_event_fees_paid){ .producer = a, .amount = earned, .burned = c->block_burn };
     c->block_fees = c->block_burn = 0;
     return OK;
+}
+
+/* What a block does besides its transactions: fees, the visits and draws of the running epoch, and at its last block the epoch's end. */
+static err finish_block(chain *c, const chain_block_input *in, const hash256 *randomness, fault *f)
+{
+    size_t producer;
+    CHECK(chain_producer_index(c, &in->producer, &producer));
+    TRY(pay_producer(c, &in->producer, f));
+    if (chain_sweep(c, in->height) != OK || chain_standby_draw(c, in->height, randomness) != OK || chain_meter_block_end(c, producer) != OK)
+        return fail(f, ERR_INVARIANT, "markets", in->height);
+    if (epoch_ends(c, in->height))
+        TRY(chain_epoch_end(c, in->height, f));
+    return chain_supply_check(c, 0, f);
 }
 
 static hash256 root_of_txs(chain *c, const chain_block_input *in)
@@ -134,8 +148,7 @@ err chain_execute(chain *c, const chain_block_input *in, chain_block_result *out
     hash256 randomness = chain_randomness(&in->beacon);
     place_beacon(c, in->height, &randomness);
     TRY_OUT(run_txs(c, in, f));
-    TRY_OUT(pay_producer(c, &in->producer, f));
-    TRY_OUT(chain_supply_check(c, 0, f));
+    TRY_OUT(finish_block(c, in, &randomness, f));
 
     chain_trees_sync(c);
     c->trees_ahead = true;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Everything that the chain allocates: between blocks, never inside one. */
-#include "chain/chain_int.h"
+#include "chain/econ/econ_int.h"
 
 /* The shortest encodings that a block can be made of, with room to spare: a transaction has two keys' worth of fields and a
  * signature, a receipt two signatures and nine hashes. They turn bytes into counts. */
@@ -8,7 +8,7 @@ enum { TX_BYTES_LEAST = 120, RECEIPT_BYTES_LEAST = 384, MATCH_BYTES_LEAST = 35 }
 
 enum {
     TX_EVENTS = 4,        /* of one transaction without receipts or matches */
-    TX_JOURNAL = 2048,    /* bytes of journal for the fixed part of a transaction */
+    TX_JOURNAL = 4096,    /* bytes of journal for the fixed part of a transaction */
     JOURNAL_PER_BYTE = 4, /* and for each byte of its lists */
     BLOCK_JOURNAL = 65536,
     COVERAGE_ROWS = 4096 / 256 + 1, /* rows that the longest lease touches (LIMIT_LEASE_SEQUENCES) */
@@ -123,17 +123,29 @@ err chain_table_room(chain *c, chain_table table, size_t extra)
 }
 
 /* New rows of one table that a block of this size can make. */
-static size_t rows_of_block(unsigned table, size_t tx_count, size_t tx_bytes)
+static size_t rows_of_block(const chain *c, unsigned table, size_t tx_count, size_t tx_bytes)
 {
     size_t txs = tx_bytes / TX_BYTES_LEAST < tx_count ? tx_bytes / TX_BYTES_LEAST + 1 : tx_count;
     size_t receipts = tx_bytes / RECEIPT_BYTES_LEAST;
     switch (table) {
     case CHAIN_TABLE_ACCOUNT:
-        return 2 * txs + receipts + 2;
+        return 2 * txs + receipts + 2 + chain_sweep_block_max(c) + c->genesis.producer_count;
     case CHAIN_TABLE_SUPPLY:
     case CHAIN_TABLE_PARAM:
     case CHAIN_TABLE_ISSUER:
+    case CHAIN_TABLE_ECONOMY:
+    case CHAIN_TABLE_MARKET:
+    case CHAIN_TABLE_PRODUCER:
         return 0;
+    case CHAIN_TABLE_AWARD:
+        return ECON_MARKETS;
+    case CHAIN_TABLE_EPOCH:
+    case CHAIN_TABLE_STANDBY:
+        return 1;
+    case CHAIN_TABLE_REGION: /* at most one for each provider that a transaction sets or a visit looks at */
+        return txs + 1 + chain_sweep_block_max(c);
+    case CHAIN_TABLE_WORKED:
+        return receipts + 1;
     case CHAIN_TABLE_COVERAGE:
         return COVERAGE_ROWS * receipts;
     case CHAIN_TABLE_LEASE:
@@ -145,9 +157,9 @@ static size_t rows_of_block(unsigned table, size_t tx_count, size_t tx_bytes)
     }
 }
 
-static size_t events_of_block(size_t tx_count, size_t tx_bytes)
+static size_t events_of_block(const chain *c, size_t tx_count, size_t tx_bytes)
 {
-    return TX_EVENTS * tx_count + 3 * (tx_bytes / RECEIPT_BYTES_LEAST) + tx_bytes / MATCH_BYTES_LEAST + 4;
+    return chain_sweep_block_max(c) + c->genesis.producer_count + ECON_MARKETS + 1 + TX_EVENTS * tx_count + 3 * (tx_bytes / RECEIPT_BYTES_LEAST) + tx_bytes / MATCH_BYTES_LEAST + 4;
 }
 
 /* A verdict is short and may settle much: the longest lease spoiled, its bond shared, and each validator paid. */
@@ -156,26 +168,43 @@ static size_t journal_of_verdict(const chain *c)
 #define EDIT(name) (sizeof(chain_row_##name) + sizeof(journal_entry))
     size_t payment = EDIT(account) + EDIT(supply);
     size_t fee = payment + EDIT(account), rows = EDIT(audit) + EDIT(lease) + 2 * EDIT(worker) + COVERAGE_ROWS * EDIT(coverage);
+    rows += EDIT(provider) + EDIT(market) + EDIT(region);
     size_t sources = 4 * EDIT(supply), shares = 3 * payment; /* bond, burn, treasury, deposit; reporter, buyer, opener */
     return fee + rows + sources + shares + c->genesis.producer_count * payment;
+}
+
+/* What a payment does for the markets: its worker's meters, and those of the market. The receipt's bytes pay for the rest. */
+static size_t journal_of_work(void)
+{
+    return EDIT(provider) + 2 * EDIT(market) + EDIT(worked) + EDIT(supply);
+}
+
+/* A visit pays and renews one provider; a draw edits it. The end of an epoch edits all rows of the markets and pays the producers. */
+static size_t journal_of_epoch(const chain *c)
+{
+    size_t visit = 2 * EDIT(provider) + EDIT(account) + 2 * EDIT(supply) + 3 * EDIT(market) + 2 * EDIT(region);
+    size_t end = 2 * EDIT(economy) + ECON_MARKETS * (EDIT(market) + EDIT(award)) + EDIT(epoch) + 16 * EDIT(supply);
+    size_t producers = c->genesis.producer_count * (EDIT(producer) + EDIT(account) + EDIT(supply));
+    return visit * chain_sweep_block_max(c) + end + producers + EDIT(standby);
 #undef EDIT
 }
 
 static size_t journal_of_block(const chain *c, size_t tx_count, size_t tx_bytes)
 {
-    size_t verdict = journal_of_verdict(c);
-    return (verdict > TX_JOURNAL ? verdict : TX_JOURNAL) * tx_count + JOURNAL_PER_BYTE * tx_bytes + BLOCK_JOURNAL;
+    size_t verdict = journal_of_verdict(c), receipts = tx_bytes / RECEIPT_BYTES_LEAST;
+    return (verdict > TX_JOURNAL ? verdict : TX_JOURNAL) * tx_count + JOURNAL_PER_BYTE * tx_bytes + journal_of_work() * receipts +
+           journal_of_epoch(c) + BLOCK_JOURNAL;
 }
 
 bool chain_has_room(const chain *c, size_t tx_count, size_t tx_bytes)
 {
-    if (c->journal_cap < journal_of_block(c, tx_count, tx_bytes) || c->event_cap < events_of_block(tx_count, tx_bytes) ||
+    if (c->journal_cap < journal_of_block(c, tx_count, tx_bytes) || c->event_cap < events_of_block(c, tx_count, tx_bytes) ||
         c->result_cap < tx_count + CHAIN_MODULE_COUNT || c->candidate_cap < tx_count)
         return false;
     size_t module_rows[CHAIN_MODULE_COUNT] = { 0 };
     for (unsigned i = chain_table_next(0); i < CHAIN_TABLE_END; i = chain_table_next(i)) {
         const row_table *t = &c->tables[i];
-        size_t extra = rows_of_block(i, tx_count, tx_bytes);
+        size_t extra = rows_of_block(c, i, tx_count, tx_bytes);
         if ((size_t)t->count + extra > t->cap)
             return false;
         module_rows[t->info->module] += extra;
@@ -192,7 +221,7 @@ err chain_reserve(chain *c, size_t tx_count, size_t tx_bytes)
         return ERR_STATE;
     if (tx_count > LIMIT_BLOCK_TXS || tx_bytes > LIMIT_BLOCK_BYTES)
         return ERR_LIMIT;
-    size_t journal = journal_of_block(c, tx_count, tx_bytes), events = events_of_block(tx_count, tx_bytes);
+    size_t journal = journal_of_block(c, tx_count, tx_bytes), events = events_of_block(c, tx_count, tx_bytes);
     if (c->journal_cap < journal) {
         TRY(GROW(c->journal, c->journal_cap, 0, journal, 1));
         c->journal_cap = journal;
@@ -230,7 +259,7 @@ err chain_reserve(chain *c, size_t tx_count, size_t tx_bytes)
     }
     size_t module_rows[CHAIN_MODULE_COUNT] = { 0 };
     for (unsigned i = chain_table_next(0); i < CHAIN_TABLE_END; i = chain_table_next(i)) {
-        size_t extra = rows_of_block(i, tx_count, tx_bytes);
+        size_t extra = rows_of_block(c, i, tx_count, tx_bytes);
         module_rows[c->tables[i].info->module] += extra;
         TRY(chain_table_room(c, (chain_table)i, extra));
     }

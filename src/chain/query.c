@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Reading the state. */
-#include "chain/chain_int.h"
+#include "chain/econ/econ_int.h"
 #include "crypto/sha256.h"
 
 const chain_row_account *chain_account(const chain *c, const cr_address *a)
@@ -61,6 +61,16 @@ const chain_row_audit *chain_audit_row(const chain *c, const hash256 *job, uint6
 {
     chain_key key = chain_key_numbered(job, lease_id);
     return chain_row_get(c, CHAIN_TABLE_AUDIT, &key);
+}
+
+const chain_row_economy *chain_economy(const chain *c)
+{
+    return economy(c);
+}
+
+const void *chain_row(const chain *c, chain_table table, const chain_key *key)
+{
+    return chain_row_get(c, table, key);
 }
 
 uint64_t chain_param_value(const chain *c, chain_param p)
@@ -242,6 +252,7 @@ err chain_audit(const chain *c, fault *f)
         return fail(f, ERR_INVARIANT, "sum of bonds", 0);
     TRY(audit_coverage(c, f));
     TRY(audit_audits(c, f));
+    TRY(chain_audit_markets(c, f));
     for (unsigned i = chain_table_next(0); i < CHAIN_TABLE_END; i = chain_table_next(i)) {
         const row_table *t = &c->tables[i];
         uint8_t buffer[1024];

@@ -64,9 +64,7 @@ chain_key chain_key_supply(void)
 chain_key chain_key_param(chain_param p)
 {
     chain_key k = { .len = 4 };
-    uint32_t number = chain_param_rows[p].number;
-    for (int i = 0; i < 4; i++)
-        k.b[i] = (uint8_t)(number >> (24 - 8 * i));
+    store_be32(k.b, chain_param_rows[p].number);
     return k;
 }
 
@@ -97,6 +95,33 @@ chain_key chain_key_height(uint64_t height)
 {
     chain_key k = { .len = 8 };
     store_be64(k.b, height);
+    return k;
+}
+
+chain_key chain_key_one(uint8_t number)
+{
+    return (chain_key){ .len = 1, .b = { number } };
+}
+
+chain_key chain_key_provider(uint8_t market, const cr_address *a)
+{
+    chain_key k = { .len = 34, .b = { market } };
+    chain_address_pack(k.b + 1, a);
+    return k;
+}
+
+chain_key chain_key_award(uint64_t epoch, uint8_t market)
+{
+    chain_key k = { .len = 9 };
+    store_be64(k.b, epoch);
+    k.b[8] = market;
+    return k;
+}
+
+chain_key chain_key_region(uint8_t market, uint32_t region)
+{
+    chain_key k = { .len = 5, .b = { market } };
+    store_be32(k.b + 1, region);
     return k;
 }
 

@@ -7,12 +7,6 @@
 
 #include <stdlib.h>
 
-static err no_memory(json_t *partial, fault *f)
-{
-    json_decref(partial);
-    return fail(f, ERR_MEMORY, "result", 0);
-}
-
 err rpc_chain_status(void *ctx, const rpc_call *call, const void *args, json_t **result, fault *f)
 {
     (void)call, (void)args;
@@ -32,7 +26,7 @@ err rpc_chain_status(void *ctx, const rpc_call *call, const void *args, json_t *
                         "event_next", rpc_json_u64(status.events_next), "halted", (int)status.halted,
                         "block_error", status.block_error == OK ? NULL : json_string(err_describe(status.block_error)->name));
     eng_solo_read_end(n->engine);
-    return *result ? OK : no_memory(NULL, f);
+    return *result ? OK : rpc_no_memory(NULL, f);
 }
 
 static json_t *block_txs_json(const eng_block *block, bool bodies)
@@ -75,7 +69,7 @@ static err block_json(rpc_node *n, bytes encoded, bool bodies, json_t **result, 
         if (good)
             *result = out;
         else
-            e = no_memory(out, f);
+            e = rpc_no_memory(out, f);
     }
     free(txs);
     return e;
@@ -122,7 +116,7 @@ err rpc_account_get(void *ctx, const rpc_call *call, const void *args, json_t **
                 rpc_put(out, "kyc", kyc_json(c, &a->address, n->prefix)) && rpc_put(out, "height", rpc_json_u64(chain_head(c)->height));
     eng_solo_read_end(n->engine);
     if (!good)
-        return no_memory(out, f);
+        return rpc_no_memory(out, f);
     chain_key key = chain_key_address(&a->address);
     *result = out;
     return rpc_put_proof(n, out, a->proof, CHAIN_TABLE_ACCOUNT, chain_key_bytes(&key), f);
@@ -139,7 +133,7 @@ err rpc_supply_get(void *ctx, const rpc_call *call, const void *args, json_t **r
                 rpc_put(out, "height", rpc_json_u64(chain_head(c)->height));
     eng_solo_read_end(n->engine);
     if (!good)
-        return no_memory(out, f);
+        return rpc_no_memory(out, f);
     chain_key key = chain_key_supply();
     *result = out;
     return rpc_put_proof(n, out, a->proof, CHAIN_TABLE_SUPPLY, chain_key_bytes(&key), f);
@@ -164,9 +158,10 @@ err rpc_params_list(void *ctx, const rpc_call *call, const void *args, json_t **
             list = NULL;
         }
     }
+    json_t *tariff = rpc_json_u64((uint64_t)chain_economy(c)->tariff);
     eng_solo_read_end(n->engine);
-    *result = json_pack("{s:o}", "params", list);
-    return *result ? OK : no_memory(NULL, f);
+    *result = json_pack("{s:o, s:o}", "params", list, "tariff", tariff);
+    return *result ? OK : rpc_no_memory(NULL, f);
 }
 
 /* --- proofs and genesis ------------------------------------------------------------------------------------------------- */
@@ -190,10 +185,10 @@ static err prove(rpc_node *n, chain_table table, bytes key, json_t **result, fau
 {
     eng_proved *p = malloc(sizeof *p);
     if (!p)
-        return no_memory(NULL, f);
+        return rpc_no_memory(NULL, f);
     err e = eng_solo_prove(n->engine, p, table, key, f);
     if (e == OK && !(*result = proved_json(p, table, key)))
-        e = no_memory(NULL, f);
+        e = rpc_no_memory(NULL, f);
     free(p);
     return e;
 }
@@ -204,7 +199,7 @@ err rpc_put_proof(rpc_node *n, json_t *object, bool wanted, chain_table table, b
     if (!wanted)
         return OK;
     TRY(prove(n, table, key, &proof, f));
-    return rpc_put(object, "proof", proof) ? OK : no_memory(NULL, f);
+    return rpc_put(object, "proof", proof) ? OK : rpc_no_memory(NULL, f);
 }
 
 err rpc_proof_get(void *ctx, const rpc_call *call, const void *args, json_t **result, fault *f)
@@ -231,5 +226,5 @@ err rpc_genesis_get(void *ctx, const rpc_call *call, const void *args, json_t **
     *result = json_pack("{s:o, s:o, s:s}", "hash", rpc_json_hex(BYTES_OF(hash)), "bytes", rpc_json_hex(chain_genesis_bytes(c)),
                         "chain_id", chain_chain_id(c)->text);
     eng_solo_read_end(n->engine);
-    return *result ? OK : no_memory(NULL, f);
+    return *result ? OK : rpc_no_memory(NULL, f);
 }

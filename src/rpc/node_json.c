@@ -3,6 +3,12 @@
  * Records and rows of the ledger as JSON, from their descriptors. */
 #include "rpc/node_int.h"
 
+err rpc_no_memory(json_t *partial, fault *f)
+{
+    json_decref(partial);
+    return fail(f, ERR_MEMORY, "result", 0);
+}
+
 bool rpc_put(json_t *object, const char *name, json_t *value)
 {
     return json_object_set_new_nocheck(object, name, value) == 0;

@@ -11,12 +11,6 @@
 
 enum { DEFAULT_WINDOW_S = 300, PPM = 1000000 };
 
-static err no_memory(json_t *partial, fault *f)
-{
-    json_decref(partial);
-    return fail(f, ERR_MEMORY, "result", 0);
-}
-
 /* The providers in the order in which they are asked. */
 static size_t providers(const rpc_node *n, const rpc_live *out[2])
 {
@@ -63,7 +57,7 @@ err rpc_worker_status(void *ctx, const rpc_call *call, const void *args, json_t 
     json_t *out = json_pack("{s:o, s:b, s:o}", "worker_id", rpc_json_address(n->prefix, &a->worker_id), "registered", registered,
                             "chain", chain_part);
     if (!out || !put_live(n, out, live ? &rpc_live_worker_fields : NULL, &record, live ? live->source : NULL, age))
-        return no_memory(out, f);
+        return rpc_no_memory(out, f);
     *result = out;
     return OK;
 }
@@ -93,7 +87,7 @@ err rpc_job_progress(void *ctx, const rpc_call *call, const void *args, json_t *
                             "steps_paid", rpc_json_u64(job.batch_size ? job.sequences_paid / job.batch_size : 0),
                             "escrow_left", rpc_json_u64(job.escrow), "expiry_height", rpc_json_u64(job.expiry_height));
     if (!out || !put_live(n, out, live ? &rpc_live_job_fields : NULL, &record, live ? live->source : NULL, age))
-        return no_memory(out, f);
+        return rpc_no_memory(out, f);
     *result = out;
     return OK;
 }
@@ -130,7 +124,7 @@ err rpc_throughput_history(void *ctx, const rpc_call *call, const void *args, js
     size_t provider_count = providers(n, list), count = 0;
     rpc_live_sample *samples = calloc(RPC_LIVE_SAMPLES, sizeof *samples);
     if (!samples)
-        return no_memory(NULL, f);
+        return rpc_no_memory(NULL, f);
     for (size_t i = 0; i < provider_count && !live; i++) {
         count = RPC_LIVE_SAMPLES;
         if (list[i]->samples && list[i]->samples(list[i]->ctx, samples, &count, &a->worker_id, now > window_ms ? now - window_ms : 0) == OK)
@@ -150,7 +144,7 @@ err rpc_throughput_history(void *ctx, const rpc_call *call, const void *args, js
                         "window_ms", rpc_json_u64(window_ms), "measured_throughput", measured, "samples", samples_json(n, samples, count),
                         "tokens", rpc_json_u64(tokens), "busy_ms", rpc_json_u64(busy_ms), "live_source", live ? live->source : "none");
     free(samples);
-    return *result ? OK : no_memory(NULL, f);
+    return *result ? OK : rpc_no_memory(NULL, f);
 }
 
 /* --- verification ------------------------------------------------------------------------------------------------------- */
@@ -208,7 +202,7 @@ err rpc_verification_status(void *ctx, const rpc_call *call, const void *args, j
                             "paid", rpc_json_u64(leases.paid), "spoiled", rpc_json_u64(leases.spoiled), "next",
                             rpc_cursor_json(at, more));
     if (!out || !put_live(n, out, live ? &rpc_live_verification_fields : NULL, &record, live ? live->source : NULL, age))
-        return no_memory(out, f);
+        return rpc_no_memory(out, f);
     *result = out;
     return OK;
 }
@@ -252,5 +246,5 @@ err rpc_live_report(void *ctx, const rpc_call *call, const void *args, json_t **
         return fail(f, e, e == ERR_STALE ? "sample.time_ms" : "live.report", 0);
     int accepted = a->given_sample + a->given_worker_status + a->given_job_progress + a->given_verification;
     *result = json_pack("{s:i}", "accepted", accepted);
-    return *result ? OK : no_memory(NULL, f);
+    return *result ? OK : rpc_no_memory(NULL, f);
 }

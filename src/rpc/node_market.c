@@ -3,12 +3,6 @@
  * Methods about workers, training jobs and audits. Lists walk a table in slices, so that a long walk never holds up a block. */
 #include "rpc/node_int.h"
 
-static err no_memory(json_t *partial, fault *f)
-{
-    json_decref(partial);
-    return fail(f, ERR_MEMORY, "result", 0);
-}
-
 /* An address as it stands in a key: kind, hash. */
 static json_t *packed_address_json(const rpc_node *n, bytes packed)
 {
@@ -53,10 +47,10 @@ static err page(rpc_node *n, chain_table table, const char *name, const rpc_text
     TRY(rpc_cursor_read(&at, cursor, given_cursor, f));
     json_t *list = json_array();
     if (!list)
-        return no_memory(NULL, f);
+        return rpc_no_memory(NULL, f);
     err e = walk(n, table, &at, &more, list, limit ? limit : RPC_PAGE_DEFAULT, visit, ctx, f);
     *result = json_pack("{s:o, s:o}", name, list, "next", rpc_cursor_json(at, more));
-    return e != OK ? e : *result ? OK : no_memory(NULL, f);
+    return e != OK ? e : *result ? OK : rpc_no_memory(NULL, f);
 }
 
 /* --- workers ------------------------------------------------------------------------------------------------------------ */
@@ -92,7 +86,7 @@ err rpc_worker_get(void *ctx, const rpc_call *call, const void *args, json_t **r
     if (!found)
         return fail(f, ERR_NOT_FOUND, "worker", 0);
     if (!out || !rpc_put(out, "address", rpc_json_address(n->prefix, &a->worker)))
-        return no_memory(out, f);
+        return rpc_no_memory(out, f);
     chain_key key = chain_key_address(&a->worker);
     *result = out;
     return rpc_put_proof(n, out, a->proof, CHAIN_TABLE_WORKER, chain_key_bytes(&key), f);
@@ -158,12 +152,12 @@ err rpc_job_get(void *ctx, const rpc_call *call, const void *args, json_t **resu
     json_t *bids = json_array();
     if (!out || !bids || !rpc_put(out, "job", rpc_json_hex(BYTES_OF(a->job)))) {
         json_decref(bids);
-        return no_memory(out, f);
+        return rpc_no_memory(out, f);
     }
     *result = out;
     err e = walk(n, CHAIN_TABLE_BID, &at, &more, bids, a->limit ? a->limit : LIMIT_RPC_PAGE, visit_bid, a->job.b, f);
     if (!rpc_put(out, "bids", bids) || !rpc_put(out, "bids_next", rpc_cursor_json(at, more)))
-        return no_memory(NULL, f);
+        return rpc_no_memory(NULL, f);
     TRY(e);
     chain_key key = chain_key_job(&a->job);
     return rpc_put_proof(n, out, a->proof, CHAIN_TABLE_JOB, chain_key_bytes(&key), f);
@@ -266,7 +260,7 @@ err rpc_audit_get(void *ctx, const rpc_call *call, const void *args, json_t **re
     if (!found)
         return fail(f, ERR_NOT_FOUND, "audit", a->lease_id);
     if (!out)
-        return no_memory(NULL, f);
+        return rpc_no_memory(NULL, f);
     *result = out;
     return rpc_put_proof(n, out, a->proof, CHAIN_TABLE_AUDIT, chain_key_bytes(&key), f);
 }
