@@ -51,6 +51,10 @@ typedef struct chain_work {
 } chain_work;
 err chain_market_work(chain *c, const chain_work *w, uint64_t height) MUST_USE;
 
+/* An impression (or many) was sold for `price`, which is in escrow: platform (the treasury), viewer and publisher get their parts by the split
+ * in force, to the unit. The ad market calls it; the work of the publisher is reported apart. */
+err chain_ad_pay(chain *c, uint64_t price, const cr_address *viewer, const cr_address *publisher) MUST_USE;
+
 /* A provider for writing, its meters those of the running epoch; NULL if there is none. */
 chain_row_provider *chain_provider_edit(chain *c, econ_market m, const cr_address *a);
 

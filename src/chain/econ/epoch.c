@@ -48,12 +48,13 @@ void chain_economy_genesis(chain *c)
     *e = (chain_row_economy){ .tx_baseline = econ_count_q32(param(c, CHAIN_PARAM_TX_BASELINE)),
                               .volume_baseline = econ_count_q32(param(c, CHAIN_PARAM_VOLUME_BASELINE)),
                               .producer_baseline = econ_count_q32(param(c, CHAIN_PARAM_PRODUCER_BASELINE)),
+                              .annual = param(c, CHAIN_PARAM_ISSUANCE_MAX) * ECON_BLOCK, /* for a genesis that has layer 1 on at once */
                               .tariff = (q32)(param(c, CHAIN_PARAM_TARIFF) << 32) };
     e->tx_high = e->tx_baseline;
     e->volume_high = e->volume_baseline;
     e->producer_high = e->producer_baseline;
-    CHECK(q32_from_ratio(&e->ad_platform, (i128)param(c, CHAIN_PARAM_AD_PLATFORM_TARGET), BPS, ROUND_DOWN) == OK &&
-          q32_from_ratio(&e->ad_user, (i128)param(c, CHAIN_PARAM_AD_USER_TARGET), BPS, ROUND_DOWN) == OK);
+    CHECK(q32_from_ratio(&e->ad_platform, (i128)param(c, CHAIN_PARAM_AD_PLATFORM), BPS, ROUND_DOWN) == OK &&
+          q32_from_ratio(&e->ad_user, (i128)param(c, CHAIN_PARAM_AD_USER), BPS, ROUND_DOWN) == OK);
     for (unsigned m = 0; m < ECON_MARKETS; m++) {
         key = chain_key_one((uint8_t)m);
         chain_row_market *row = chain_row_create(c, CHAIN_TABLE_MARKET, &key);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "chain/econ/econ_int.h"
+#include "econ/split.h"
 
 #define SUM_MAX (((uint64_t)1 << 62) - 1)
 
@@ -178,6 +179,17 @@ err chain_market_work(chain *c, const chain_work *w, uint64_t height)
     p->work += w->units;
     p->work_payout += counts;
     return OK;
+}
+
+err chain_ad_pay(chain *c, uint64_t price, const cr_address *viewer, const cr_address *publisher)
+{
+    const chain_row_economy *e = economy(c);
+    uint64_t weight[3] = { (uint64_t)e->ad_platform, (uint64_t)e->ad_user, (uint64_t)(Q32_ONE - e->ad_platform - e->ad_user) }, part[3];
+    TRY(econ_split(part, price, weight, 3, NULL));
+    TRY(chain_purse_take(c, PURSE_ESCROW, price));
+    TRY(chain_treasury_income(c, part[0]));
+    TRY(chain_account_credit(c, viewer, part[1]));
+    return chain_account_credit(c, publisher, part[2]);
 }
 
 /* --- audit --- */
