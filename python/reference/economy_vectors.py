@@ -190,7 +190,8 @@ def converging(d):
 
 def q_converge(d):
     p = converging(d)
-    return [d.r.randrange(2), d.pick(p[2] * e.ONE, p[3] * e.ONE, p[3] * e.ONE - 1, d.q32(0, e.Q32_MAX)) if not d.wild and p[3] else d.q32(0, e.Q32_MAX)] + p
+    any_of = d.q32(0, e.Q32_MAX)
+    return [d.r.randrange(2), d.pick(p[2] * e.ONE, p[3] * e.ONE, max(p[3] * e.ONE - 1, 0), any_of, any_of)] + p
 
 
 def q_tariff(d):
@@ -296,13 +297,16 @@ def q_breaker(d):
 
 
 QUESTIONS = {
-    "quotient": q_quotient, "ratio": lambda d: [d.size(e.Q32_MAX) * d.pick(1, -1), d.u64(), d.r.randrange(4)], "mul": q_mul, "div": q_mul, "drift": q_drift, "split": q_split, "mint_split": q_mint_split,
+    "quotient": q_quotient, "mul": q_mul, "div": q_mul, "drift": q_drift, "split": q_split, "mint_split": q_mint_split,
+    "ratio": lambda d: [d.size(e.Q32_MAX) * d.pick(1, -1), d.u64(), d.r.randrange(4)],
     "sqrt_product": lambda d: [d.size(e.Q32_MAX), d.size(e.Q32_MAX)],
-    "exp2": lambda d: [d.pick(d.r.randint(-40 * e.ONE, 32 * e.ONE) >> d.pick(0, 0, 8, 32), d.pick(-34, -33, -32, 0, 30, 31, 32) * e.ONE + d.r.randint(-1, 0))],
+    "exp2": lambda d: [d.pick(d.r.randint(-40 * e.ONE, 32 * e.ONE) >> d.pick(0, 0, 8, 32),
+                              d.pick(-34, -33, -32, 0, 30, 31, 32) * e.ONE + d.r.randint(-1, 0))],
     "exp": lambda d: [d.r.randint(-30 * e.ONE, 22 * e.ONE) >> d.pick(0, 0, 0, 8, 32)],
     "exp62": lambda d: [-d.size(d.pick(e.ONE, 50 * e.ONE, e.Q32_MAX)) + (d.pick(0, 1) if d.wild else 0)],
     "baseline": q_baseline, "issuance": q_issuance, "envelope": q_envelope, "tail": q_tail,
-    "utilisation": lambda d: [d.u64(), d.u64()], "margin": lambda d: d.pick([0, 0], [d.u64(), 0], [d.u64(), d.u64()], [d.u64(0, 3000), d.u64(0, 1000)]), "block_q32": lambda d: [d.u64()],
+    "utilisation": lambda d: [d.u64(), d.u64()], "block_q32": lambda d: [d.u64()],
+    "margin": lambda d: d.pick([0, 0], [d.u64(), 0], [d.u64(), d.u64()], [d.u64(0, 3000), d.u64(0, 1000)]),
     "distress": q_distress, "softmax": q_softmax, "subsidy": q_subsidy,
     "budget": lambda d: [d.u64(0, e.AMOUNT), d.u64(0, e.AMOUNT), d.ppm(), d.u64(0, e.AMOUNT), d.u32(0, e.BPS), d.u64(0, e.AMOUNT)],
     "health": q_health, "diversity": q_diversity, "multiplier": q_multiplier, "topup": q_topup, "adsplit": q_adsplit, "converge": q_converge,

@@ -65,8 +65,9 @@ static uint64_t epoch_of(life *l, bool hot)
     econ_issuance_out formula;
     assert_int_equal(econ_issuance(&formula, &in, NULL), OK);
     const uint64_t minted = l->formula + l->tail;
-    const econ_envelope_in e = { .cap_nblock = cap, .minted_nblock = minted, .circulating_nblock = minted, .annual_nblock = l->annual, .mint_nblock = formula.mint_nblock,
-                                 .target_bps = 500, .gain_milli = 100, .min_block = 0, .max_block = 12000000, .on_ppm = 500000, .epochs_per_year = EPOCHS_PER_YEAR };
+    const econ_envelope_in e = { .cap_nblock = cap, .minted_nblock = minted, .circulating_nblock = minted, .annual_nblock = l->annual,
+                                 .mint_nblock = formula.mint_nblock, .target_bps = 500, .gain_milli = 100, .min_block = 0, .max_block = 12000000,
+                                 .on_ppm = 500000, .epochs_per_year = EPOCHS_PER_YEAR };
     econ_envelope_out bounded;
     assert_int_equal(econ_envelope(&bounded, &e, NULL), OK);
     const econ_tail_in t = { minted, cap - decay_cap, l->tail, bounded.mint_nblock, 5000, EPOCHS_PER_YEAR };
@@ -124,8 +125,8 @@ static void the_envelope_takes_over_mildly(void **state)
 static void envelope_bounds(void **state)
 {
     (void)state;
-    econ_envelope_in e = { .cap_nblock = cap, .minted_nblock = cap / 2, .circulating_nblock = 0, .annual_nblock = 5 * block, .mint_nblock = 100 * block, .target_bps = 500,
-                           .gain_milli = 100, .min_block = 52560, .max_block = 12000000, .on_ppm = 500000, .epochs_per_year = EPOCHS_PER_YEAR };
+    econ_envelope_in e = { .cap_nblock = cap, .minted_nblock = cap / 2, .circulating_nblock = 0, .annual_nblock = 5 * block,
+                           .mint_nblock = 100 * block, .target_bps = 500, .gain_milli = 100, .min_block = 52560, .max_block = 12000000, .on_ppm = 500000, .epochs_per_year = EPOCHS_PER_YEAR };
     econ_envelope_out r;
     assert_int_equal(econ_envelope(&r, &e, NULL), OK);
     assert_true(r.on && r.realised == 0);
@@ -163,7 +164,9 @@ static void suppression_is_slow(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(factors_are_clamped), cmocka_unit_test(a_life_below_the_cap), cmocka_unit_test(the_envelope_takes_over_mildly),
-                                        cmocka_unit_test(envelope_bounds), cmocka_unit_test(suppression_is_slow) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(factors_are_clamped), cmocka_unit_test(a_life_below_the_cap), cmocka_unit_test(the_envelope_takes_over_mildly),
+        cmocka_unit_test(envelope_bounds), cmocka_unit_test(suppression_is_slow),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

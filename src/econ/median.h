@@ -31,8 +31,8 @@ typedef struct econ_median_out {
 } econ_median_out;
 
 /* Sorts r[n] by (value, id) and marks what is accepted: |value - median| <= floor(median x deviation / 1,000,000). ERR_RANGE:
- * "median.sources" (too few, or above ECON_READINGS_MAX), "median.weight" (all 0), "median.accepted" and "median.quorum" (too little is left); ERR_DUPLICATE "median.id".
- * On an error the order and the marks of r are unspecified. */
+ * "median.sources" (too few, or above ECON_READINGS_MAX), "median.weight" (all 0), "median.accepted" and "median.quorum" (too little is
+ * left); ERR_DUPLICATE "median.id". On an error the order and the marks of r are unspecified. */
 err econ_median(econ_median_out *out, econ_reading *r, size_t n, const econ_median_params *p, fault *f) MUST_USE;
 
 #endif

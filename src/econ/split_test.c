@@ -59,7 +59,8 @@ static void mint_of_an_epoch(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(parts_by_largest_remainder), cmocka_unit_test(refusals_name_the_field),
-                                        cmocka_unit_test(mint_of_an_epoch) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(parts_by_largest_remainder), cmocka_unit_test(refusals_name_the_field), cmocka_unit_test(mint_of_an_epoch),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

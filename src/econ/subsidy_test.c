@@ -9,7 +9,8 @@
 #include <stdarg.h>
 #include <cmocka.h>
 
-static const econ_subsidy_in genesis = { .share = { 644245094, 1288490188, 858993459, 1503238553 }, .drift_milli = 50, .freeze_epochs = 144, .wind_down_ppm = 10000 };
+static const econ_subsidy_in genesis = { .share = { 644245094, 1288490188, 858993459, 1503238553 }, 
+                                        .drift_milli = 50, .freeze_epochs = 144, .wind_down_ppm = 10000 };
 
 static void worst_distress_takes_the_largest_part(void **state)
 {
@@ -228,9 +229,11 @@ static void concentration_costs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(worst_distress_takes_the_largest_part), cmocka_unit_test(shares_reach_the_target), cmocka_unit_test(decline_freezes_then_winds_down),
-        cmocka_unit_test(bad_shares_are_refused), cmocka_unit_test(budget_has_a_floor_as_far_as_there_are_funds), cmocka_unit_test(lasting_distress_is_flagged_and_cleared),
-        cmocka_unit_test(flag_means_a_run_of_distress), cmocka_unit_test(temporary_distress_is_never_flagged), cmocka_unit_test(concentration_costs),
+        cmocka_unit_test(worst_distress_takes_the_largest_part), cmocka_unit_test(shares_reach_the_target),
+        cmocka_unit_test(decline_freezes_then_winds_down), cmocka_unit_test(bad_shares_are_refused),
+        cmocka_unit_test(budget_has_a_floor_as_far_as_there_are_funds), cmocka_unit_test(lasting_distress_is_flagged_and_cleared),
+        cmocka_unit_test(flag_means_a_run_of_distress), cmocka_unit_test(temporary_distress_is_never_flagged),
+        cmocka_unit_test(concentration_costs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

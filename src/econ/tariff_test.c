@@ -9,8 +9,8 @@
 #include <stdarg.h>
 #include <cmocka.h>
 
-static const econ_multiplier_in at_target = { .utilisation = 1717986918, .cost_nblock = 100, .payout_nblock = 150, .util_target_bps = 4000, .margin_target_bps = 5000,
-                                              .util_response_milli = 2000, .cost_response_milli = 1000, .floor_milli = 800, .ceiling_milli = 3000 };
+static const econ_multiplier_in at_target = { .utilisation = 1717986918, .cost_nblock = 100, .payout_nblock = 150, 
+                                              .util_target_bps = 4000, .margin_target_bps = 5000, .util_response_milli = 2000, .cost_response_milli = 1000, .floor_milli = 800, .ceiling_milli = 3000 };
 
 static q32 multiplier_of(const econ_multiplier_in *in)
 {
@@ -159,8 +159,10 @@ static void ad_split_drifts(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(multipliers),          cmocka_unit_test(topups_fit_their_budget), cmocka_unit_test(charge_is_floored),
-                                        cmocka_unit_test(tariff_brings_its_share), cmocka_unit_test(tariff_holds_and_clamps), cmocka_unit_test(convergence_has_hysteresis),
-                                        cmocka_unit_test(ad_split_drifts) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(multipliers), cmocka_unit_test(topups_fit_their_budget), cmocka_unit_test(charge_is_floored),
+        cmocka_unit_test(tariff_brings_its_share), cmocka_unit_test(tariff_holds_and_clamps), cmocka_unit_test(convergence_has_hysteresis),
+        cmocka_unit_test(ad_split_drifts),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

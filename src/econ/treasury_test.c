@@ -63,7 +63,8 @@ static void drain(void **state)
             after_day = balance;
     }
     after_month = balance;
-    print_message("of 100 %% a hostile majority leaves %.2f %% after a day, %.2f %% after 30 days\n", (double)after_day * 100 / (double)start, (double)after_month * 100 / (double)start);
+    print_message("of 100 %% a hostile majority leaves %.2f %% after a day, %.2f %% after 30 days\n", (double)after_day * 100 / (double)start,
+                  (double)after_month * 100 / (double)start);
     assert_true(after_day >= start / 10 * 8 && after_day < start / 100 * 81);
     assert_true(after_month >= start / 10 * 6 && after_month < start / 100 * 61);
 }
@@ -99,6 +100,9 @@ static void window_covers_its_epochs(void **state)
     econ_window w = { .newest = 5 };
     uint64_t sum = 0;
     fault f = { .what = "" };
+    const econ_window_shape large = { 6, ECON_WINDOW_BUCKETS };
+    assert_int_equal(econ_window_add(&w, &sum, &w, &large, 30, 1, &f), ERR_RANGE);
+    assert_string_equal(f.what, "window.buckets");
     assert_int_equal(econ_window_add(&w, &sum, &w, &shapes[0], 29, 1, &f), ERR_RANGE);
     assert_string_equal(f.what, "window.epoch");
 }
@@ -178,11 +182,19 @@ static void breaker_counts_in_its_window(void **state)
     fault f = { .what = "" };
     assert_int_equal(econ_breaker_admit(&b, &b, 3058, &five, &f), ERR_RANGE);
     assert_string_equal(f.what, "breaker.height");
+    assert_int_equal(econ_breaker_admit(&b, &b, 3060, &five, &f), ERR_BUSY);
+    assert_string_equal(f.what, "breaker.open");
+    assert_int_equal(f.at, 3071); /* when to come back */
+    b.failures = ECON_BREAKER_FAILURES_MAX;
+    assert_int_equal(econ_breaker_admit(&b, &b, 3060, &five, &f), ERR_RANGE);
+    assert_string_equal(f.what, "breaker.failures");
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(each_limit_refuses_by_name), cmocka_unit_test(drain), cmocka_unit_test(window_covers_its_epochs), cmocka_unit_test(reserve),
-                                        cmocka_unit_test(breaker_opens_and_closes), cmocka_unit_test(breaker_counts_in_its_window) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_limit_refuses_by_name), cmocka_unit_test(drain), cmocka_unit_test(window_covers_its_epochs),
+        cmocka_unit_test(reserve), cmocka_unit_test(breaker_opens_and_closes), cmocka_unit_test(breaker_counts_in_its_window),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

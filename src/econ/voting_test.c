@@ -36,7 +36,9 @@ static void splitting_never_gains(void **state)
         const uint64_t whole = power_of(months, score, stake, &p);
         uint64_t parts = 0;
         for (int left = (int)(bits64() % 6 + 2); left > 0; left--) {
-            const uint64_t m = left == 1 ? months : bits64() % (months + 1), s = left == 1 ? score : bits64() % (score + 1), t = left == 1 ? stake : bits64() % (stake + 1);
+            const bool last = left == 1;
+            const uint64_t m = last ? months : bits64() % (months + 1), s = last ? score : bits64() % (score + 1);
+            const uint64_t t = last ? stake : bits64() % (stake + 1);
             parts += power_of(m, s, t, &p);
             months -= m, score -= s, stake -= t;
         }
@@ -93,6 +95,11 @@ static void reputation_tends_to_one_million(void **state)
     q32 score, r = 0;
     assert_int_equal(econ_contribution_score(&score, &full, &usual, NULL), OK);
     assert_int_equal(score, 50000 * Q32_ONE);
+    econ_reputation_params short_of = usual;
+    short_of.weights.latency_ppm--;
+    fault f = { .what = "" };
+    assert_int_equal(econ_contribution_score(&score, &full, &short_of, &f), ERR_RANGE);
+    assert_string_equal(f.what, "reputation.weights");
     bool eligible = false;
     int reached = 0;
     for (int n = 1; n <= 1000; n++) {
@@ -169,6 +176,10 @@ static void median_by_cases(void **state)
     econ_reading light[] = { { 100, 1, 5, false }, { 101, 2, 5, false }, { 100, 3, 5, false }, { 50, 4, 9, false }, { 200, 5, 9, false } };
     assert_int_equal(econ_median(&out, light, 5, &three, &f), ERR_RANGE);
     assert_string_equal(f.what, "median.quorum");
+    /* A quorum met exactly is met. */
+    econ_reading half[] = { { 100, 1, 5, false }, { 101, 2, 5, false }, { 100, 3, 5, false }, { 50, 4, 8, false }, { 200, 5, 7, false } };
+    assert_int_equal(econ_median(&out, half, 5, &three, &f), OK);
+    assert_int_equal(out.confidence_ppm, 500000);
     torn[2].id = 1;
     assert_int_equal(econ_median(&out, torn, 3, &three, &f), ERR_DUPLICATE);
     assert_int_equal(econ_median(&out, torn, 2, &three, &f), ERR_RANGE);
@@ -178,7 +189,8 @@ static void median_by_cases(void **state)
 static void cascades(void **state)
 {
     (void)state;
-    const econ_edge edges[] = { { ECON_ENERGY, ECON_COMPUTE, 500000 }, { ECON_ENERGY, ECON_STORAGE, 300000 }, { ECON_STORAGE, ECON_COMPUTE, 200000 }, { ECON_COMPUTE, ECON_AD, 100000 } };
+    const econ_edge edges[] = { { ECON_ENERGY, ECON_COMPUTE, 500000 }, { ECON_ENERGY, ECON_STORAGE, 300000 },
+                                { ECON_STORAGE, ECON_COMPUTE, 200000 }, { ECON_COMPUTE, ECON_AD, 100000 } };
     const struct { q32 s[ECON_MARKETS]; q32 risk; bool trips; } cases[] = {
         { { 0, 0, Q32_ONE, 0 }, 3435973836, true },              /* 0.8 */
         { { 0, 0, Q32_ONE / 2, 0 }, 1717986918, false },         /* 0.4 */
@@ -221,8 +233,9 @@ static void security_tightens_and_recovers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(splitting_never_gains), cmocka_unit_test(power_by_cases), cmocka_unit_test(late_votes_weigh_less), cmocka_unit_test(reputation_tends_to_one_million),
-        cmocka_unit_test(lazy_decay_is_the_same_decay), cmocka_unit_test(one_liar_moves_nothing), cmocka_unit_test(median_by_cases), cmocka_unit_test(cascades),
+        cmocka_unit_test(splitting_never_gains), cmocka_unit_test(power_by_cases), cmocka_unit_test(late_votes_weigh_less),
+        cmocka_unit_test(reputation_tends_to_one_million), cmocka_unit_test(lazy_decay_is_the_same_decay),
+        cmocka_unit_test(one_liar_moves_nothing), cmocka_unit_test(median_by_cases), cmocka_unit_test(cascades),
         cmocka_unit_test(security_tightens_and_recovers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

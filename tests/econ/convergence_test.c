@@ -109,6 +109,9 @@ static void subsidy_gap_after_ten_and_thirty(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(epochs_to_ninety_percent), cmocka_unit_test(multiplier_is_immediate), cmocka_unit_test(subsidy_gap_after_ten_and_thirty) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(epochs_to_ninety_percent), cmocka_unit_test(multiplier_is_immediate),
+        cmocka_unit_test(subsidy_gap_after_ten_and_thirty),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

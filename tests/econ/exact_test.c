@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The fixed point and every law that rounds against exact rationals (GMP), on 10^6 drawn inputs each: the error stated in the header
- * holds, and the largest one seen is printed. An error is given in steps of the result: 2^-32 for a q32, 1 for an amount. What has no
- * rounding but one floor of an integer quotient must be that floor. Argument: another number of inputs. */
-#include "rational.h"
+ * Every law that rounds against exact rationals (GMP), on 10^6 drawn inputs each: the error stated in its header holds, and the largest one
+ * seen is printed. What has no rounding but one floor of an integer quotient must be that floor. Argument: another number of inputs. */
+#include "exact_kit.h"
 
 #include "econ/adsplit.h"
 #include "econ/baseline.h"
@@ -21,201 +20,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <cmocka.h>
-
-static uint32_t inputs = 1000000;
-static uint64_t seed = 0x9e3779b97f4a7c15ull;
-
-static uint64_t bits64(void)
-{
-    seed ^= seed << 13, seed ^= seed >> 7, seed ^= seed << 17;
-    return seed * 0x2545f4914f6cdd1dull;
-}
-
-/* low .. high: uniform, or small, or an end. */
-static uint64_t draw(uint64_t low, uint64_t high)
-{
-    const uint64_t width = high - low, r = bits64();
-    switch (r % 8) {
-    case 0:
-        return low + (width ? (bits64() >> (r / 8 % 64)) % width : 0);
-    case 1:
-        return r & 8 ? high : low;
-    default:
-        return width == UINT64_MAX ? bits64() : low + bits64() % (width + 1);
-    }
-}
-
-static uint32_t draw32(uint32_t low, uint32_t high)
-{
-    return (uint32_t)draw(low, high);
-}
-
-static q32 draw_q32(q32 low, q32 high)
-{
-    return low + (q32)draw(0, (uint64_t)high - (uint64_t)low);
-}
-
-/* The largest errors seen on either side. */
-typedef struct seen {
-    double below, above;
-} seen;
-
-static void note(seen *s, double off)
-{
-    s->below = off < s->below ? off : s->below;
-    s->above = off > s->above ? off : s->above;
-}
-
-/* What was seen lies strictly between. */
-static void must_hold(const char *what, const seen *s, double below, double above)
-{
-    print_message("  %-24s seen %10.4f .. %-10.4f stated (%.3g, %.3g)\n", what, s->below, s->above, below, above);
-    assert_true(s->below > below && s->above < above);
-}
-
-#define EACH_INPUT for (uint32_t input = 0; input < inputs; input++)
-
-static int64_t wide(void)
-{
-    const int64_t x = (int64_t)(bits64() >> (bits64() % 63 + 1));
-    return bits64() & 1 ? -x : x;
-}
-
-static void check_rounding(int64_t got, rounding how, seen *s)
-{
-    rat_same();
-    const double off = rat_off(got, 32);
-    rat_int(0);
-    const int sign = rat_compare();
-    assert_true(off > -1 && off < 1);
-    if (how == ROUND_FLOOR)
-        assert_true(off <= 0);
-    if (how == ROUND_HALF_UP)
-        assert_true(off > -0.5 - 1e-6 && off <= 0.5);
-    if (how == ROUND_DOWN)
-        assert_true(off * sign <= 0);
-    if (how == ROUND_UP)
-        assert_true(off * sign >= 0);
-    note(s, off);
-}
-
-static void arithmetic(void **state)
-{
-    (void)state;
-    seen products = { 0 }, quotients = { 0 }, ratios = { 0 };
-    EACH_INPUT {
-        const q32 a = wide(), b = wide();
-        const rounding how = (rounding)(bits64() % 4);
-        q32 r;
-        if (q32_mul(&r, a, b, how) == OK) {
-            rat_q32(a), rat_q32(b), rat_mul();
-            check_rounding(r, how, &products);
-        }
-        if (b != 0 && q32_div(&r, a, b, how) == OK) {
-            rat_q32(b < 0 ? -a : a), rat_q32(b < 0 ? -b : b), rat_div();
-            check_rounding(r, how, &quotients);
-        }
-        if (b > 0 && q32_from_ratio(&r, a, (uint64_t)b, how) == OK) {
-            rat_int(a), rat_int(b), rat_div();
-            check_rounding(r, how, &ratios);
-        }
-    }
-    must_hold("mul", &products, -1, 1);
-    must_hold("div", &quotients, -1, 1);
-    must_hold("from_ratio", &ratios, -1, 1);
-}
-
-static void drift_and_roots(void **state)
-{
-    (void)state;
-    seen drifts = { 0 }, roots = { 0 }, scaled = { 0 };
-    EACH_INPUT {
-        const q32 x = wide(), target = wide(), a = draw_q32(0, Q32_MAX), b = draw_q32(0, Q32_MAX);
-        const uint64_t unit = draw(1, (uint64_t)Q32_ONE), rate = draw(0, unit), amount = bits64() >> 31;
-        rat_q32(target), rat_q32(x), rat_sub(), rat_ratio(rate, unit), rat_mul(), rat_q32(x), rat_add();
-        note(&drifts, rat_off(q32_drift(x, target, rate, unit), 32));
-        rat_q32(a), rat_q32(b), rat_mul(), rat_sqrt();
-        note(&roots, rat_off(q32_sqrt_product(a, b), 32));
-        uint64_t r;
-        assert_int_equal(q32_scale(&r, amount, a, ROUND_FLOOR), OK);
-        rat_uint(amount), rat_q32(a), rat_mul();
-        note(&scaled, rat_off_u64(r));
-    }
-    must_hold("drift", &drifts, -1, 1e-9);
-    must_hold("sqrt_product", &roots, -1, 1e-9);
-    must_hold("scale", &scaled, -1, 1e-9);
-}
-
-/* (got 2^-62 - exact) / exact, in units of 2^-62. */
-static double relative(uint64_t got, u128 exact)
-{
-    rat_fraction(exact), rat_ratio(got, (uint64_t)1 << 62), rat_sub();
-    rat_fraction(exact), rat_div();
-    return rat_off(0, 62);
-}
-
-static void exponentials(void **state)
-{
-    (void)state;
-    seen two = { 0 }, e = { 0 }, minus = { 0 }, kernel = { 0 };
-    EACH_INPUT {
-        q32 r;
-        /* Down to 2^-32 the step of the result dominates. */
-        const q32 x = draw_q32(-32 * Q32_ONE, 0);
-        assert_int_equal(q32_exp2(&r, x), OK);
-        rat_fraction(rat_exp_minus(RAT_2, (u128)(uint64_t)-x << 32));
-        note(&two, rat_off(r, 32));
-        assert_int_equal(q32_exp(&r, x), OK);
-        rat_fraction(rat_exp_minus(RAT_E, (u128)(uint64_t)-x << 32));
-        note(&e, rat_off(r, 32));
-        const q32 y = draw_q32(-43 * Q32_ONE, 0);
-        q62 w;
-        assert_int_equal(q62_exp(&w, y), OK);
-        rat_fraction(rat_exp_minus(RAT_E, (u128)(uint64_t)-y << 32));
-        note(&minus, rat_off((int64_t)w, 62));
-        /* 2^(30 + x) for -1 <= x < 0: 62 significant bits, the precision of the kernel itself, in steps of 2^-62 of the value. */
-        const q32 z = draw_q32(-Q32_ONE, -1);
-        assert_int_equal(q32_exp2(&r, 30 * Q32_ONE + z), OK);
-        note(&kernel, relative((uint64_t)r, rat_exp_minus(RAT_2, (u128)(uint64_t)-z << 32)));
-    }
-    must_hold("exp2, x <= 0", &two, -1.001, 0.001);
-    must_hold("exp, x <= 0", &e, -1.001, 0.001);
-    must_hold("exp in Q62", &minus, -16384, 1);
-    must_hold("exp2, relative 2^-62", &kernel, -16384, 16384);
-}
-
-/* e^x for x > 0 through its reciprocal: got x e^-x against 1. */
-static void exponentials_above_one(void **state)
-{
-    (void)state;
-    seen up = { 0 };
-    EACH_INPUT {
-        const q32 x = draw_q32(1, 21 * Q32_ONE);
-        q32 r;
-        assert_int_equal(q32_exp(&r, x), OK);
-        rat_int(1), rat_fraction(rat_exp_minus(RAT_E, (u128)(uint64_t)x << 32)), rat_div();
-        note(&up, rat_off(r, 32));
-    }
-    /* One step, and 2^-48 of up to e^21 < 2^31, that is 2^15 steps. */
-    must_hold("exp, x > 0", &up, -32769, 32768);
-}
-
-static void readings(void **state)
-{
-    (void)state;
-    seen use = { 0 }, gain = { 0 };
-    EACH_INPUT {
-        const uint64_t a = draw(0, UINT64_MAX), b = draw(1, UINT64_MAX), c = draw(1, 1000000), d = draw(0, 4000000);
-        rat_int(1), rat_ratio(a, b), rat_min();
-        note(&use, rat_off(econ_utilisation(a, b), 32));
-        rat_int(-1), rat_int(2), rat_ratio(d, c), rat_int(1), rat_sub(), rat_min(), rat_max();
-        note(&gain, rat_off(econ_margin(d, c), 32));
-    }
-    must_hold("utilisation", &use, -1, 1e-9);
-    must_hold("margin", &gain, -1, 1e-9);
-}
 
 static void splits(void **state)
 {
@@ -317,7 +122,8 @@ static void envelope_and_tail(void **state)
     (void)state;
     seen annual = { 0 };
     EACH_INPUT {
-        econ_envelope_in in = { .cap_nblock = 40000000ull * ECON_BLOCK, .annual_nblock = draw(0, 12000000ull * ECON_BLOCK), .mint_nblock = draw(0, 400ull * ECON_BLOCK),
+        econ_envelope_in in = { .cap_nblock = 40000000ull * ECON_BLOCK, .annual_nblock = draw(0, 12000000ull * ECON_BLOCK),
+                                .mint_nblock = draw(0, 400ull * ECON_BLOCK),
                                 .target_bps = draw32(0, ECON_BPS), .gain_milli = draw32(0, ECON_MILLI), .max_block = draw(0, 12000000),
                                 .on_ppm = draw32(0, ECON_PPM), .epochs_per_year = draw(1, 100000) };
         in.minted_nblock = draw(0, in.cap_nblock);
@@ -344,8 +150,8 @@ static void envelope_and_tail(void **state)
         rat_ratio(r.on ? r.annual_nblock : UINT64_MAX, r.on ? in.epochs_per_year : 1), rat_min();
         assert_true(rat_floor() == r.mint_nblock);
 
-        const econ_tail_in t = { in.circulating_nblock, 4000000ull * ECON_BLOCK, draw(0, 4000000ull * ECON_BLOCK), draw(0, 10ull * ECON_BLOCK), draw32(0, ECON_PPM),
-                                 in.epochs_per_year };
+        const econ_tail_in t = { in.circulating_nblock, 4000000ull * ECON_BLOCK, draw(0, 4000000ull * ECON_BLOCK),
+                                 draw(0, 10ull * ECON_BLOCK), draw32(0, ECON_PPM), in.epochs_per_year };
         uint64_t tail;
         assert_int_equal(econ_tail(&tail, &t, NULL), OK);
         rat_uint(t.reserve_nblock - t.minted_nblock), rat_int(0);
@@ -447,8 +253,8 @@ static void budgets(void **state)
 {
     (void)state;
     EACH_INPUT {
-        const econ_budget_in in = { draw(0, (uint64_t)1 << 62), draw(0, (uint64_t)1 << 62), draw32(0, ECON_PPM), draw(0, (uint64_t)1 << 62), draw32(0, ECON_BPS),
-                                    draw(0, (uint64_t)1 << 62) };
+        const econ_budget_in in = { draw(0, (uint64_t)1 << 62), draw(0, (uint64_t)1 << 62), draw32(0, ECON_PPM), draw(0, (uint64_t)1 << 62),
+                                    draw32(0, ECON_BPS), draw(0, (uint64_t)1 << 62) };
         econ_budget_out r;
         assert_int_equal(econ_budget(&r, &in, NULL), OK);
         rat_uint(in.fees_nblock), rat_ratio(in.capture_ppm, ECON_PPM), rat_mul();
@@ -683,7 +489,8 @@ static void votes(void **state)
 {
     (void)state;
     EACH_INPUT {
-        const econ_power_params p = { draw32(0, ECON_PPM), draw32(0, ECON_PPM), draw32(0, ECON_PPM), draw32(1, 100), draw(ECON_BLOCK, 100000ull * ECON_BLOCK) };
+        const econ_power_params p = { draw32(0, ECON_PPM), draw32(0, ECON_PPM), draw32(0, ECON_PPM), draw32(1, 100),
+                                      draw(ECON_BLOCK, 100000ull * ECON_BLOCK) };
         const uint64_t months = draw(0, 1000000), score = draw(0, 1000000000000), stake = draw(0, (uint64_t)1 << 62);
         uint64_t power;
         assert_int_equal(econ_power(&power, months, score, stake, &p, NULL), OK);
@@ -720,16 +527,13 @@ static void votes(void **state)
 
 int main(int argc, char **argv)
 {
-    if (argc == 2)
-        inputs = (uint32_t)strtoul(argv[1], NULL, 10);
-    CHECK(inputs > 0);
-    rat_start();
+    exact_start(argc, argv);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(arithmetic),       cmocka_unit_test(drift_and_roots),  cmocka_unit_test(exponentials),         cmocka_unit_test(exponentials_above_one),
-        cmocka_unit_test(readings),         cmocka_unit_test(splits),           cmocka_unit_test(baselines),            cmocka_unit_test(issuance_formula),
-        cmocka_unit_test(envelope_and_tail), cmocka_unit_test(distress_and_softmax), cmocka_unit_test(subsidy_shares), cmocka_unit_test(budgets),
-        cmocka_unit_test(diversity_factor), cmocka_unit_test(multipliers),      cmocka_unit_test(layer_four),           cmocka_unit_test(risk_and_security),
-        cmocka_unit_test(reputations),      cmocka_unit_test(medians),          cmocka_unit_test(votes),
+        cmocka_unit_test(splits), cmocka_unit_test(baselines), cmocka_unit_test(issuance_formula),
+        cmocka_unit_test(envelope_and_tail), cmocka_unit_test(distress_and_softmax), cmocka_unit_test(subsidy_shares),
+        cmocka_unit_test(budgets), cmocka_unit_test(diversity_factor), cmocka_unit_test(multipliers),
+        cmocka_unit_test(layer_four), cmocka_unit_test(risk_and_security), cmocka_unit_test(reputations),
+        cmocka_unit_test(medians), cmocka_unit_test(votes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
