@@ -317,6 +317,56 @@ QUESTIONS = {
 }
 
 
+# What the integers of a question and of an answer are, in order; x4 once per market, [n: ...] a count and so many groups.
+ORDER = {
+    "quotient": ("a b rounding", "a / b"),
+    "ratio": ("a b rounding", "q32"),
+    "mul": ("a b rounding", "q32"),
+    "div": ("a b rounding", "q32"),
+    "drift": ("x target rate unit", "x'"),
+    "sqrt_product": ("a b", "q32"),
+    "exp2": ("x", "q32"),
+    "exp": ("x", "q32"),
+    "exp62": ("x", "q62"),
+    "split": ("total [n: weight]", "part n times"),
+    "mint_split": ("mint producer subsidy treasury", "producer subsidy treasury"),
+    "baseline": ("value high observed up down floor high_keep min max", "value' high''"),
+    "issuance": ("decay_cap time_constant epoch_blocks minted tx volume miners tx_baseline volume_baseline miner_baseline utilisation x4",
+                 "activity spread decay mint"),
+    "envelope": ("cap minted circulating annual mint target gain min max on epochs_per_year", "active realised annual' mint'"),
+    "tail": ("circulating reserve minted mint rate epochs_per_year", "tail"),
+    "utilisation": ("used offered", "q32"),
+    "margin": ("payout cost", "q32"),
+    "block_q32": ("n", "block(n) count(n)"),
+    "distress": ("utilisation margin util_target margin_target alpha beta", "s"),
+    "softmax": ("distress x4 temperature", "target x4"),
+    "subsidy": ("share x4 target x4 declining x4 declining_epochs x4 drift freeze wind_down", "share' x4 ppm x4 rest"),
+    "budget": ("mint fees capture peak floor treasury", "captured lent budget peak'"),
+    "health": ("n attempts successes declining epochs s rose distress flag_epochs clear_epochs", "n attempts successes declining epochs"),
+    "diversity": ("penalty bonus [n: stake]", "multiplier"),
+    "multiplier": ("utilisation cost payout util_target margin_target util_response cost_response floor ceiling", "M"),
+    "topup": ("payment M sum_of_due budget", "due paid subsidy_under_M"),
+    "adsplit": ("platform user platform_target user_target drift", "platform' user' ppm x3"),
+    "converge": ("emergency deviation base emergency_drift enter leave", "drift emergency"),
+    "tariff": ("rate emergency volume inflow target min max base emergency_drift enter leave", "rate' emergency implied contribution"),
+    "charge": ("value rate", "charge"),
+    "risk": ("distress x4 threshold [n: from to weight]", "risk trips"),
+    "security": ("factor incident tighten recover least base way min max", "factor' value"),
+    "contribution": ("measure of uptime quality latency verification, weights of them, keep earn lose", "score"),
+    "reputation": ("now epochs score eligible weights x4 keep earn lose", "decayed now' eligible"),
+    "median": ("sources_min deviation tolerance quorum [n: value id weight]", "median accepted confidence, sorted: id accepted n times"),
+    "badge_months": ("epochs_held epochs_per_month months_full", "months"),
+    "power": ("badge_months score stake service reputation token months_full token_unit total cap", "power capped"),
+    "vote_weight": ("power epoch deadline bonus late_epochs late", "weight"),
+    "window": ("bucket_epochs buckets [n: epoch amount]", "of each: 0 sum, or the refusal"),
+    "velocity": ("proposal epoch day month cooldown cooldown_epochs day_bucket_epochs day_buckets month_bucket_epochs month_buckets "
+                 "[n: balance amount epoch]", "of each: 0 sum_of_epoch rest_until, or the refusal"),
+    "reserve": ("balance rate epochs emergency", "health ratio"),
+    "breaker": ("failure_threshold success_threshold open_blocks window [n: height what; 0 admit, 1 report a success, 2 report a failure]",
+                "of each: 0 or the refusal, then state successes probing failures"),
+}
+
+
 def questions(law, count, seed):
     """`count` questions; every fifth may leave the domain of the law. Then, twice, each drawn number at each end of its range and beyond it."""
     d = Draw(law, seed)
@@ -333,11 +383,16 @@ def questions(law, count, seed):
             k, more = k + 1, d.calls > k + 1 and k < 24
 
 
+def document():
+    """The content of spec/vectors/economy.json."""
+    return {"laws": [{"law": law, "in": ORDER[law][0], "out": ORDER[law][1],
+                      "cases": [{"in": " ".join(map(str, q)), "out": e.answer(law, q)} for q in questions(law, CASES, 1)]} for law in e.LAWS]}
+
+
 def main():
     if len(sys.argv) == 1:
-        rows = [{"law": law, "cases": [{"in": " ".join(map(str, q)), "out": e.answer(law, q)} for q in questions(law, CASES, 1)]} for law in e.LAWS]
         with open(PATH, "w", encoding="ascii") as file:
-            json.dump({"laws": rows}, file, indent=1)
+            json.dump(document(), file, indent=1)
             file.write("\n")
         return
     with open(PATH, encoding="ascii") as file:

@@ -1,6 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""The C laws against the Python ones (python/reference/economy.py) on drawn questions. Usage: oracle.py ECON_EVAL [QUESTIONS A LAW]."""
+"""The C laws against the Python ones (python/reference/economy.py) on drawn questions; spec/vectors/economy.json is what they write.
+
+Usage: oracle.py ECON_EVAL [QUESTIONS A LAW]."""
+import json
 import pathlib
 import subprocess
 import sys
@@ -12,7 +15,9 @@ from reference import economy, economy_vectors  # noqa: E402
 
 def main():
     count = int(sys.argv[2]) if len(sys.argv) > 2 else 2000
-    assert set(economy.LAWS) == set(economy_vectors.QUESTIONS)
+    assert set(economy.LAWS) == set(economy_vectors.QUESTIONS) == set(economy_vectors.ORDER)
+    with open(ROOT / economy_vectors.PATH, encoding="ascii") as file:
+        assert json.load(file) == economy_vectors.document(), economy_vectors.PATH + " is not what economy_vectors.py writes"
     asked = [(law, q) for law in economy.LAWS for q in economy_vectors.questions(law, count, 2)]
     lines = "".join(f"{law} {' '.join(map(str, q))}\n" for law, q in asked)
     done = subprocess.run([sys.argv[1]], input=lines, capture_output=True, text=True, check=False)
