@@ -96,6 +96,18 @@ static void decline_freezes_then_winds_down(void **state)
     assert_int_equal(r.share_ppm[0] + r.share_ppm[1] + r.share_ppm[2] + r.share_ppm[3] + r.rest_ppm, ECON_PPM);
 }
 
+/* A market that is not declining but has nothing, and nothing to expect, gets nothing: the rest stays in the pool. */
+static void nothing_to_divide_by(void **state)
+{
+    (void)state;
+    econ_subsidy_in in = { .share = { Q32_ONE / 2 }, .target = { Q32_ONE }, .declining = { true }, .drift_milli = 50, .freeze_epochs = 144 };
+    econ_subsidy_out r;
+    assert_int_equal(econ_subsidy_next(&r, &in, NULL), OK);
+    assert_int_equal(r.share_ppm[0], 500000);
+    assert_int_equal(r.rest_ppm, 500000);
+    assert_int_equal(r.share[1], 0);
+}
+
 static void bad_shares_are_refused(void **state)
 {
     (void)state;
@@ -230,7 +242,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(worst_distress_takes_the_largest_part), cmocka_unit_test(shares_reach_the_target),
-        cmocka_unit_test(decline_freezes_then_winds_down), cmocka_unit_test(bad_shares_are_refused),
+        cmocka_unit_test(decline_freezes_then_winds_down), cmocka_unit_test(nothing_to_divide_by), cmocka_unit_test(bad_shares_are_refused),
         cmocka_unit_test(budget_has_a_floor_as_far_as_there_are_funds), cmocka_unit_test(lasting_distress_is_flagged_and_cleared),
         cmocka_unit_test(flag_means_a_run_of_distress), cmocka_unit_test(temporary_distress_is_never_flagged),
         cmocka_unit_test(concentration_costs),

@@ -176,6 +176,7 @@ static void median_by_cases(void **state)
     econ_reading light[] = { { 100, 1, 5, false }, { 101, 2, 5, false }, { 100, 3, 5, false }, { 50, 4, 9, false }, { 200, 5, 9, false } };
     assert_int_equal(econ_median(&out, light, 5, &three, &f), ERR_RANGE);
     assert_string_equal(f.what, "median.quorum");
+    assert_int_equal(f.at, 454545); /* 15 of 33 */
     /* A quorum met exactly is met. */
     econ_reading half[] = { { 100, 1, 5, false }, { 101, 2, 5, false }, { 100, 3, 5, false }, { 50, 4, 8, false }, { 200, 5, 7, false } };
     assert_int_equal(econ_median(&out, half, 5, &three, &f), OK);
@@ -203,6 +204,17 @@ static void cascades(void **state)
         assert_int_equal(econ_risk(&risk, &trips, cases[i].s, edges, COUNT_OF(edges), 500000, NULL), OK);
         assert_int_equal(risk, cases[i].risk);
         assert_int_equal(trips, cases[i].trips);
+    }
+    const struct { econ_edge edge; const char *what; } bad[] = {
+        { { ECON_MARKETS, 0, 1 }, "risk.from" }, { { 0, ECON_MARKETS, 1 }, "risk.to" }, { { 1, 1, 1 }, "risk.to" }, { { 0, 1, ECON_PPM + 1 }, "risk.weight" },
+    };
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        q32 risk = 7;
+        bool trips;
+        fault f = { .what = "" };
+        assert_int_equal(econ_risk(&risk, &trips, cases[0].s, &bad[i].edge, 1, 500000, &f), ERR_RANGE);
+        assert_string_equal(f.what, bad[i].what);
+        assert_int_equal(risk, 7);
     }
 }
 
