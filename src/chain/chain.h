@@ -181,6 +181,12 @@ err chain_sampled(const chain *c, bool *out, const hash256 *job, uint64_t lease_
  * spoiled; ERR_BUSY: the block that draws is not there yet. */
 err chain_audit_drawn(const chain *c, bool *out, const hash256 *job, uint64_t lease_id) MUST_USE;
 
+/* The oldest stand-by task of a provider that an answer in the next block would still be in time for: the block that drew it, its randomness, and the
+ * last block for the answer. ERR_NOT_FOUND: none. */
+err chain_standby_task(const chain *c, uint8_t market, const cr_address *a, uint64_t *height, hash256 *randomness, uint64_t *last) MUST_USE;
+/* What answers it (spec/epoch.md section 4). */
+hash256 chain_standby_answer(const hash256 *randomness, uint8_t market, const cr_address *a);
+
 /* Rows of a table in order of creation (after chain_load: in order of loading): index 0 .. chain_row_count - 1. */
 size_t      chain_row_count(const chain *c, chain_table table);
 const void *chain_row_at(const chain *c, chain_table table, size_t index, bytes *key);

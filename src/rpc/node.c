@@ -24,6 +24,7 @@ void rpc_node_init(rpc_node *n, eng_solo *engine, const rpc_live *live, rpc_live
             [RPC_METHOD_ECON_GET] = rpc_econ_get,
             [RPC_METHOD_ECON_EPOCH] = rpc_econ_epoch,
             [RPC_METHOD_ECON_PROVIDER] = rpc_econ_provider,
+            [RPC_METHOD_ECON_STANDBY] = rpc_econ_standby,
             [RPC_METHOD_WORKER_LIST] = rpc_worker_list,
             [RPC_METHOD_WORKER_GET] = rpc_worker_get,
             [RPC_METHOD_JOB_LIST] = rpc_job_list,

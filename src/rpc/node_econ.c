@@ -86,3 +86,25 @@ err rpc_econ_provider(void *ctx, const rpc_call *call, const void *args, json_t 
     *result = out;
     return good ? OK : rpc_no_memory(out, f);
 }
+
+err rpc_econ_standby(void *ctx, const rpc_call *call, const void *args, json_t **result, fault *f)
+{
+    (void)call;
+    rpc_node *n = ctx;
+    const rpc_args_econ_standby *a = args;
+    json_t *tasks = json_array();
+    bool good = tasks != NULL;
+    const chain *c = eng_solo_read_begin(n->engine);
+    for (uint8_t m = 0; good && m < ECON_MARKETS; m++) {
+        uint64_t height, last;
+        hash256 randomness;
+        if (chain_standby_task(c, m, &a->provider, &height, &randomness, &last) == OK)
+            good = json_array_append_new(tasks, json_pack("{s:s, s:o, s:o, s:o}", "market", market_names[m], "height", rpc_json_u64(height),
+                                                          "randomness", rpc_json_hex(BYTES_OF(randomness)), "last_height", rpc_json_u64(last))) == 0;
+    }
+    eng_solo_read_end(n->engine);
+    if (!good)
+        return rpc_no_memory(tasks, f);
+    *result = json_pack("{s:o}", "tasks", tasks);
+    return *result ? OK : rpc_no_memory(NULL, f);
+}

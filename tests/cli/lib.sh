@@ -70,3 +70,15 @@ stop_node() {
     checks=$((checks + 1))
     [ "$got" -eq 0 ] || fail "the node ended with $got"
 }
+
+# rpc METHOD PARAMS: one call over the node's socket; the result goes to out.
+rpc() {
+    /usr/bin/python3 - "$TB_HOME/run/rpc.sock" "$1" "$2" >"$WORK/out" 2>"$WORK/err" <<'P'
+import json, socket, sys
+body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": sys.argv[2], "params": json.loads(sys.argv[3])}).encode()
+with socket.socket(socket.AF_UNIX) as s:
+    s.connect(sys.argv[1])
+    s.sendall(b"POST /rpc HTTP/1.0\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+    print(json.dumps(json.loads(b"".join(iter(lambda: s.recv(65536), b"")).split(b"\r\n\r\n", 1)[1])["result"]))
+P
+}

@@ -64,7 +64,6 @@ err chain_audit_markets(const chain *c, fault *f) MUST_USE;
 /* --- standby.c --- */
 
 err chain_standby_draw(chain *c, uint64_t height, const hash256 *randomness) MUST_USE;
-hash256 chain_standby_expected(const hash256 *randomness, econ_market m, const cr_address *a);
 
 /* --- sweep.c: each provider once in an epoch --- */
 

@@ -109,7 +109,7 @@ static void stand_by_refuses(void **state)
     assert_true(task->count == 1);
     unsigned drawn = task->first == provider_row(&k, ECON_ENERGY, 1)->number ? 1 : 2, other = 3 - drawn;
     cr_address a = kit_address(drawn), b = kit_address(other);
-    hash256 mine = chain_standby_expected(&task->randomness, ECON_ENERGY, &a), theirs = chain_standby_expected(&task->randomness, ECON_ENERGY, &b);
+    hash256 mine = chain_standby_answer(&task->randomness, ECON_ENERGY, &a), theirs = chain_standby_answer(&task->randomness, ECON_ENERGY, &b);
     const struct {
         unsigned who;
         uint8_t  market;

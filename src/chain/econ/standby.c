@@ -47,27 +47,60 @@ err chain_standby_draw(chain *c, uint64_t height, const hash256 *randomness)
     return OK;
 }
 
-hash256 chain_standby_expected(const hash256 *randomness, econ_market m, const cr_address *a)
+hash256 chain_standby_answer(const hash256 *randomness, uint8_t which, const cr_address *a)
 {
     static const char tag[] = "theblock/standby/v1";
-    uint8_t which = (uint8_t)m, packed[33];
+    uint8_t packed[33];
     chain_address_pack(packed, a);
     return cr_sha256_concat((const bytes[]){ bytes_of(tag, sizeof tag), BYTES_OF(*randomness), bytes_of(&which, 1), BYTES_OF(packed) }, 4);
 }
 
+/* NULL: that block drew nobody, or it is long ago. */
+static const chain_row_standby *tasks_of(const chain *c, uint64_t height)
+{
+    chain_key key = chain_key_one((uint8_t)(height % RING));
+    const chain_row_standby *task = chain_row_get(c, CHAIN_TABLE_STANDBY, &key);
+    return task && task->height == height ? task : NULL;
+}
+
+static bool draws(const chain_row_standby *task, uint64_t number)
+{
+    return number < task->providers && (number + task->providers - task->first) % task->providers < task->count;
+}
+
+err chain_standby_task(const chain *c, uint8_t m, const cr_address *a, uint64_t *height, hash256 *randomness, uint64_t *last)
+{
+    chain_key key = chain_key_provider(m, a);
+    const chain_row_provider *p = chain_row_get(c, CHAIN_TABLE_PROVIDER, &key);
+    if (!p || !p->active)
+        return ERR_NOT_FOUND;
+    uint64_t head = c->head.height, window = window_of(c), first = head + 1 > window ? head + 1 - window : 1;
+    if (first <= p->answered_height)
+        first = p->answered_height + 1;
+    for (uint64_t h = first; h <= head; h++) {
+        const chain_row_standby *task = tasks_of(c, h);
+        if (!task || !draws(task, p->number))
+            continue;
+        *height = h;
+        *randomness = task->randomness;
+        *last = h + window;
+        return OK;
+    }
+    return ERR_NOT_FOUND;
+}
+
 static err check_answer(const exec *x, const chain_tx_standby_answer *p, const chain_row_provider *now, fault *f)
 {
-    chain_key key = chain_key_one((uint8_t)(p->height % RING));
-    const chain_row_standby *task = chain_row_get(x->c, CHAIN_TABLE_STANDBY, &key);
-    if (!task || task->height != p->height)
+    const chain_row_standby *task = tasks_of(x->c, p->height);
+    if (!task)
         return fail(f, ERR_NOT_FOUND, "standby_answer.height", p->height);
     if (x->height - p->height > window_of(x->c))
         return fail(f, ERR_EXPIRED, "standby_answer.height", p->height);
-    if (now->number >= task->providers || (now->number + task->providers - task->first) % task->providers >= task->count)
+    if (!draws(task, now->number))
         return fail(f, ERR_PERMISSION, "standby_answer.height", p->height);
     if (p->height <= now->answered_height)
         return fail(f, ERR_DUPLICATE, "standby_answer.height", p->height);
-    hash256 expected = chain_standby_expected(&task->randomness, p->market, &x->sender);
+    hash256 expected = chain_standby_answer(&task->randomness, p->market, &x->sender);
     return hash256_equal(&expected, &p->answer) ? OK : fail(f, ERR_HASH, "standby_answer.answer", 0);
 }
 
