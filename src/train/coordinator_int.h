@@ -81,6 +81,8 @@ typedef struct owed {
     hash256  file; /* of the gradient */
     size_t   member;
     bool     look;
+    uint64_t refused_height; /* the ledger refused its payment in this block, perhaps only for now; 0: it did not */
+    err      refused_code;   /* why */
 } owed;
 
 /* A journal record of before the restart. */

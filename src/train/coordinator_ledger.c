@@ -253,8 +253,8 @@ static err submit_pay(tr_coordinator *c, owed **list, size_t count, uint8_t *roo
 /* What may hold up the pay of a lease: a challenge, until the worker opens or the lease is spoiled, or an audit, until it ends. */
 typedef enum hold { HOLD_NONE, HOLD_NOW, HOLD_OVER } hold;
 
-/* Whether it was so when the payment failed, in block `height`, and is still. Nobody may hold it up for longer than he may. */
-static hold hold_of(const tr_coordinator *c, const owed *o, const chain_row_lease *row, uint64_t height)
+/* Whether it was so when the payment failed, and is still. Nobody may hold it up for longer than he may. An audit that was closed may be opened again. */
+static hold hold_of(const tr_coordinator *c, const owed *o, const chain_row_lease *row)
 {
     const tr_ledger *l = &c->cfg.ledger;
     chain_row_audit audit;
@@ -262,42 +262,62 @@ static hold hold_of(const tr_coordinator *c, const owed *o, const chain_row_leas
     err e;
     if (row->challenge_height)
         return l->height(l->ctx, &now) == OK && now <= row->challenge_height + l->open_window ? HOLD_NOW : HOLD_NONE;
-    if (row->open_height && row->open_height >= height)
+    if (row->open_height && row->open_height >= o->refused_height)
         return HOLD_OVER;
     if (!l->audit || row->level != CHAIN_LEVEL_FULL)
         return HOLD_NONE;
     e = l->audit(l->ctx, &c->cfg.job, o->lease_id, &audit);
     if (e != OK && e != ERR_NOT_FOUND) /* not known: no reason to drop a debt */
         return HOLD_NOW;
-    if (e == ERR_NOT_FOUND || audit.open_height > height)
+    if (e == ERR_NOT_FOUND)
         return HOLD_NONE;
-    return audit.status == CHAIN_AUDIT_OPEN ? HOLD_NOW : audit.end_height >= height ? HOLD_OVER : HOLD_NONE;
+    return audit.status == CHAIN_AUDIT_OPEN ? HOLD_NOW : audit.end_height >= o->refused_height ? HOLD_OVER : HOLD_NONE;
 }
 
-/* The ledger ran the payment of this one debt and refused it: paid before, never to be paid, or still owed. */
-static err refused_debt(tr_coordinator *c, owed *o, err e, uint64_t height, fault *f)
+/* The ledger ran the payment of this one debt and refused it: paid before, never to be paid, held up, or to be tried again. */
+static err look_at_refused(tr_coordinator *c, owed *o, fault *f)
 {
     chain_row_lease row;
     bool paid;
-    hold h;
-    for (;;) {
-        TRY(paid_before(c, o, &paid, &row, f));
-        if (paid)
-            return OK;
-        h = hold_of(c, o, &row, height);
-        if (h != HOLD_NOW)
-            break;
-        if (!try_again(c, ERR_BUSY))
-            return e;
-    }
+    TRY(paid_before(c, o, &paid, &row, f));
+    if (paid)
+        return OK;
+    hold h = hold_of(c, o, &row);
+    if (h == HOLD_NOW) /* the debts behind it are not */
+        return OK;
+    uint64_t height = o->refused_height;
+    o->refused_height = 0;
     if (row.status == CHAIN_LEASE_COMMITTED && h == HOLD_OVER)
         return OK; /* opened, or found valid: now it can be paid */
+    if (f && f->code != o->refused_code) /* else it says more about it */
+        (void)!fail(f, o->refused_code, "receipt_pay", o->lease_id);
     if (row.challenge_height) /* not opened in time, and nobody has said so yet */
-        return e;
+        return o->refused_code;
     if (row.status != CHAIN_LEASE_SPOILED)
-        TRY(about_lease(c, e, height, f));
-    settle(c, o, e, height);
+        TRY(about_lease(c, o->refused_code, height, f));
+    settle(c, o, o->refused_code, height);
     return OK;
+}
+
+/* Once everything else is paid: looks after what is held up, and waits a little if nothing has changed. *any: there was some. */
+static err look_at_held(tr_coordinator *c, bool *any, fault *f)
+{
+    const owed *held = NULL;
+    bool changed = false;
+    for (size_t i = 0; i < c->debt_count; i++) {
+        owed *o = &c->debts[i];
+        if (!o->lease || !o->refused_height)
+            continue;
+        TRY(look_at_refused(c, o, f));
+        if (o->lease && o->refused_height)
+            held = o;
+        else
+            changed = true;
+    }
+    *any = held || changed;
+    if (changed || !held || try_again(c, ERR_BUSY))
+        return OK;
+    return fail(f, held->refused_code, "receipt_pay", held->lease_id);
 }
 
 static err pay_batch(tr_coordinator *c, owed **list, size_t count, uint8_t *room, fault *f)
@@ -316,21 +336,24 @@ static err pay_batch(tr_coordinator *c, owed **list, size_t count, uint8_t *room
             TRY(pay_batch(c, &list[i], 1, room, f));
         return OK;
     }
-    if (e != OK)
-        return refused_debt(c, list[0], e, height, f);
+    if (e != OK) {
+        list[0]->refused_height = height;
+        list[0]->refused_code = e;
+        return look_at_refused(c, list[0], f);
+    }
     for (size_t i = 0; i < count; i++)
         settle(c, list[i], OK, height);
     return OK;
 }
 
-/* The next debts that are not known to be settled. */
+/* The next debts that are not known to be settled, nor held up. */
 static err next_debts(tr_coordinator *c, owed **list, size_t *count, fault *f)
 {
     chain_row_lease row;
     *count = 0;
     for (size_t i = 0; i < c->debt_count && *count < BATCH; i++) {
         bool before = false;
-        if (!c->debts[i].lease)
+        if (!c->debts[i].lease || c->debts[i].refused_height)
             continue;
         if (c->debts[i].look)
             TRY(paid_before(c, &c->debts[i], &before, &row, f));
@@ -346,11 +369,10 @@ err tr_coord_pay(tr_coordinator *c, fault *f)
     size_t count;
     uint8_t *room = malloc(65536);
     err e = room ? OK : fail(f, ERR_MEMORY, "pay", 0);
-    while (e == OK) {
+    for (bool more = true; e == OK && more;) {
         e = next_debts(c, list, &count, f);
-        if (e != OK || count == 0)
-            break;
-        e = pay_batch(c, list, count, room, f);
+        if (e == OK)
+            e = count ? pay_batch(c, list, count, room, f) : look_at_held(c, &more, f);
     }
     free(room);
     if (e != OK)
