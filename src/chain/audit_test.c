@@ -373,6 +373,138 @@ static void closing(void **state)
     kit_stop(&k);
 }
 
+/* --- once more ------------------------------------------------------------------------------------------------------------- */
+
+enum { CLAIMS = 7 /* job.claim_delay + trace.open_window */, AGAIN = 21 /* blocks after the first in which a closed audit may be opened again */ };
+
+/* The bond is what ends the time for it. */
+static void four_wide(chain_genesis *g)
+{
+    four_validators(g);
+    g->params.v[CHAIN_PARAM_WORKER_UNBOND] = AGAIN + PUSH + VERDICT;
+    g->params.v[CHAIN_PARAM_CLAIM_WINDOW] = AGAIN + PUSH + VERDICT + CLAIMS + 1;
+}
+
+/* The worker's claim is. */
+static void four_claimed(chain_genesis *g)
+{
+    four_validators(g);
+    g->params.v[CHAIN_PARAM_WORKER_UNBOND] = AGAIN + PUSH + VERDICT + 1;
+    g->params.v[CHAIN_PARAM_CLAIM_WINDOW] = AGAIN + PUSH + VERDICT + CLAIMS;
+}
+
+static void four_wide_drawn(chain_genesis *g)
+{
+    four_wide(g);
+    g->params.v[CHAIN_PARAM_AUDIT_RATE] = 1000000;
+}
+
+/* An audit that nobody judged, closed as soon as it may be. */
+static chain_receipt closed(kit *k, void (*tweak)(chain_genesis *g), hash256 *job, standing s)
+{
+    chain_receipt r = start(k, tweak, job, s);
+    kit_advance(k, 1); /* the draw */
+    assert_int_equal(run_open(k, 3, job, &r), OK);
+    assert_int_equal(run_verdict(k, 4, job, 0, ERR_PROOF), OK);
+    kit_advance(k, PUSH + VERDICT - 1);
+    assert_int_equal(run_close(k, 2, job, 0), OK);
+    return r;
+}
+
+/* As anew: another opener and deposit, no votes, the whole time. */
+static void opened_again(void **state)
+{
+    (void)state;
+    for (standing s = COMMITTED; s <= PAID; s++)
+        for (unsigned drawn = 0; drawn < 2; drawn++) {
+            kit k;
+            hash256 job;
+            cr_address worker = kit_address(1), opener = kit_address(7);
+            chain_receipt r = closed(&k, drawn ? four_wide_drawn : four_wide, &job, s);
+            uint64_t deposit = drawn ? 0 : chain_param_value(k.c, CHAIN_PARAM_AUDIT_DEPOSIT), escrow = chain_supply(k.c)->escrow;
+            assert_int_equal(run_open(&k, 7, &job, &r), OK);
+            const chain_row_audit *a = row(&k, &job, 0);
+            assert_true(cr_address_equal(&a->opener, &opener));
+            assert_int_equal(a->status, CHAIN_AUDIT_OPEN);
+            assert_int_equal(a->deposit, deposit);
+            assert_int_equal(a->open_height, chain_head(k.c)->height);
+            assert_int_equal(a->end_height, 0);
+            assert_int_equal(a->reason, 0);
+            assert_int_equal(chain_supply(k.c)->escrow, escrow + deposit);
+            assert_int_equal(chain_worker(k.c, &worker)->audits, 1);
+            REFUSED(run_open(&k, 3, &job, &r), ERR_DUPLICATE, "audit");
+            if (s == COMMITTED)
+                REFUSED(kit_pay(&k, KIT_COORDINATOR, &job, &r, 1), ERR_STATE, "audit.status");
+            for (size_t v = 0; v < 3; v++) { /* the vote of the first time, too, is to be cast again */
+                assert_int_equal(row(&k, &job, 0)->status, CHAIN_AUDIT_OPEN);
+                assert_int_equal(run_verdict(&k, validators[v], &job, 0, 0), OK);
+            }
+            assert_int_equal(row(&k, &job, 0)->status, CHAIN_AUDIT_VALID);
+            assert_int_equal(chain_supply(k.c)->escrow, escrow);
+            assert_int_equal(chain_worker(k.c, &worker)->audits, 0);
+            REFUSED(run_open(&k, 3, &job, &r), ERR_DUPLICATE, "audit"); /* there was a verdict */
+            kit_stop(&k);
+        }
+}
+
+/* Again and again, but not after the last block for it, which is the bond's or the claim's, and never less than the window. */
+static void opened_again_until(void **state)
+{
+    (void)state;
+    void (*const tweaks[])(chain_genesis *g) = { four_wide, four_claimed };
+    for (size_t i = 0; i < COUNT_OF(tweaks); i++)
+        for (unsigned late = 0; late < 2; late++) {
+            kit k;
+            hash256 job;
+            chain_receipt r = closed(&k, tweaks[i], &job, PAID);
+            uint64_t first = chain_lease_first_block(chain_lease_row(k.c, &job, 0)), height = chain_head(k.c)->height;
+            assert_true(height > first + WINDOW);
+            assert_int_equal(chain_audit_may_open(k.c, &job, 0, first + AGAIN, NULL), OK);
+            assert_int_equal(chain_audit_may_open(k.c, &job, 0, first + AGAIN + 1, NULL), ERR_EXPIRED);
+            advance_to(&k, first + AGAIN - 1 + late);
+            if (late) {
+                REFUSED(run_open(&k, 3, &job, &r), ERR_EXPIRED, "audit.window");
+                kit_stop(&k);
+                continue;
+            }
+            assert_int_equal(run_open(&k, 3, &job, &r), OK);
+            assert_int_equal(row(&k, &job, 0)->open_height, first + AGAIN);
+            assert_int_equal(run(&k, kit_tx(&k, 1, CHAIN_TX_WORKER_UNREGISTER, 0), 1), OK);
+            advance_to(&k, first + AGAIN + PUSH + VERDICT);
+            assert_int_equal(run_close(&k, 2, &job, 0), OK);
+            REFUSED(run_open(&k, 3, &job, &r), ERR_EXPIRED, "audit.window");
+            kit_stop(&k);
+        }
+    kit k;
+    hash256 job;
+    chain_receipt r = closed(&k, four_validators, &job, PAID); /* the least that parameters may say */
+    REFUSED(run_open(&k, 3, &job, &r), ERR_EXPIRED, "audit.window");
+    kit_stop(&k);
+}
+
+/* Who left right after the pay has the bond at stake until the last audit that may be opened has ended. */
+static void the_bond_is_there_for_the_last_one(void **state)
+{
+    (void)state;
+    kit k;
+    hash256 job;
+    chain_receipt r = start(&k, four_wide, &job, PAID);
+    uint64_t first = chain_head(k.c)->height;
+    assert_int_equal(run(&k, kit_tx(&k, 1, CHAIN_TX_WORKER_UNREGISTER, 0), 1), OK);
+    assert_int_equal(run_open(&k, 3, &job, &r), OK);
+    advance_to(&k, first + 2 + PUSH + VERDICT);
+    assert_int_equal(run_close(&k, 2, &job, 0), OK);
+    advance_to(&k, first + AGAIN - 1);
+    assert_int_equal(run_open(&k, 3, &job, &r), OK);
+    advance_to(&k, first + AGAIN + PUSH + VERDICT - 3);
+    uint64_t bonds = chain_supply(k.c)->bonds;
+    for (size_t v = 0; v < 3; v++) /* the last of them in the last block for it */
+        assert_int_equal(run_verdict(&k, validators[v], &job, 0, ERR_PROOF), OK);
+    assert_int_equal(row(&k, &job, 0)->status, CHAIN_AUDIT_FALSE);
+    assert_true(chain_supply(k.c)->bonds < bonds);
+    kit_stop(&k);
+}
+
 /* Evidence does not wait for the validators; then there is nothing left to judge. */
 static void spoiled_meanwhile(void **state)
 {
@@ -402,6 +534,7 @@ static void spoiled_meanwhile(void **state)
         assert_int_equal(chain_supply(k.c)->bonds, bonds);
         assert_int_equal(chain_worker(k.c, &worker)->audits, 0);
         assert_int_equal(chain_worker(k.c, &worker)->leases_spoiled, 1);
+        REFUSED(run_open(&k, 3, &job, &r), ERR_STATE, "lease.status"); /* closed, and yet there is nothing to open it for */
         kit_stop(&k);
     }
 }
@@ -417,6 +550,9 @@ int main(void)
         cmocka_unit_test(quorum),
         cmocka_unit_test(quorum_of_three),
         cmocka_unit_test(closing),
+        cmocka_unit_test(opened_again),
+        cmocka_unit_test(opened_again_until),
+        cmocka_unit_test(the_bond_is_there_for_the_last_one),
         cmocka_unit_test(spoiled_meanwhile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

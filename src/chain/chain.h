@@ -186,6 +186,13 @@ err chain_audit_drawn(const chain *c, bool *out, const hash256 *job, uint64_t le
 err chain_standby_task(const chain *c, uint8_t market, const cr_address *a, uint64_t *height, hash256 *randomness, uint64_t *last) MUST_USE;
 /* What answers it (spec/epoch.md section 4). */
 hash256 chain_standby_answer(const hash256 *randomness, uint8_t market, const cr_address *a);
+/* Whether block `height`, not before the lease's first one, may open an audit of it. ERR_NOT_FOUND, ERR_LEVEL; ERR_DUPLICATE: one is open, or had a
+ * verdict; ERR_STATE: the lease is spoiled; ERR_EXPIRED. */
+err chain_audit_may_open(const chain *c, const hash256 *job, uint64_t lease_id, uint64_t height, fault *f) MUST_USE;
+
+/* Blocks after a lease's first one in which an audit that ended without a verdict may be opened again: so many that the new one ends while the bond
+ * is there, and early enough for the worker's claim. At least audit.window (rules of params.def). */
+uint64_t chain_audit_reopen_window(const chain_params *p);
 
 /* Rows of a table in order of creation (after chain_load: in order of loading): index 0 .. chain_row_count - 1. */
 size_t      chain_row_count(const chain *c, chain_table table);

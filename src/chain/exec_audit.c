@@ -18,6 +18,42 @@ err chain_audit_draw(const chain *c, bool *out, const chain_row_lease *row, uint
     return OK;
 }
 
+uint64_t chain_audit_reopen_window(const chain_params *p)
+{
+    uint64_t audit = p->v[CHAIN_PARAM_AUDIT_PUSH] + p->v[CHAIN_PARAM_AUDIT_VERDICT];
+    uint64_t bond = p->v[CHAIN_PARAM_WORKER_UNBOND] - audit;
+    uint64_t claim = p->v[CHAIN_PARAM_CLAIM_WINDOW] - p->v[CHAIN_PARAM_CLAIM_DELAY] - p->v[CHAIN_PARAM_OPEN_WINDOW] - audit;
+    return bond < claim ? bond : claim;
+}
+
+/* Blocks after the lease's first one in which an audit may be opened, after one that was closed without a verdict or not. */
+static uint64_t opening_window(const chain *c, bool again)
+{
+    static const chain_param read[] = { CHAIN_PARAM_AUDIT_PUSH,   CHAIN_PARAM_AUDIT_VERDICT, CHAIN_PARAM_WORKER_UNBOND,
+                                        CHAIN_PARAM_CLAIM_WINDOW, CHAIN_PARAM_CLAIM_DELAY,   CHAIN_PARAM_OPEN_WINDOW };
+    chain_params p = { { 0 } };
+    for (size_t i = 0; i < COUNT_OF(read); i++)
+        p.v[read[i]] = param(c, read[i]);
+    return again ? chain_audit_reopen_window(&p) : param(c, CHAIN_PARAM_AUDIT_WINDOW);
+}
+
+err chain_audit_may_open(const chain *c, const hash256 *job, uint64_t lease_id, uint64_t height, fault *f)
+{
+    const chain_row_lease *row = chain_lease_row(c, job, lease_id);
+    const chain_row_audit *before = chain_audit_row(c, job, lease_id);
+    if (!row)
+        return fail(f, ERR_NOT_FOUND, "lease.lease_id", lease_id);
+    if (row->level != CHAIN_LEVEL_FULL)
+        return fail(f, ERR_LEVEL, "lease.level", row->level);
+    if (before && before->status != CHAIN_AUDIT_CLOSED)
+        return fail(f, ERR_DUPLICATE, "audit", lease_id);
+    if (row->status == CHAIN_LEASE_SPOILED)
+        return fail(f, ERR_STATE, "lease.status", row->status);
+    if (height - chain_lease_first_block(row) > opening_window(c, before != NULL))
+        return fail(f, ERR_EXPIRED, "audit.window", chain_lease_first_block(row));
+    return OK;
+}
+
 static err check_opening(const exec *x, const receipt *r, const chain_row_lease *row, fault *f)
 {
     if (!row)
@@ -26,15 +62,7 @@ static err check_opening(const exec *x, const receipt *r, const chain_row_lease 
         return fail(f, ERR_HASH, "lease", r->lease.lease_id);
     if (!hash256_equal(&row->attestation_hash, &r->attestation_signed.hash))
         return fail(f, ERR_HASH, "attestation", r->lease.lease_id);
-    if (row->level != CHAIN_LEVEL_FULL)
-        return fail(f, ERR_LEVEL, "lease.level", row->level);
-    if (chain_audit_row(x->c, &r->lease.job, r->lease.lease_id))
-        return fail(f, ERR_DUPLICATE, "audit", r->lease.lease_id);
-    if (row->status == CHAIN_LEASE_SPOILED)
-        return fail(f, ERR_STATE, "lease.status", row->status);
-    if (x->height - chain_lease_first_block(row) > param(x->c, CHAIN_PARAM_AUDIT_WINDOW))
-        return fail(f, ERR_EXPIRED, "audit.window", chain_lease_first_block(row));
-    return OK;
+    return chain_audit_may_open(x->c, &r->lease.job, r->lease.lease_id, x->height, f);
 }
 
 err chain_exec_audit_open(exec *x, const chain_tx_audit_open *p, fault *f)
@@ -58,7 +86,7 @@ err chain_exec_audit_open(exec *x, const chain_tx_audit_open *p, fault *f)
     chain_row_worker *w = chain_worker_edit(x, &r.worker);
     TRY(checked_add_u64(&w->audits, w->audits, 1));
     chain_key key = chain_key_numbered(&p->job, r.lease.lease_id);
-    chain_row_audit *audit = chain_row_create(c, CHAIN_TABLE_AUDIT, &key);
+    chain_row_audit *audit = chain_row_edit_or_create(c, CHAIN_TABLE_AUDIT, &key); /* of one that was closed nothing is left, no vote either */
     *audit = (chain_row_audit){ .opener = x->sender, .deposit = deposit, .fee = fee, .status = CHAIN_AUDIT_OPEN,
                                 .open_height = x->height };
     chain_event_add(c, CHAIN_EVENT_AUDIT_OPENED, x->tx_index)->data.audit_opened =
