@@ -128,9 +128,10 @@ err pf_plan_make(pf_plan *out, const pf_context *c, const pf_source *source, uin
     if (tensor_id >= PF_GRADIENT)
         return plan_sum(out, &r, c, &recording, tensor_id, element, f);
     TRY(pf_relation_eval(&out->expected, c, &recording, tensor_id, element, f));
-    int64_t own;
     num_trace_tensor t;
     TRY(num_trace_find(&t, NULL, r.shape, tensor_id));
-    TRY(record_trace(&r, tensor_id, c->sequence, (uint32_t)(element / t.cols), (uint32_t)(element % t.cols), &own, f));
+    /* The tile of the element itself, whose value no source needs to have: where the step ended, it was never written. */
+    uint32_t row = (uint32_t)(element / t.cols), col = (uint32_t)(element % t.cols);
+    TRY(leaf_add(&r.trace, num_trace_leaf(&t, r.sequences, c->sequence - from, row / NUM_TILE, col / NUM_TILE), f));
     return plan_runs(out, &r, f);
 }

@@ -85,8 +85,11 @@ static err narrow(tr_coordinator *c, member *m, answer *a, const tr_trace *mine,
     tr_dispute *d = &k->dispute;
     tr_task task;
     TRY(tr_coord_leaves(c, a, mine->leaf_count, &k->leaves, f));
-    TRY(tr_dispute_leaves(d, mine, k->leaves, &a->said, f));
-    if (result->range && hash256_equal(&mine->leaves[d->place.leaf], &unreached))
+    err e = tr_dispute_leaves(d, mine, k->leaves, &a->said, f);
+    bool same = e == ERR_NOT_FOUND && result->range; /* NORMAL, and yet nothing where RANGE leaves nothing: none of that can be opened */
+    if (e != OK && !same)
+        return e;
+    if (same || (result->range && hash256_equal(&mine->leaves[d->place.leaf], &unreached)))
         TRY(tr_dispute_domain(d, mine, result->tensor, result->sequence, result->index, f));
     TRY(capture(c, a, k, &task, f));
     TRY(tr_coord_tile(c, m, a, &d->place, &k->leaves[d->place.leaf], take_tile, k, f));

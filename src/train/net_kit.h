@@ -327,6 +327,8 @@ typedef enum lie {
     IS_LIED_TO,   /* hears of each answer that it was refused */
 } lie;
 
+struct line;
+
 typedef struct setup {
     net            *net;
     const char     *dir;
@@ -341,10 +343,14 @@ typedef struct setup {
     unsigned        stop_after;
     bool            lose_files; /* what workers uploaded does not survive a life */
     uint32_t        patience_ms, lease_ms;
+    err           (*between)(void *ctx, struct line *l, const tr_request *r, buf *reply, fault *f); /* of the last worker; NULL: nothing */
+    void           *between_ctx;
 } setup_t;
 
 /* The line to the coordinator; NULL: nobody listens. */
-typedef struct line {
+typedef struct line line;
+
+struct line {
     pthread_rwlock_t lock;
     tr_coordinator  *coordinator;
     bool             deaf;      /* answers of this worker get lost on the way */
@@ -357,7 +363,9 @@ typedef struct line {
     char             proof_path[TR_URL_MAX];
     seen            *seen;
     unsigned         calls, lose_every;
-} line;
+    err            (*between)(void *ctx, line *l, const tr_request *r, buf *reply, fault *f); /* serves requests as it likes; NULL: nothing does */
+    void            *between_ctx;
+};
 
 static inline void note_lease(line *l, bytes reply)
 {
@@ -480,9 +488,9 @@ static inline err line_call(void *ctx, const tr_request *r, uint32_t wait_ms, ui
     tr_request sent = *r;
     if (l->lie == LIE_NO_TILE && strncmp(r->path, TR_PATH_PREFIX "tile", strlen(TR_PATH_PREFIX "tile")) == 0)
         return tr_count_encode(reply, 0); /* the worker believes that it was taken */
-    if (l->lie == LIE_EARLY && r->auth && l->coordinator) {
+    if ((l->lie == LIE_EARLY || l->between) && r->auth && l->coordinator) {
         pthread_rwlock_rdlock(&l->lock);
-        err e = l->coordinator ? early(l, r, reply, f) : (fail)(f, ERR_UNREACHABLE, "line", 0);
+        err e = l->coordinator && l->between ? l->between(l->between_ctx, l, r, reply, f) : l->coordinator ? early(l, r, reply, f) : (fail)(f, ERR_UNREACHABLE, "line", 0);
         pthread_rwlock_unlock(&l->lock);
         return e;
     }
@@ -550,6 +558,8 @@ static inline void crew_start(crew *c, const setup_t *s, seen *seen_events)
         bool last = i + 1 == c->count;
         c->line[i].deaf = last && s->silent;
         c->line[i].lie = last ? s->lie : LIE_NOTHING;
+        c->line[i].between = last ? s->between : NULL;
+        c->line[i].between_ctx = s->between_ctx;
         c->line[i].who = FIRST_WORKER + i;
         c->line[i].seen = seen_events;
         c->line[i].job = s->net->job;
