@@ -262,6 +262,7 @@ static void on_event(void *ctx, const tr_worker_event *e)
     case TR_WORKER_CHALLENGED: fprintf(stderr, "step %" PRIu64 " lease %" PRIu64 ": opened a part of its trace %s%s%s\n", e->step, e->lease_id,
                                        e->what, e->code == OK ? "" : ", refused: ", e->code == OK ? "" : err_describe(e->code)->name); break;
     case TR_WORKER_AUDITED: fprintf(stderr, "step %" PRIu64 " lease %" PRIu64 ": model, tokens, gradient and proof shown to the validators\n", e->step, e->lease_id); break;
+    case TR_WORKER_STAYS: fprintf(stderr, "no more work (%s): stays until nothing that it answered can be asked for\n", err_describe(e->code)->text); break;
     case TR_WORKER_TROUBLE: fprintf(stderr, "trouble: %s%s%s\n", err_describe(e->code)->text, e->what ? ": " : "", e->what ? e->what : ""); break;
     }
 }

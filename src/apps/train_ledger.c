@@ -178,16 +178,48 @@ static err get_randomness(void *ctx, uint64_t height, hash256 *out, fault *f)
     return fail(f, ERR_TIMEOUT, "block after height", height);
 }
 
-static err get_worker(void *ctx, const cr_address *worker, chain_row_worker *out)
-{
-    chain_key key = chain_key_address(worker);
-    return get_row(ctx, out, CHAIN_TABLE_WORKER, &key);
-}
-
 static err get_audit(void *ctx, const hash256 *job, uint64_t lease_id, chain_row_audit *out)
 {
     chain_key key = chain_key_numbered(job, lease_id);
     return get_row(ctx, out, CHAIN_TABLE_AUDIT, &key);
+}
+
+/* One call for as many leases as it takes. */
+static err ask_audits(tb_train_ledger *l, const hash256 *job, uint8_t *status, const uint64_t *lease_ids, size_t count)
+{
+    char *hex = malloc(2 * 8 * count + 1), name[65];
+    json_t *result = NULL;
+    bytes states;
+    if (!hex)
+        return ERR_MEMORY;
+    for (size_t i = 0; i < count; i++) {
+        uint8_t id[8];
+        store_be64(id, lease_ids[i]);
+        base_hex_encode(hex + 16 * i, id, 8);
+    }
+    base_hex_encode(name, job->b, 32);
+    err e = tb_ledger_call(&l->main, "audit.states", json_pack("{s:s, s:s}", "job", name, "leases", hex), 0, &result, NULL);
+    free(hex);
+    if (e == OK)
+        e = tb_json_hex(&states, status, count, result, "states", NULL);
+    json_decref(result);
+    return e == OK && states.len != count ? ERR_TRUNCATED : e;
+}
+
+static err get_audits(void *ctx, const hash256 *job, uint8_t *status, const uint64_t *lease_ids, size_t count)
+{
+    double start = term_now();
+    for (size_t at = 0; at < count;) {
+        size_t n = count - at < LIMIT_AUDIT_STATES ? count - at : (size_t)LIMIT_AUDIT_STATES;
+        err e = ask_audits(ctx, job, status + at, lease_ids + at, n);
+        if (e == OK)
+            at += n;
+        else if (!may_come_back(e, start))
+            return e;
+        else
+            rest();
+    }
+    return OK;
 }
 
 /* A solo network has one validator: the node. */
@@ -200,7 +232,8 @@ static err show(void *ctx, const tr_push *p, uint64_t *have, bool *complete, fau
 tr_ledger tb_train_ledger_face(tb_train_ledger *l)
 {
     return (tr_ledger){ .ctx = l, .height = get_height, .job = get_job, .lease = get_lease, .submit = submit, .opened = get_opened,
-                        .randomness = get_randomness, .worker = get_worker, .audit = get_audit, .show = show,
-                        .audit_window = l->main.params.v[CHAIN_PARAM_AUDIT_WINDOW], .open_window = l->main.params.v[CHAIN_PARAM_OPEN_WINDOW],
+                        .randomness = get_randomness, .audit = get_audit, .audits = get_audits, .show = show,
+                        .audit_window = l->main.params.v[CHAIN_PARAM_AUDIT_WINDOW],
+                        .audit_reopen_window = chain_audit_reopen_window(&l->main.params), .open_window = l->main.params.v[CHAIN_PARAM_OPEN_WINDOW],
                         .claim_delay = l->main.params.v[CHAIN_PARAM_CLAIM_DELAY] };
 }

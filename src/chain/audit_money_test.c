@@ -136,6 +136,49 @@ static void solo_events(void **state)
     kit_stop(&k);
 }
 
+static void all_at_stake(chain_genesis *g)
+{
+    four_validators(g);
+    g->params.v[CHAIN_PARAM_SLASH] = 1000000;
+}
+
+/* One lie may cost all of the bond. The worker's other leases are audited all the same: nobody is paid for it, but what nobody shows does not stay on
+ * record as proved, and its range is free. */
+static void without_a_bond(void **state)
+{
+    (void)state;
+    kit k;
+    hash256 job;
+    cr_address worker = kit_address(WORKER);
+    chain_receipt first = start(&k, all_at_stake, &job, COMMITTED), second = kit_proved_receipt(&k, &job, WORKER, 1);
+    assert_int_equal(kit_commit_trace(&k, KIT_COORDINATOR, &job, &second, 1), OK);
+    assert_int_equal(run_open(&k, OPENER, &job, &first), OK);
+    for (size_t v = 1; v < 4; v++)
+        assert_int_equal(run_verdict(&k, validators[v], &job, 0, ERR_UNPROVED), OK);
+    assert_int_equal(chain_worker(k.c, &worker)->bond, 0);
+    assert_int_equal(run_open(&k, OPENER, &job, &second), OK);
+    kit_advance(&k, PUSH);
+    for (size_t v = 1; v < 3; v++)
+        assert_int_equal(run_verdict(&k, validators[v], &job, 1, ERR_NOT_FOUND), OK);
+    money m = look(&k);
+    uint64_t deposit = chain_param_value(k.c, CHAIN_PARAM_AUDIT_DEPOSIT);
+    assert_int_equal(run_verdict(&k, validators[3], &job, 1, ERR_NOT_FOUND), OK);
+    money after = look(&k);
+    assert_int_equal(after.opener, m.opener + deposit);
+    assert_int_equal(after.validator[1], m.validator[1]);
+    assert_int_equal(after.validator[2], m.validator[2]);
+    assert_int_equal(after.validator[3], m.validator[3] - k.result.txs[0].fee);
+    assert_true(after.treasury == m.treasury && after.burned == m.burned && after.bonds == m.bonds && after.buyer == m.buyer);
+    assert_int_equal(chain_audit_row(k.c, &job, 1)->status, CHAIN_AUDIT_FALSE);
+    assert_int_equal(chain_lease_row(k.c, &job, 1)->status, CHAIN_LEASE_SPOILED);
+    chain_lease l = kit_lease(&k, &job, 2, 9, 8, 16);
+    chain_attestation a = kit_attestation(&l);
+    chain_receipt other = kit_receipt(&l, &a, 2);
+    assert_int_equal(kit_commit_trace(&k, KIT_COORDINATOR, &job, &other, 1), OK);
+    audit(&k);
+    kit_stop(&k);
+}
+
 /* --- what an open audit holds up ------------------------------------------------------------------------------------------ */
 
 static void payment_waits(void **state)
@@ -338,6 +381,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(settles_to_the_last_unit),
         cmocka_unit_test(solo_events),
+        cmocka_unit_test(without_a_bond),
         cmocka_unit_test(payment_waits),
         cmocka_unit_test(bond_waits),
         cmocka_unit_test(a_block_of_last_votes),

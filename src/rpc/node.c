@@ -32,6 +32,7 @@ void rpc_node_init(rpc_node *n, eng_solo *engine, const rpc_live *live, rpc_live
             [RPC_METHOD_JOB_RECEIPTS] = rpc_job_receipts,
             [RPC_METHOD_AUDIT_LIST] = rpc_audit_list,
             [RPC_METHOD_AUDIT_GET] = rpc_audit_get,
+            [RPC_METHOD_AUDIT_STATES] = rpc_audit_states,
             [RPC_METHOD_PROOF_GET] = rpc_proof_get,
             [RPC_METHOD_GENESIS_GET] = rpc_genesis_get,
             [RPC_METHOD_WORKER_STATUS] = rpc_worker_status,

@@ -34,7 +34,7 @@ rpc_method_fn rpc_chain_status, rpc_chain_block, rpc_chain_events, rpc_account_g
     rpc_params_list, rpc_proof_get, rpc_genesis_get;                                                    /* node_chain.c, node_tx.c */
 rpc_method_fn rpc_econ_get, rpc_econ_epoch, rpc_econ_provider, rpc_econ_standby;                                       /* node_econ.c */
 rpc_method_fn rpc_worker_list, rpc_worker_get, rpc_job_list, rpc_job_get, rpc_job_receipts, rpc_audit_list,
-    rpc_audit_get;                                                                                      /* node_market.c */
+    rpc_audit_get, rpc_audit_states;                                                                    /* node_market.c */
 rpc_method_fn rpc_worker_status, rpc_job_progress, rpc_throughput_history, rpc_verification_status, rpc_live_report; /* node_live.c */
 
 #endif

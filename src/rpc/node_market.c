@@ -3,6 +3,8 @@
  * Methods about workers, training jobs and audits. Lists walk a table in slices, so that a long walk never holds up a block. */
 #include "rpc/node_int.h"
 
+#include <stdlib.h>
+
 /* An address as it stands in a key: kind, hash. */
 static json_t *packed_address_json(const rpc_node *n, bytes packed)
 {
@@ -263,4 +265,27 @@ err rpc_audit_get(void *ctx, const rpc_call *call, const void *args, json_t **re
         return rpc_no_memory(NULL, f);
     *result = out;
     return rpc_put_proof(n, out, a->proof, CHAIN_TABLE_AUDIT, chain_key_bytes(&key), f);
+}
+
+err rpc_audit_states(void *ctx, const rpc_call *call, const void *args, json_t **result, fault *f)
+{
+    (void)call;
+    rpc_node *n = ctx;
+    const rpc_args_audit_states *a = args;
+    size_t count = a->leases.len / 8;
+    char *states = malloc(2 * count + 1);
+    if (a->leases.len % 8 || !states) {
+        free(states);
+        return a->leases.len % 8 ? fail(f, ERR_RANGE, "leases", a->leases.len) : rpc_no_memory(NULL, f);
+    }
+    states[0] = 0;
+    const chain *c = eng_solo_read_begin(n->engine);
+    for (size_t i = 0; i < count; i++) {
+        const chain_row_audit *row = chain_audit_row(c, &a->job, load_be64(a->leases.data + 8 * i));
+        base_hex_encode(states + 2 * i, row ? &row->status : (const uint8_t[]){ 0 }, 1);
+    }
+    eng_solo_read_end(n->engine);
+    *result = json_pack("{s:s}", "states", states);
+    free(states);
+    return *result ? OK : rpc_no_memory(NULL, f);
 }

@@ -602,6 +602,14 @@ static void over_http(void **state)
     buf_deinit(&text);
 }
 
+/* Leases 6, 7 and 6 again, in one question. */
+static void assert_states(const char *job, const char *want)
+{
+    json_t *r = ask("audit.states", "[\"%s\",\"000000000000000600000000000000070000000000000006\"]", job);
+    assert_string_equal(text_at(r, "states"), want);
+    json_decref(r);
+}
+
 /* A proved lease, disputed, judged by the only validator. */
 static void audits(void **state)
 {
@@ -612,9 +620,11 @@ static void audits(void **state)
     snprintf(id, sizeof id, "%s", job);
     chain_receipt receipt = pay_one_lease(6, 4, CHAIN_LEVEL_FULL);
     assert_int_equal(refusal("audit.get", "[\"%s\",\"6\"]", id), ERR_NOT_FOUND);
+    assert_states(id, "000000");
     chain_tx open = { .type = CHAIN_TX_AUDIT_OPEN };
     open.payload.audit_open = (chain_tx_audit_open){ .job = t.job, .lease = receipt.lease, .attestation = receipt.attestation };
     run_tx(OTHER, &open);
+    assert_states(id, "010001");
     json_t *r = ask("audit.get", "[\"%s\",\"6\",true]", id);
     assert_true(json_is_false(json_object_get(r, "drawn")) && u64_at(r, "deposit") == u64_at(r, "fee"));
     assert_string_equal(text_at(r, "status"), "open");
@@ -642,6 +652,7 @@ static void audits(void **state)
     vote.payload.audit_verdict = (chain_tx_audit_verdict){ .job = t.job, .lease_id = 6, .reason = ERR_UNPROVED };
     assert_int_equal(chain_name_set(&vote.payload.audit_verdict.relation, bytes_of_str("logup.sum")), OK);
     run_tx(VALIDATOR, &vote);
+    assert_states(id, "030003");
     r = ask("audit.list", "{}");
     assert_true(json_is_null(json_object_get(r, "next")) && json_array_size(json_object_get(r, "audits")) == 1);
     first = json_array_get(json_object_get(r, "audits"), 0);
@@ -652,6 +663,10 @@ static void audits(void **state)
     assert_int_equal(refusal("audit.list", "{\"status\":\"opem\"}"), ERR_RANGE);
     assert_int_equal(refusal("audit.list", "{\"cursor\":\"-1\"}"), ERR_SYNTAX);
     assert_int_equal(refusal("audit.get", "[\"%s\",\"x\"]", id), ERR_SYNTAX);
+    r = ask("audit.states", "[\"%s\",\"\"]", id);
+    assert_string_equal(text_at(r, "states"), "");
+    json_decref(r);
+    assert_int_equal(refusal("audit.states", "[\"%s\",\"00000000000006\"]", id), ERR_RANGE);
 }
 
 int main(void)

@@ -35,13 +35,14 @@ typedef struct tr_ledger {
     /* Randomness of the first block after `height`: waits for it. */
     err (*randomness)(void *ctx, uint64_t height, hash256 *out, fault *f);
 
-    /* For a worker whose proofs may be audited (spec/audit.md): its row, an audit's row (ERR_NOT_FOUND), and one part of what it shows, or the
-     * question how much is there, to every validator: *have is the least of their answers, *complete that of all. NULL: it shows nothing, and
-     * whoever disputes a proof of it takes its bond. */
-    err (*worker)(void *ctx, const cr_address *worker, chain_row_worker *out);
+    /* Audits (spec/audit.md). The row of one: ERR_NOT_FOUND; the coordinator asks it, or with NULL sees no audits. */
     err (*audit)(void *ctx, const hash256 *job, uint64_t lease_id, chain_row_audit *out);
+    /* For a worker whose proofs may be audited: how the audits of so many leases stand, all with one question: chain_audit_status, or 0 where there
+     * is none; and one part of what it shows, or the question how much is there, to every validator: *have is the least of their answers,
+     * *complete that of all. NULL: it shows nothing, and whoever disputes a proof of it takes its bond. */
+    err (*audits)(void *ctx, const hash256 *job, uint8_t *status, const uint64_t *lease_ids, size_t count);
     err (*show)(void *ctx, const tr_push *p, uint64_t *have, bool *complete, fault *f);
-    uint64_t audit_window; /* blocks after a lease came to the ledger in which an audit may be opened: audit.window */
+    uint64_t audit_window, audit_reopen_window; /* blocks after a lease's first one in which an audit may be opened: a first one, or after one that was closed */
 } tr_ledger;
 
 #endif

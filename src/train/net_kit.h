@@ -279,6 +279,8 @@ typedef struct seen {
     uint64_t    drawn[1024];
     atomic_uint accepted_by[WORKERS_MAX];
     atomic_uint own;         /* ranges that the coordinator computed itself */
+    atomic_uint turned_away; /* workers that heard that they were caught */
+    void      (*also)(const tr_event *e); /* what else listens to the coordinator; may be NULL */
     atomic_uint spoiled_count; /* leases that the cheat says it spoiled, perhaps more than once */
     uint64_t    spoiled[1024];
 } seen;
@@ -303,6 +305,8 @@ static inline void on_event(void *ctx, const tr_event *e)
         s->judged[atomic_fetch_add(&s->judged_count, 1) % 1024] = e->lease_id;
     if (e->kind == TR_EVENT_PAID && e->code == OK)
         atomic_fetch_add(&s->paid_ok, 1);
+    if (s->also)
+        s->also(e);
     if (e->kind == TR_EVENT_SUBMITTED && atomic_load(&s->stop_after) && n == atomic_load(&s->stop_after))
         tr_coordinator_stop(s->coordinator);
 }
@@ -310,6 +314,7 @@ static inline void on_event(void *ctx, const tr_event *e)
 static inline void on_worker_event(void *ctx, const tr_worker_event *e)
 {
     seen *s = ctx;
+    atomic_fetch_add(&s->turned_away, e->kind == TR_WORKER_TROUBLE && e->code == ERR_CHEAT);
     if (e->kind == TR_WORKER_SPOILED)
         s->spoiled[atomic_fetch_add(&s->spoiled_count, 1) % 1024] = e->lease_id;
 }
@@ -337,6 +342,7 @@ typedef struct setup {
     tr_cheat        cheat;      /* of the last worker */
     lie             lie;
     bool            watches;    /* workers have a ledger and answer challenges there */
+    void          (*face)(tr_ledger *f); /* what else that ledger can do; may be NULL */
     bool            silent;     /* it takes leases and never answers */
     const int32_t  *master;     /* start weights, or NULL */
     unsigned        lose_every; /* answers to workers that get lost; 0: none */
@@ -570,6 +576,8 @@ static inline void crew_start(crew *c, const setup_t *s, seen *seen_events)
         c->hand[i] = (net_hand){ .net = s->net, .who = FIRST_WORKER + i };
         if (s->watches)
             k.ledger = net_hand_face(&c->hand[i]);
+        if (s->watches && s->face)
+            s->face(&c->hand[i].face);
         if (last)
             k.cheat = s->cheat;
         assert_int_equal(chain_name_set(&k.chain_id, bytes_of_str("kit-dev")), OK);

@@ -356,11 +356,24 @@ static err work_on(tr_worker *w, fault *f)
     return OK;
 }
 
+/* Why it got no more work: also when the coordinator is gone, or turned it away, what was answered may still be asked for, and silence would cost the
+ * bond, whoever was caught before. Not if it was told to stop, or this machine failed. */
+static bool stays(const tr_worker *w, err e)
+{
+    return e == OK || (w->ready && e != ERR_INTERRUPTED && e != ERR_MEMORY && e != ERR_DISK_FULL && e != ERR_IO);
+}
+
 err tr_worker_run(tr_worker *w, fault *f)
 {
+    fault why = { 0 };
     recall(w);
     err e = work_on(w, f);
-    if (e == OK || (tr_wk_transient(e) && w->ready)) /* also when the coordinator is gone: what was answered may still be asked for */
-        TRY(tr_wk_linger(w, f));
-    return e;
+    if (e != OK && stays(w, e) && w->cfg.ledger)
+        tr_wk_event(w, &(tr_worker_event){ .kind = TR_WORKER_STAYS, .code = e });
+    err stayed = stays(w, e) ? tr_wk_linger(w, &why) : OK;
+    if (stayed == OK || (e != OK && !tr_wk_transient(e)))
+        return e;
+    if (f)
+        *f = why;
+    return stayed;
 }

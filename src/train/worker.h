@@ -21,6 +21,7 @@ typedef enum tr_worker_event_kind {
     TR_WORKER_SPOILED,   /* a cheater spoils this lease */
     TR_WORKER_CHALLENGED,/* opened a part of its trace; `what` says where */
     TR_WORKER_AUDITED,   /* showed the validators what an audit asks for */
+    TR_WORKER_STAYS,     /* gets no more work, as `code` says, and stays while what it answered may be asked for */
     TR_WORKER_TROUBLE,   /* `code`: not reachable, or a refusal; the worker goes on */
 } tr_worker_event_kind;
 

@@ -219,24 +219,45 @@ static void answer(tr_worker *w, const past_lease *p, uint64_t leaf)
 
 /* --- audits ------------------------------------------------------------------------------------------------------------------- */
 
-/* Shows what an open audit of the lease asks for. Tried again while something is missing. */
-static void watch_audit(tr_worker *w, const past_lease *p)
+static bool may_be_proved(const past_lease *p)
 {
-    chain_row_audit row;
+    return p->signed_lease && p->lease.level_min == CHAIN_LEVEL_FULL;
+}
+
+/* How the audits of all kept leases stand, with one question. False: that is not known now, and nothing may be let go. */
+static bool look_for_audits(tr_worker *w)
+{
+    size_t count = 0, at = 0;
+    for (size_t i = 0; i < WORKER_PAST; i++)
+        if (may_be_proved(&w->past[i]))
+            w->asked[count++] = w->past[i].lease.lease_id;
+    if (!w->cfg.ledger->audits || count == 0)
+        return true;
+    if (w->cfg.ledger->audits(w->cfg.ledger->ctx, &w->cfg.job, w->audits, w->asked, count) != OK)
+        return false;
+    for (size_t i = 0; i < WORKER_PAST; i++)
+        if (may_be_proved(&w->past[i]))
+            w->past[i].audit = w->audits[at++];
+    return true;
+}
+
+/* Whether an audit asks for it at this height, or may be opened after it. */
+static bool may_be_audited(const tr_worker *w, const past_lease *p, uint64_t height)
+{
+    const tr_ledger *l = w->cfg.ledger;
+    uint64_t window = p->audit == CHAIN_AUDIT_CLOSED ? l->audit_reopen_window : l->audit_window;
+    if (!l->audits || !p->proved_height || p->audit == CHAIN_AUDIT_VALID || p->audit == CHAIN_AUDIT_FALSE)
+        return false;
+    return p->audit == CHAIN_AUDIT_OPEN || height <= p->proved_height || height - p->proved_height <= window;
+}
+
+/* Shows what an open audit of the lease asks for. Tried again while something is missing. */
+static void answer_audit(tr_worker *w, const past_lease *p)
+{
     fault f = { 0 };
-    if (!w->audited || w->cfg.ledger->audit(w->cfg.ledger->ctx, &p->lease.job, p->lease.lease_id, &row) != OK || row.status != CHAIN_AUDIT_OPEN)
-        return;
     err e = tr_wk_show(w, p, &f);
     if (e != OK && e != ERR_BUSY && e != ERR_STATE)
         tr_wk_event(w, &(tr_worker_event){ .kind = TR_WORKER_TROUBLE, .step = p->lease.step, .lease_id = p->lease.lease_id, .code = e, .what = f.what });
-}
-
-/* Whether a lease in this row can be audited, and until when if nobody has begun. */
-static bool auditable(const tr_worker *w, const chain_row_lease *row, uint64_t *until)
-{
-    uint64_t first = chain_lease_first_block(row);
-    *until = first + w->cfg.ledger->audit_window;
-    return w->cfg.ledger->audit && row->level == CHAIN_LEVEL_FULL && row->status != CHAIN_LEASE_SPOILED;
 }
 
 /* --- watching ------------------------------------------------------------------------------------------------------------------ */
@@ -254,8 +275,7 @@ static err end_unseen(tr_worker *w, past_lease *p, fault *f)
 /* One lease against its row. */
 static err watch_lease(tr_worker *w, past_lease *p, uint64_t height, fault *f)
 {
-    chain_row_lease row;
-    uint64_t until;
+    chain_row_lease row = { 0 };
     if (!p->paid) {
         err e = w->cfg.ledger->lease(w->cfg.ledger->ctx, &p->lease.job, p->lease.lease_id, &row);
         if (e == ERR_NOT_FOUND && height > p->lease.expiry_height)
@@ -264,41 +284,29 @@ static err watch_lease(tr_worker *w, past_lease *p, uint64_t height, fault *f)
             return OK; /* not there yet, or not reachable: next time */
         if (row.status != CHAIN_LEASE_COMMITTED)
             tr_wk_drop_receipt(w, p);
-        p->audit_until = auditable(w, &row, &until) ? until : 0;
+        p->proved_height = row.level == CHAIN_LEVEL_FULL && row.status != CHAIN_LEASE_SPOILED ? chain_lease_first_block(&row) : 0;
         p->paid = row.status == CHAIN_LEASE_PAID;
     }
     bool challengeable = !p->paid && row.status == CHAIN_LEASE_COMMITTED &&
                          (row.challenge_height || height <= row.commit_height + w->cfg.ledger->claim_delay);
-    bool may_be_audited = p->audit_until && (w->audited || height <= p->audit_until);
-    if (!challengeable && !may_be_audited) {
+    bool auditable = may_be_audited(w, p, height);
+    if (!challengeable && !auditable) {
         tr_wk_let_go(w, p); /* settled, or too old to be asked for */
         return OK;
     }
     w->exposed++;
     if (challengeable && row.challenge_height)
         answer(w, p, row.challenge_leaf);
-    if (may_be_audited)
-        watch_audit(w, p);
+    if (auditable && p->audit == CHAIN_AUDIT_OPEN)
+        answer_audit(w, p);
     return OK;
-}
-
-/* False: that is not known now, and nothing may be let go. */
-static bool look_for_audits(tr_worker *w)
-{
-    chain_row_worker row;
-    const cr_address me = cr_address_of_key(&w->public_key);
-    if (!w->cfg.ledger->audit)
-        return true;
-    if (w->cfg.ledger->worker(w->cfg.ledger->ctx, &me, &row) != OK)
-        return false;
-    w->audited = row.audits > 0;
-    return true;
 }
 
 err tr_wk_watch(tr_worker *w, fault *f)
 {
     uint64_t now = tr_wk_now_ms(), height;
     err e = OK;
+    /* The height before the audits: what is not open then, and may not be opened after that height, is not audited any more. */
     if (!w->cfg.ledger || w->watching || now - w->watched_ms < WATCH_MS || w->cfg.ledger->height(w->cfg.ledger->ctx, &height) != OK ||
         !look_for_audits(w))
         return OK;
@@ -314,13 +322,20 @@ err tr_wk_watch(tr_worker *w, fault *f)
 
 err tr_wk_linger(tr_worker *w, fault *f)
 {
+    err first = OK;
     if (!w->cfg.ledger)
         return OK;
     for (;;) {
+        fault why = { 0 };
         uint64_t before = w->watched_ms;
-        TRY(tr_wk_watch(w, f));
-        if (w->watched_ms != before && w->exposed == 0)
-            return OK;
+        err e = tr_wk_watch(w, &why);
+        if (e != OK && first == OK) { /* about one lease: the others may be asked for all the same */
+            first = e;
+            if (f)
+                *f = why;
+        }
+        if (w->watched_ms != before && w->exposed == 0 && e == OK)
+            return first;
         if (atomic_load(&w->stopping))
             return fail(f, ERR_INTERRUPTED, "worker", 0);
         tr_wk_pause();

@@ -20,8 +20,9 @@ typedef struct past_lease {
     chain_signed s;
     bool         attested;    /* an answer may have been signed: whoever has that can put it on the ledger until the lease expires */
     bool         accepted;    /* the coordinator says that it will */
-    bool         paid;        /* only an audit can still ask for it ... */
-    uint64_t     audit_until; /* ... that is opened up to this height */
+    bool         paid;        /* only an audit can still ask for it */
+    uint64_t     proved_height; /* the first block that has it, at level full; 0: none is known */
+    uint8_t      audit;       /* chain_audit_status of its audit; 0: there was none */
 } past_lease;
 
 enum { WORKER_PAST = 4096, TR_RECEIPT_BYTES_MAX = 2 * 2048 + 64 }; /* two of LIMIT_LEASE_BYTES */
@@ -48,7 +49,8 @@ struct tr_worker {
     uint64_t         watched_ms; /* when the ledger was looked at last */
     size_t           exposed;    /* leases that may be challenged, as it said then */
     bool             watching;
-    bool             audited;    /* one of its leases is */
+    uint64_t         asked[WORKER_PAST]; /* lease ids of one question about audits, and what is answered */
+    uint8_t          audits[WORKER_PAST];
 };
 
 void     tr_wk_event(const tr_worker *w, const tr_worker_event *event);
