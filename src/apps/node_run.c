@@ -68,7 +68,8 @@ static err start_arbiter(tb_node *n, const tb_node_options *o, const rpc_conf *c
     int len = snprintf(dir, sizeof dir, "%s/audits", conf->v[RPC_CONF_node_dir].text);
     if (len < 0 || len >= (int)sizeof dir)
         return fail(f, ERR_LIMIT, "path too long", sizeof dir);
-    const eng_arbiter_options options = { .engine = n->engine, .dir = dir, .validator = o->producer, .pool = n->pool, .on_event = on_audit };
+    const eng_arbiter_options options = { .engine = n->engine, .dir = dir, .validator = o->producer, .pool = n->pool, .on_event = on_audit,
+                                          .bytes_max = (uint64_t)conf->v[RPC_CONF_audit_room_mib].number << 20 };
     return eng_arbiter_start(&n->arbiter, &options, f);
 }
 

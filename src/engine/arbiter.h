@@ -30,6 +30,8 @@ typedef struct eng_arbiter_options {
     const char          *dir;       /* for what is shown; made, and emptied */
     const cr_secret_key *validator; /* copied; a producer of the genesis. Its account pays the fees */
     base_pool           *pool;      /* for hashing; borrowed, may be NULL */
+    uint64_t             bytes_max; /* of what is shown of all audits, and of what to verify one takes; 0: LIMIT_AUDIT_BYTES. An audit that does not
+                                       fit waits; a fourth is for drawn leases alone */
     void (*on_event)(void *ctx, const eng_arbiter_event *event); /* from the arbiter's thread; may be NULL */
     void *event_ctx;
 } eng_arbiter_options;
@@ -40,7 +42,8 @@ void eng_arbiter_stop(eng_arbiter *a); /* NULL is fine */
 
 /* Takes a part of a content, and says how much is there then. From any thread. ERR_SIGNATURE; ERR_STATE: no such audit is open here, or that
  * content is complete; ERR_PERMISSION: neither the lease's worker nor the job's coordinator; ERR_LIMIT: longer than it can be, or shown wrong too
- * often; ERR_RANGE: not the next part; ERR_BUSY: more audits than are handled at once, or the audit was not looked at yet. */
+ * often; ERR_RANGE: not the next part; ERR_BUSY: more audits, or bytes of them, than are handled at once, or the audit was not looked at yet: nothing is
+ * stored, or reserved, of an audit that has no place. */
 err eng_arbiter_take(eng_arbiter *a, const tr_push *p, uint64_t *have, fault *f) MUST_USE;
 
 /* How much of the asker's own is there, and whether that is all of it, or the kind is not wanted. The same errors. */

@@ -8,7 +8,9 @@
 #include <stdatomic.h>
 
 enum {
-    ARBITER_AUDITS = 256,  /* open at once; more wait: each but the drawn ones holds a deposit */
+    ARBITER_AUDITS = 128,  /* handled at once; more wait */
+    ARBITER_RESERVED = 32, /* of them, for drawn leases alone: who opens disputes cannot hide what was drawn */
+    ARBITER_SHARE = 4,     /* and one part in so many of the bytes */
     ARBITER_MISSHOWN = 3,  /* contents of a wrong name that one side may send of a kind */
     ARBITER_PATH = 1024,
 };
@@ -28,6 +30,9 @@ typedef struct audit {
     hash256    job;
     uint64_t   lease_id;
     tr_audited about;
+    bool       drawn;
+    uint64_t   bytes;      /* of the budget, until it is forgotten: the most that can be shown of it, and what to verify it takes */
+    bool       deaf;       /* this machine failed to take in what was shown */
     uint64_t   met_height; /* head when this process began to take in what is shown */
     uint64_t   open_height;
     bool       done;       /* this validator has voted, or cannot */
@@ -48,9 +53,11 @@ struct eng_arbiter {
     base_pool          *pool;
     eng_arbiter_options options;
     uint64_t            window, push_window, verdict_window; /* parameters of the network */
+    uint64_t            bytes_max;
     size_t              validator;   /* place of the key in the genesis */
     size_t              next_lease;  /* lease rows below it were looked at: drawn or not */
-    uint64_t            open_again_height; /* as again_height, of the opening of drawn leases */
+    size_t              next_audit;  /* audit rows below it are done with for good: a verdict, or no time to open them again */
+    uint64_t            open_again_height, close_again_height; /* as again_height, of what is sent without a place */
     pthread_t           thread;
     bool                running;
     atomic_bool         stopping;
@@ -64,7 +71,15 @@ void   arbiter_place_path(char out[ARBITER_PATH], const eng_arbiter *a, const au
 void   arbiter_drop_place(eng_arbiter *a, audit *u, side s, tr_shown kind, bool misshown);           /* under mu */
 void   arbiter_drop_files(eng_arbiter *a, const audit *u);
 
+/* arbiter_look.c: what the ledger's rows call for, apart from what is shown. */
+void arbiter_open_drawn(eng_arbiter *a);  /* opens the audits of what was drawn, also once more */
+void arbiter_meet(eng_arbiter *a);        /* gives open audits a place, drawn ones first */
+bool arbiter_close_one(eng_arbiter *a);   /* ends one that got no verdict, whoever judged it; false: there is none */
+bool arbiter_has_voted(const eng_arbiter *a, const chain_row_audit *row);
+
 /* arbiter_ledger.c */
+void     arbiter_tell(const eng_arbiter *a, eng_arbiter_event_kind kind, const hash256 *job, uint64_t lease_id, err code, const char *what);
+uint64_t arbiter_height(const eng_arbiter *a); /* of the head */
 /* The signed lease and attestation of a row, from a transaction of block `height`, appended; *lease_len is where the attestation begins. */
 err arbiter_find_receipt(eng_arbiter *a, uint64_t height, const hash256 *job, const chain_row_lease *row, buf *out, size_t *lease_len,
                          fault *f) MUST_USE;

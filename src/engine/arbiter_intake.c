@@ -142,8 +142,10 @@ err eng_arbiter_take(eng_arbiter *a, const tr_push *p, uint64_t *have, fault *f)
     err e = locate(a, p, &u, &s, f);
     if (e == OK)
         e = check_part(u, s, p, f);
-    if (e == OK)
+    if (e == OK) {
         e = store(a, u, s, p, f);
+        u->deaf = u->deaf || (e != OK && e != ERR_STATE && e != ERR_RANGE); /* those two are about the part */
+    }
     if (e == OK)
         *have = u->places[s][p->kind].have;
     pthread_mutex_unlock(&a->mu);

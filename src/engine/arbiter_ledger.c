@@ -77,6 +77,20 @@ err arbiter_find_receipt(eng_arbiter *a, uint64_t height, const hash256 *job, co
     return found ? OK : fail(f, ERR_NOT_FOUND, "audit.block", height);
 }
 
+void arbiter_tell(const eng_arbiter *a, eng_arbiter_event_kind kind, const hash256 *job, uint64_t lease_id, err code, const char *what)
+{
+    const eng_arbiter_event e = { .kind = kind, .job = *job, .lease_id = lease_id, .code = code, .what = what };
+    if (a->options.on_event)
+        a->options.on_event(a->options.event_ctx, &e);
+}
+
+uint64_t arbiter_height(const eng_arbiter *a)
+{
+    uint64_t out = chain_head(eng_solo_read_begin(a->engine))->height;
+    eng_solo_read_end(a->engine);
+    return out;
+}
+
 /* Sender, nonce, expiry and fee. */
 static err fill(eng_arbiter *a, chain_tx *tx, fault *f)
 {

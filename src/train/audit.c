@@ -56,6 +56,17 @@ uint64_t tr_shown_bytes_max(const tr_audited *a, tr_shown kind)
     return 0;
 }
 
+uint64_t tr_audit_bytes_max(const tr_audited *a)
+{
+    enum { SHOWERS = 2 };
+    tr_audited longest = *a;
+    uint64_t   shown = 0, held = weights(a) * (sizeof(int16_t) + sizeof(int64_t));
+    longest.attestation.result = CHAIN_RESULT_NORMAL;
+    for (int k = 0; k < TR_SHOWN_KINDS; k++)
+        shown += tr_shown_bytes_max(&longest, (tr_shown)k);
+    return SHOWERS * shown + held;
+}
+
 /* --- verdict ---------------------------------------------------------------------------------------------------------------- */
 
 typedef struct contents {
@@ -72,10 +83,23 @@ static tr_finding misshown(tr_shown kind, fault *f)
     return TR_FOUND_MISSHOWN;
 }
 
+bool tr_audit_refutes(err e)
+{
+    switch (e) {
+    case ERR_UNPROVED: /* a relation does not hold */
+    case ERR_TRUNCATED: case ERR_TRAILING: case ERR_CANONICAL: case ERR_VERSION: /* that is no proof */
+    case ERR_RANGE: /* an entry of the gradient, or a token, that none can be */
+    case ERR_LEDGER: case ERR_UNSUPPORTED: case ERR_LIMIT: case ERR_SHAPE: /* nothing that could be proved */
+        return true;
+    default:
+        return false;
+    }
+}
+
 static tr_finding refuted(err e, const char *what, uint64_t at, fault *f)
 {
     (void)!fail(f, e, what, at);
-    return e == ERR_MEMORY || e == ERR_IO ? TR_FOUND_NOTHING : TR_FOUND_FALSE;
+    return tr_audit_refutes(e) ? TR_FOUND_FALSE : TR_FOUND_NOTHING;
 }
 
 static tr_finding open_model(contents *c, const tr_audited *a, bytes file, fault *f)
@@ -158,7 +182,7 @@ static tr_finding verify(contents *c, const tr_audited *a, bytes proof, base_poo
         tr_statement_answer(&c->statement, &a->attestation, c->gradient);
         e = pf_verify(&c->statement.subject, proof, NULL, f);
     }
-    return e == OK ? TR_FOUND_VALID : e == ERR_MEMORY ? TR_FOUND_NOTHING : TR_FOUND_FALSE;
+    return e == OK ? TR_FOUND_VALID : tr_audit_refutes(e) ? TR_FOUND_FALSE : TR_FOUND_NOTHING;
 }
 
 tr_finding tr_audit_verify(const tr_audited *a, const bytes shown[TR_SHOWN_KINDS], base_pool *pool, fault *f)

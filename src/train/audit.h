@@ -28,12 +28,20 @@ bool tr_shape_is_of_job(const num_shape *s, const chain_row_job *j);
 /* The longest content of a kind; 0: the kind is not wanted. */
 uint64_t tr_shown_bytes_max(const tr_audited *a, tr_shown kind);
 
+/* Bytes that an audit of the lease may cost a validator: the longest contents of all kinds, of worker and coordinator, and model and gradient as they
+ * are held to verify. Of `a`, job and range of the lease are read. At most LIMIT_AUDIT_BYTES less a fourth, for all that the ledger admits. */
+uint64_t tr_audit_bytes_max(const tr_audited *a);
+
 typedef enum tr_finding {
     TR_FOUND_VALID,   /* the proof verifies */
     TR_FOUND_FALSE,   /* it does not, or there is nothing that could be proved: the error and the fault say why */
     TR_FOUND_MISSHOWN,/* a content does not have its name: it says nothing about the lease. f->at: its kind */
     TR_FOUND_NOTHING, /* this machine failed */
 } tr_finding;
+
+/* Whether an error that the verifier, or what makes its statement, can return says something about the lease: every other one, whatever it is, is
+ * this machine's. */
+bool tr_audit_refutes(err e);
 
 /* Verifies the lease with what is shown (empty where a kind is not wanted). */
 tr_finding tr_audit_verify(const tr_audited *a, const bytes shown[TR_SHOWN_KINDS], base_pool *pool, fault *f) MUST_USE;

@@ -25,6 +25,9 @@ static struct {
     uint64_t parameters;   /* of the job, as it says; 0: as many as there are */
     bool     forged_first; /* before the lease's transaction its block has one with the same bodies and other signatures */
     bool     committed;    /* the lease is not paid yet */
+    bool     disputed_first; /* in the block that has the lease, before anybody knows what is drawn */
+    unsigned validators;   /* besides the one that is here, and which never say anything */
+    uint64_t bytes_max;    /* of the arbiter's budget */
 } odd;
 
 typedef enum lie { LIE_NONE, LIE_LOSS, LIE_SHAPE, LIE_TOKENS, LIE_RANGE /* of another element */, TRUE_RANGE } lie;
@@ -46,7 +49,8 @@ typedef struct world {
 
 /* --- transactions ----------------------------------------------------------------------------------------------------------------- */
 
-static inline err submit(world *w, chain_tx *tx, uint64_t who, hash256 *id)
+/* `ahead`: so many of this sender wait already. */
+static inline err submit_ahead(world *w, chain_tx *tx, uint64_t who, uint64_t ahead, hash256 *id)
 {
     static uint8_t room[65536];
     cr_secret_key secret;
@@ -55,12 +59,17 @@ static inline err submit(world *w, chain_tx *tx, uint64_t who, hash256 *id)
     assert_int_equal(chain_name_set(&tx->chain_id, bytes_of_str(NAME)), OK);
     cr_address a = cr_address_of_key(&tx->sender);
     const chain *c = eng_solo_read_begin(w->engine);
-    tx->nonce = chain_account(c, &a)->nonce;
+    tx->nonce = chain_account(c, &a)->nonce + ahead;
     tx->expiry_height = chain_head(c)->height + 50;
     eng_solo_read_end(w->engine);
     tx->fee_max = 10000000;
     assert_int_equal(chain_tx_sign(&raw, room, sizeof room, tx, &secret, id, NULL), OK);
     return eng_solo_submit(w->engine, id, raw, NULL);
+}
+
+static inline err submit(world *w, chain_tx *tx, uint64_t who, hash256 *id)
+{
+    return submit_ahead(w, tx, who, 0, id);
 }
 
 static inline err post(world *w, chain_tx *tx, uint64_t who, hash256 *id)
@@ -256,7 +265,13 @@ static inline void bring_lease(world *w, lie l)
     assert_int_equal(chain_attestation_sign(&w->attestation_bytes, w->signed_attestation, sizeof w->signed_attestation, &a, &worker, &attestation_hash, NULL), OK);
     if (odd.forged_first)
         forge(w);
-    carry(w, &(chain_receipt){ w->lease_bytes, w->attestation_bytes }, COORDINATOR, 0);
+    carry(w, &(chain_receipt){ w->lease_bytes, w->attestation_bytes }, COORDINATOR, odd.disputed_first ? 5000 : 0);
+    if (odd.disputed_first) {
+        hash256 id;
+        chain_tx open = { .type = CHAIN_TX_AUDIT_OPEN };
+        open.payload.audit_open = (chain_tx_audit_open){ .job = w->id, .lease = w->lease_bytes, .attestation = w->attestation_bytes };
+        assert_int_equal(submit(w, &open, DISPUTER, &id), OK);
+    }
     uint64_t height;
     assert_int_equal(eng_solo_produce(w->engine, false, &height, NULL), OK);
     assert_int_equal(lease_status(w), odd.committed ? CHAIN_LEASE_COMMITTED : CHAIN_LEASE_PAID);
@@ -266,9 +281,11 @@ static inline void bring_lease(world *w, lie l)
 
 static inline void make_genesis(buf *out, uint32_t rate_ppm)
 {
-    cr_public_key producer = key_of(KIT_PRODUCER);
+    cr_public_key producers[4] = { key_of(KIT_PRODUCER) };
     chain_allocation list[PEOPLE + 1];
-    chain_genesis g = { .allocations = list, .allocation_count = PEOPLE + 1, .producers = &producer, .producer_count = 1 };
+    chain_genesis g = { .allocations = list, .allocation_count = PEOPLE + 1, .producers = producers, .producer_count = 1 + odd.validators };
+    for (unsigned i = 1; i <= odd.validators; i++)
+        producers[i] = key_of(KIT_PRODUCER + i);
     assert_int_equal(chain_name_set(&g.chain_id, bytes_of_str(NAME)), OK);
     assert_int_equal(chain_name_set(&g.address_prefix, bytes_of_str("tb")), OK);
     chain_params_default(&g.params);
@@ -299,7 +316,7 @@ static inline void start_arbiter(world *w)
     cr_public_key ignored;
     kit_key(&producer, &ignored, KIT_PRODUCER);
     const eng_arbiter_options options = { .engine = w->engine, .dir = w->inbox, .validator = &producer, .on_event = count_trouble,
-                                          .event_ctx = w };
+                                          .event_ctx = w, .bytes_max = odd.bytes_max };
     assert_int_equal(eng_arbiter_start(&w->arbiter, &options, NULL), OK);
 }
 
@@ -375,8 +392,11 @@ static inline void look_again(world *w)
 /* Until the audit has this status, and no other end before; heights pass only as the arbiter makes them. */
 static inline void until(world *w, chain_audit_status status)
 {
-    for (chain_audit_status now; (now = audit_row(w).status) != status; look_again(w))
+    unsigned looks = 0;
+    for (chain_audit_status now; (now = audit_row(w).status) != status; look_again(w)) {
         assert_true(now == 0 || now == CHAIN_AUDIT_OPEN);
+        assert_true(looks++ < 20000); /* it does not come */
+    }
 }
 
 static inline void pass(world *w, unsigned blocks)
@@ -410,16 +430,22 @@ static inline err push_part(world *w, uint64_t who, tr_shown kind, uint64_t at, 
     return e;
 }
 
-static inline err ask(world *w, uint64_t who, tr_shown kind, uint64_t *have, bool *complete)
+/* Of a lease of the same worker. */
+static inline err ask_of(world *w, const hash256 *of, uint64_t lease_id, uint64_t who, tr_shown kind, uint64_t *have, bool *complete)
 {
     chain_name id;
     cr_secret_key secret;
     cr_public_key ignored;
-    tr_push p = { .job = w->id, .lease_id = w->lease.lease_id, .kind = kind };
+    tr_push p = { .job = *of, .lease_id = lease_id, .kind = kind };
     assert_int_equal(chain_name_set(&id, bytes_of_str(NAME)), OK);
     kit_key(&secret, &ignored, who);
     tr_push_sign(&p, &id, &secret);
     return eng_arbiter_ask(w->arbiter, &p, have, complete, NULL);
+}
+
+static inline err ask(world *w, uint64_t who, tr_shown kind, uint64_t *have, bool *complete)
+{
+    return ask_of(w, &w->id, w->lease.lease_id, who, kind, have, complete);
 }
 
 /* Until the arbiter knows of the audit. */
