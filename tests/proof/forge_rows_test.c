@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Why what is sent in the clear is absorbed (as forge_test.c): integers chosen once all challenges are known. Each adds itself times a weight in K to what
- * the claims must add up to; a dozen of them, of fifteen bits, make up for any false claim. */
+ * the claims must add up to; a dozen of them, of fifteen bits, make up for any false claim, or for others that are false. */
 #include "forger.h"
 #include "lattice.h"
 #include "liar.h"
+#include "numerics/trace.h"
 
 static const num_shape shape = { 20, 8, 16, 1, 2, 12, NUM_NARROW };
 
@@ -187,8 +188,85 @@ static void lists_chosen_after_the_challenges(void **state)
     }
 }
 
+/* --- inputs of RANGE ------------------------------------------------------------------------------------------------------------- */
+
+static const num_shape wide = { 20, 8, 32, 1, 2, 12, NUM_NARROW };
+
+enum { FAR = 1400 /* from 0, with room beside for what makes up for it: no input is beyond 2047 */, INPUTS = 32 };
+
+/* A step without RANGE, though not far from it, of which it is claimed that an element of q leaves its domain. */
+static void claim_falsely(forger *x)
+{
+    forger_make(x, &wide, SEQUENCES);
+    x->kit.fractions.layer[0].q = (int8_t)(x->kit.fractions.layer[0].q + 4);
+    kit_publish(&x->kit);
+    pv_witness_deinit(&x->kit.witness);
+    kit_step(&x->kit, NULL);
+    x->kit.subject.result = (pf_result){ true, NUM_TENSOR_ID(0, NUM_QQ), x->kit.numbers[1], 3 * wide.width + 5 };
+    x->kit.subject.loss = 0;
+    x->kit.subject.gradient = NULL;
+    num_trace_tensor t;
+    uint32_t before; /* so many tensors are shown until then */
+    assert_int_equal(num_trace_find(&t, &before, &wide, x->kit.subject.result.tensor), OK);
+    x->kit.witness.seen = before * SEQUENCES;
+    assert_int_equal(pv_witness_finish(&x->kit.witness, NULL), OK);
+    x->kit.witness.force = PV_FORCED;
+}
+
+/* Inputs as far from 0 as they are to send the element out of its domain, and with the sum that was committed to, at the challenge. */
+static void choose_inputs(int64_t inputs[INPUTS], forger *x)
+{
+    const pf_check *c = &x->kit.witness.rows.check;
+    num_tensor_info t = num_tensor_describe(&wide, num_tensor_of_layer(0, NUM_W_Q));
+    fx weight[INPUTS], lacking = FX_ZERO;
+    int64_t by[INPUTS];
+    planted.check = "range: the element is inside its domain"; /* to see what follows */
+    assert_int_equal(forger_look(x), OK);
+    planted.check = NULL;
+    fx kappa = challenge_at(&x->tape, squeeze_after(&x->tape, 0, "inputs", 0));
+    assert_int_equal(c->count, INPUTS);
+    for (size_t i = 0; i < INPUTS; i++) {
+        weight[i] = power_of(kappa, i);
+        inputs[i] = x->kit.subject.weights[t.offset + i * t.cols + c->col] < 0 ? -FAR : FAR;
+        lacking = fx_add(lacking, fx_mul_fp(weight[i], fp_from_i64(c->values[i] - inputs[i])));
+    }
+    lattice_small_solution(by, weight, lacking, INPUTS);
+    for (size_t i = 0; i < INPUTS; i++) {
+        inputs[i] += by[i];
+        lacking = fx_sub(lacking, fx_mul_fp(weight[i], fp_from_i64(by[i])));
+        assert_true(inputs[i] != c->values[i]);
+    }
+    assert_true(fx_equal(lacking, FX_ZERO));
+}
+
+/* The last of what is sent in the clear. */
+static void send_inputs(forger *x, const int64_t inputs[INPUTS])
+{
+    uint8_t *at = x->proof.data + x->first[PF_OF_ROWS] + x->report.bytes[PF_OF_ROWS] - 8 * INPUTS;
+    for (size_t i = 0; i < INPUTS; i++) {
+        assert_int_equal((int64_t)load_le64(at + 8 * i), x->kit.witness.rows.check.values[i]);
+        store_le64(at + 8 * i, (uint64_t)inputs[i]);
+    }
+}
+
+static void inputs_chosen_after_the_challenges(void **state)
+{
+    (void)state;
+    for (int absorbed = 0; absorbed < 2; absorbed++) {
+        forger x;
+        int64_t inputs[INPUTS];
+        claim_falsely(&x);
+        assert_int_equal(forger_prove(&x, absorbed ? NULL : "inputs"), ERR_UNPROVED);
+        choose_inputs(inputs, &x);
+        send_inputs(&x, inputs);
+        assert_int_equal(forger_ask(&x), absorbed ? ERR_UNPROVED : OK);
+        forger_drop(&x);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(rows_chosen_after_the_challenges), cmocka_unit_test(lists_chosen_after_the_challenges) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(rows_chosen_after_the_challenges), cmocka_unit_test(lists_chosen_after_the_challenges),
+                                        cmocka_unit_test(inputs_chosen_after_the_challenges) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

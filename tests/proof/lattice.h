@@ -83,11 +83,12 @@ static inline void lattice_orthogonal(lattice *l, size_t k)
     l->norm[k] = lattice_dot(l->star[k], l->star[k], l->n);
 }
 
-/* Row k -= what is nearest to it among the sums of rows before. */
+/* Row k -= what is nearest to it among the sums of rows before. A pass leaves what the reals could not see; at the edge of what they can, it never ends,
+ * and is as near as it gets. */
 static inline void lattice_shorten(lattice *l, size_t k)
 {
     bool changed = true;
-    while (changed) {
+    for (int pass = 0; changed && pass < 8; pass++) {
         changed = false;
         lattice_orthogonal(l, k);
         for (size_t j = k; j-- > 0;) {
