@@ -191,9 +191,20 @@ static bool go_on(eng_arbiter *a, audit *u)
     return true;
 }
 
+/* Parameters are the ledger's: they may change. */
+static void read_windows(eng_arbiter *a)
+{
+    const chain *c = eng_solo_read_begin(a->engine);
+    a->window = chain_param_value(c, CHAIN_PARAM_AUDIT_WINDOW);
+    a->push_window = chain_param_value(c, CHAIN_PARAM_AUDIT_PUSH);
+    a->verdict_window = chain_param_value(c, CHAIN_PARAM_AUDIT_VERDICT);
+    eng_solo_read_end(a->engine);
+}
+
 /* The drawn ones, all of them, before the first of the others; and after each of those again. True: there may be more to do, block or not. */
 static bool one_round(eng_arbiter *a)
 {
+    read_windows(a);
     arbiter_open_drawn(a);
     arbiter_meet(a);
     for (size_t i = 0; i < ARBITER_AUDITS && !atomic_load(&a->stopping); i++)
@@ -225,9 +236,6 @@ static err read_network(eng_arbiter *a, fault *f)
 {
     const chain *c = eng_solo_read_begin(a->engine);
     a->chain_id = *chain_chain_id(c);
-    a->window = chain_param_value(c, CHAIN_PARAM_AUDIT_WINDOW);
-    a->push_window = chain_param_value(c, CHAIN_PARAM_AUDIT_PUSH);
-    a->verdict_window = chain_param_value(c, CHAIN_PARAM_AUDIT_VERDICT);
     bool may = chain_producer_index(c, &a->key, &a->validator);
     eng_solo_read_end(a->engine);
     return may ? OK : fail(f, ERR_PERMISSION, "arbiter.validator", 0);

@@ -52,7 +52,7 @@ struct eng_arbiter {
     chain_name          chain_id;
     base_pool          *pool;
     eng_arbiter_options options;
-    uint64_t            window, push_window, verdict_window; /* parameters of the network */
+    uint64_t            window, push_window, verdict_window; /* parameters of the network, as they are in this round; of the thread */
     uint64_t            bytes_max;
     size_t              validator;   /* place of the key in the genesis */
     size_t              next_lease;  /* lease rows below it were looked at: drawn or not */
