@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the coordinator needs of a ledger, and a worker that watches over its leases (job, opened and randomness are not asked by it). The application connects it to a node over RPC, or to an embedded engine; tests have one in
+ * What the coordinator needs of a ledger, and a worker that watches over its leases (opened and randomness are not asked by it). The application connects it to a node over RPC, or to an embedded engine; tests have one in
  * memory. Calls may block; they come from the coordinator's own thread, except `height`. */
 #ifndef TRAIN_LEDGER_H
 #define TRAIN_LEDGER_H

@@ -164,6 +164,11 @@ static inline err hand_height(void *ctx, uint64_t *out)
     return net_height(((net_hand *)ctx)->net, out);
 }
 
+static inline err hand_job(void *ctx, const hash256 *job, chain_row_job *out)
+{
+    return net_job(((net_hand *)ctx)->net, job, out);
+}
+
 static inline err hand_lease(void *ctx, const hash256 *job, uint64_t id, chain_row_lease *out)
 {
     return net_lease(((net_hand *)ctx)->net, job, id, out);
@@ -219,6 +224,7 @@ static inline const tr_ledger *net_hand_face(net_hand *hand)
     hand->face.ctx = hand;
     hand->face.audit = NULL;
     hand->face.height = hand_height;
+    hand->face.job = hand_job;
     hand->face.lease = hand_lease;
     hand->face.submit = hand_submit;
     return &hand->face;

@@ -368,6 +368,7 @@ err tr_worker_run(tr_worker *w, fault *f)
     fault why = { 0 };
     recall(w);
     err e = work_on(w, f);
+    w->turned_away = e != OK && !tr_wk_transient(e);
     if (e != OK && stays(w, e) && w->cfg.ledger)
         tr_wk_event(w, &(tr_worker_event){ .kind = TR_WORKER_STAYS, .code = e });
     err stayed = stays(w, e) ? tr_wk_linger(w, &why) : OK;

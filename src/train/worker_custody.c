@@ -280,6 +280,7 @@ static err watch_lease(tr_worker *w, past_lease *p, uint64_t height, fault *f)
         err e = w->cfg.ledger->lease(w->cfg.ledger->ctx, &p->lease.job, p->lease.lease_id, &row);
         if (e == ERR_NOT_FOUND && height > p->lease.expiry_height)
             return end_unseen(w, p, f);
+        w->unseen += e != OK && p->accepted;
         if (e != OK)
             return OK; /* not there yet, or not reachable: next time */
         if (row.status != CHAIN_LEASE_COMMITTED)
@@ -312,12 +313,23 @@ err tr_wk_watch(tr_worker *w, fault *f)
         return OK;
     w->watching = true; /* opening may have to wait for a model, and whoever waits comes by here */
     w->watched_ms = now;
-    w->exposed = 0;
+    w->exposed = w->unseen = 0;
     for (size_t i = 0; i < WORKER_PAST && e == OK; i++)
         if (w->past[i].signed_lease)
             e = watch_lease(w, &w->past[i], height, f);
     w->watching = false;
     return e;
+}
+
+/* What a coordinator took from a worker that it turned away afterwards may still come to the ledger, where it can be challenged and audited: until
+ * everything is paid for, or the job is closed. */
+static bool more_may_come(const tr_worker *w)
+{
+    chain_row_job job;
+    const tr_ledger *l = w->cfg.ledger;
+    if (!w->turned_away || w->unseen == 0)
+        return false;
+    return l->job(l->ctx, &w->cfg.job, &job) != OK || (job.status == CHAIN_JOB_OPEN && job.sequences_paid < job.sequences_total);
 }
 
 err tr_wk_linger(tr_worker *w, fault *f)
@@ -334,7 +346,7 @@ err tr_wk_linger(tr_worker *w, fault *f)
             if (f)
                 *f = why;
         }
-        if (w->watched_ms != before && w->exposed == 0 && e == OK)
+        if (w->watched_ms != before && w->exposed == 0 && e == OK && !more_may_come(w))
             return first;
         if (atomic_load(&w->stopping))
             return fail(f, ERR_INTERRUPTED, "worker", 0);

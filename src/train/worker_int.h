@@ -48,6 +48,8 @@ struct tr_worker {
     size_t           past_next;
     uint64_t         watched_ms; /* when the ledger was looked at last */
     size_t           exposed;    /* leases that may be challenged, as it said then */
+    size_t           unseen;     /* that the coordinator took, and has not put there yet */
+    bool             turned_away; /* it gets no more work of this job, which goes on without it */
     bool             watching;
     uint64_t         asked[WORKER_PAST]; /* lease ids of one question about audits, and what is answered */
     uint8_t          audits[WORKER_PAST];
