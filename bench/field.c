@@ -114,13 +114,11 @@ static void run_fold(data *d, unsigned bytes) { (void)bytes; fxv_fold(d->a, d->n
 static void run_round(data *d, unsigned bytes) { (void)bytes; fxv_round(sink, d->a, d->b, d->n / 2); }
 static void run_fold_round(data *d, unsigned bytes) { (void)bytes; fxv_fold_round(sink, d->a, d->b, d->n / 2, d->r); }
 static void run_up(data *d, unsigned bytes) { (void)bytes; fxv_fractions_up(d->g, d->f, d->n / 2); }
-static void run_f_round(data *d, unsigned bytes) { (void)bytes; fxv_fractions_round(sink, d->f, d->g, d->n / 2, d->s, d->lo, d->lo_n, d->hi); }
-static void run_f_round_0(data *d, unsigned bytes) { (void)bytes; fxv_fractions_round(sink, d->f, d->g, d->n / 2, FX_ZERO, d->lo, d->lo_n, d->hi); }
 
-static void f_fold_round(data *d, fx lambda)
+static void run_f_fold_round(data *d, unsigned bytes)
 {
-    size_t lo_n = d->lo_n < d->n / 4 ? d->lo_n : d->n / 4;
-    fxv_fractions_fold_round(sink, d->f, d->g, d->n / 2, d->r, lambda, d->lo, lo_n, d->hi);
+    (void)bytes;
+    fxv_fractions_fold_round(sink, d->f, d->g, d->n / 2, d->r, d->lo, d->lo_n < d->n / 4 ? d->lo_n : d->n / 4, d->hi);
 }
 
 static void run_f_absorb_round(data *d, unsigned bytes)
@@ -141,8 +139,6 @@ static void run_leaf_up(data *d, unsigned bytes)
     fxv_leaf_up(d->f, d->ints, (const int32_t *)d->ints + d->n / 2, d->n / 2, d->r, d->s);
 }
 
-static void run_f_fold_round(data *d, unsigned bytes) { (void)bytes; f_fold_round(d, d->s); }
-static void run_f_fold_round_0(data *d, unsigned bytes) { (void)bytes; f_fold_round(d, FX_ZERO); }
 
 static void run_rows(data *d, unsigned bytes)
 {
@@ -162,10 +158,7 @@ static void run_parity_rows(data *d, unsigned bytes) { (void)bytes; fp_rs_parity
 
 static const kernel kernels[] = {
     { "fractions_up (per input)", run_up, 0, 1 },
-    { "fractions_round (per fraction)", run_f_round, 0, 2 },
-    { "  with lambda 0", run_f_round_0, 0, 2 },
-    { "fractions_fold_round", run_f_fold_round, 0, 2 },
-    { "  with lambda 0", run_f_fold_round_0, 0, 2 },
+    { "fractions_fold_round (per fraction)", run_f_fold_round, 0, 2 },
     { "fractions_absorb_round", run_f_absorb_round, 0, 2 },
     { "eq_fold_round (per pair)", run_eq_fold_round, 0, 1 },
     { "leaf_up (per leaf)", run_leaf_up, 0, 1 },

@@ -164,28 +164,22 @@ static bool is_split_of(size_t lo_n, size_t half)
     return is_power_of_two(half) && is_power_of_two(lo_n) && (lo_n == half || (lo_n < half && lo_n >= FXV_LANES));
 }
 
-void fxv_fractions_round(fx g[2], const fx_fractions *a, const fx_fractions *b, size_t half, fx lambda, const fxv *lo, size_t lo_n, const fxv *hi)
-{
-    CHECK(is_split_of(lo_n, half));
-    kernels()->fractions_round(g, a, b, half, lambda, lo, lo_n, hi);
-}
-
 void fxv_fractions_absorb_round(fx g[2], fx_fractions *a, const fx_fractions *b, size_t half, fx lambda, const fxv *lo, size_t lo_n, const fxv *hi)
 {
     CHECK(is_split_of(lo_n, half));
     kernels()->fractions_absorb_round(g, a, b, half, lambda, lo, lo_n, hi);
 }
 
-void fxv_fractions_fold_round(fx g[2], fx_fractions *a, fx_fractions *b, size_t half, fx r, fx lambda, const fxv *lo, size_t lo_n, const fxv *hi)
+void fxv_fractions_fold_round(fx g[2], fx_fractions *a, fx_fractions *b, size_t half, fx k, const fxv *lo, size_t lo_n, const fxv *hi)
 {
     CHECK(half >= 2 && is_split_of(lo_n, half / 2));
-    kernels()->fractions_fold_round(g, a, b, half, r, lambda, lo, lo_n, hi);
+    kernels()->fractions_fold_round(g, a, b, half, k, lo, lo_n, hi);
 }
 
-void fxv_fractions_fold(fx_fractions *a, size_t half, fx r)
+void fxv_fractions_fold(fx_fractions *a, size_t half, fx k)
 {
     CHECK(is_power_of_two(half));
-    kernels()->fractions_fold(a, half, r);
+    kernels()->fractions_fold(a, half, k);
 }
 
 static void check_ints(unsigned bytes)
@@ -239,10 +233,10 @@ void fxv_eq_round(fx g[2], const fxv *p, const fxv *b, size_t half, const fxv *l
     kernels()->eq_round(g, p, b, half, lo, lo_n, hi);
 }
 
-void fxv_eq_fold_round(fx g[2], fxv *p, fxv *b, size_t half, fx r, const fxv *lo, size_t lo_n, const fxv *hi)
+void fxv_eq_fold_round(fx g[2], fxv *p, fxv *b, size_t half, fx k, const fxv *lo, size_t lo_n, const fxv *hi)
 {
     CHECK(half >= 2 && is_split_of(lo_n, half / 2));
-    kernels()->eq_fold_round(g, p, b, half, r, lo, lo_n, hi);
+    kernels()->eq_fold_round(g, p, b, half, k, lo, lo_n, hi);
 }
 
 void fxv_leaf_up(fx_fractions *out, const int32_t *x0, const int32_t *x1, size_t n, fx a0, fx a1)

@@ -87,16 +87,16 @@ void fxv_fractions_add(fx_fractions *out, const fx_fractions *a, const fx_fracti
 /* Layer round with eq split: with E[i] = hi[i / lo_n] lo[i % lo_n] (eq of the variables that are not bound yet, without the top one),
  *   h(X) = sum over i < half of E[i] (P_0 Q_1 + P_1 Q_0 + lambda Q_0 Q_1)(X, i)
  * where the arrays a (children 0) and b (children 1) of 2 half fractions each have their top variable X free. g[0] = h(0), g[1] = the
- * coefficient of X^2. lo_n is a power of two, <= half, and >= 8 or equal to half. SET. */
-void fxv_fractions_round(fx g[2], const fx_fractions *a, const fx_fractions *b, size_t half, fx lambda, const fxv *lo, size_t lo_n, const fxv *hi);
-
-/* a[i].p += lambda a[i].q for all 2 half fractions, then as above. The rounds after it are those of lambda = 0: three products less a step. At the end
- * a.p is P_0 + lambda Q_0. */
+ * coefficient of X^2. lo_n is a power of two, <= half, and >= 8 or equal to half. SET. a.p becomes P_0 + lambda Q_0, so that the rounds after it are
+ * those of lambda = 0. */
 void fxv_fractions_absorb_round(fx g[2], fx_fractions *a, const fx_fractions *b, size_t half, fx lambda, const fxv *lo, size_t lo_n, const fxv *hi);
 
-/* Binds the top variable of both to r, then as fxv_fractions_round for the arrays of `half` left (half >= 2; its own half is half / 2). */
-void fxv_fractions_fold_round(fx g[2], fx_fractions *a, fx_fractions *b, size_t half, fx r, fx lambda, const fxv *lo, size_t lo_n, const fxv *hi);
-void fxv_fractions_fold(fx_fractions *a, size_t half, fx r);
+/* The rounds after it. A variable is bound to r but for a factor: (1 - r) (x[i] + k x[i + half]) with k = r / (1 - r) is what an array x would become, and
+ * without 1 - r, which the caller remembers, it is a product and a sum. What these functions leave in arrays of 16 and more is congruent to what
+ * they say, but not reduced: for them and fxv_fractions_fold alone to read.
+ * Both arrays become the `half` elements x[i] + k x[i + half], then h of these without lambda (half >= 2; its own half is half / 2). */
+void fxv_fractions_fold_round(fx g[2], fx_fractions *a, fx_fractions *b, size_t half, fx k, const fxv *lo, size_t lo_n, const fxv *hi);
+void fxv_fractions_fold(fx_fractions *a, size_t half, fx k); /* reduced */
 
 /* --- small integers -------------------------------------------------------------------------------------------------- */
 
@@ -133,9 +133,10 @@ void fxv_unit_up(fx_fractions *out, const fxv *q0, const fxv *q1, size_t n);
 /* a[i] = s a[i] + c. */
 void fxv_affine(fxv *a, fx s, fx c, size_t n);
 
-/* fxv_round and fxv_fold_round of sum E[i] p[i] b[i], E split as for fxv_fractions_round. SET, not added. */
+/* A round of sum E[i] p[i] b[i], E split as above: g[0] = its value at X = 0, g[1] = its coefficient of X^2. SET. Then the rounds after it, as those of
+ * fractions: k for r, and what is left in arrays of 16 and more is not reduced. */
 void fxv_eq_round(fx g[2], const fxv *p, const fxv *b, size_t half, const fxv *lo, size_t lo_n, const fxv *hi);
-void fxv_eq_fold_round(fx g[2], fxv *p, fxv *b, size_t half, fx r, const fxv *lo, size_t lo_n, const fxv *hi);
+void fxv_eq_fold_round(fx g[2], fxv *p, fxv *b, size_t half, fx k, const fxv *lo, size_t lo_n, const fxv *hi);
 
 /* Leaves q = a - x with integers x in [-2^24, 2^24); n is a multiple of 8. */
 enum { FXV_LEAF_BITS = 24 };

@@ -38,13 +38,18 @@ static void scale(fxv *a, fx s, size_t n)
     affine(a, s, FX_ZERO, n);
 }
 
+static void add_blocks(fxv *a, const fxv *b, size_t n, const factor *f)
+{
+    for (size_t i = 0; i < n; i++)
+        for (int h = 0; h < HALVES; h++)
+            store3(&a[i], h, plus_product(load3(&a[i], h), load3(&b[i], h), f));
+}
+
 static void add_scaled(fxv *a, const fxv *b, fx s, size_t n)
 {
     const factor f = factor_of(s);
     size_t       blocks = n / FXV_LANES;
-    for (size_t i = 0; i < blocks; i++)
-        for (int h = 0; h < HALVES; h++)
-            store3(&a[i], h, plus_product(load3(&a[i], h), load3(&b[i], h), &f));
+    add_blocks(a, b, blocks, &f);
     fxv_portable.add_scaled(a + blocks, b + blocks, s, n % FXV_LANES);
 }
 
@@ -90,11 +95,11 @@ static fx dot(const fxv *a, const fxv *b, size_t n)
     return fx_add(total, sums_done(&s, 1));
 }
 
-/* A round of sum p b, or of sum E p b; half in blocks, after the fold (NULL: none). */
+/* A round of sum p b, or of sum E p b; half in blocks, after the fold (NULL: none), which is to r, or scaled. */
 typedef struct product_pass {
     fxv          *p, *b;
     size_t        half;
-    const factor *fold;
+    const factor *fold, *scaled;
 } product_pass;
 
 static inline void product_fold(const product_pass *x, size_t i)
@@ -102,6 +107,10 @@ static inline void product_fold(const product_pass *x, size_t i)
     for (size_t at = i; x->fold && at <= i + x->half; at += x->half) {
         fold_blocks(x->p + at, x->p + at + 2 * x->half, 1, x->fold);
         fold_blocks(x->b + at, x->b + at + 2 * x->half, 1, x->fold);
+    }
+    for (size_t at = i; x->scaled && at <= i + x->half; at += x->half) {
+        add_blocks(x->p + at, x->p + at + 2 * x->half, 1, x->scaled);
+        add_blocks(x->b + at, x->b + at + 2 * x->half, 1, x->scaled);
     }
 }
 
@@ -124,7 +133,7 @@ static void plain_pass(fx g[2], const product_pass *x)
 
 static void round_of(fx g[2], const fxv *p, const fxv *b, size_t half)
 {
-    const product_pass x = { (fxv *)(uintptr_t)p, (fxv *)(uintptr_t)b, half / FXV_LANES, NULL };
+    const product_pass x = { .p = (fxv *)(uintptr_t)p, .b = (fxv *)(uintptr_t)b, .half = half / FXV_LANES };
     if (half < FXV_LANES)
         fxv_portable.round(g, p, b, half);
     else
@@ -140,7 +149,7 @@ static void fold_round(fx g[2], fxv *p, fxv *b, size_t half, fx r)
         return;
     }
     const factor       f = factor_of(r);
-    const product_pass x = { p, b, half / 2 / FXV_LANES, &f };
+    const product_pass x = { .p = p, .b = b, .half = half / 2 / FXV_LANES, .fold = &f };
     plain_pass(g, &x);
 }
 
@@ -166,23 +175,21 @@ static void weighted_pass(fx g[2], const product_pass *x, const fxv *lo, size_t 
 
 static void eq_round(fx g[2], const fxv *p, const fxv *b, size_t half, const fxv *lo, size_t lo_n, const fxv *hi)
 {
-    const product_pass x = { (fxv *)(uintptr_t)p, (fxv *)(uintptr_t)b, half / FXV_LANES, NULL };
+    const product_pass x = { .p = (fxv *)(uintptr_t)p, .b = (fxv *)(uintptr_t)b, .half = half / FXV_LANES };
     if (half < FXV_LANES)
         fxv_portable.eq_round(g, p, b, half, lo, lo_n, hi);
     else
         weighted_pass(g, &x, lo, lo_n / FXV_LANES, hi);
 }
 
-static void eq_fold_round(fx g[2], fxv *p, fxv *b, size_t half, fx r, const fxv *lo, size_t lo_n, const fxv *hi)
+static void eq_fold_round(fx g[2], fxv *p, fxv *b, size_t half, fx k, const fxv *lo, size_t lo_n, const fxv *hi)
 {
-    if (half < 2 * FXV_LANES) {
-        fold(p, half, r);
-        fold(b, half, r);
-        fxv_portable.eq_round(g, p, b, half / 2, lo, lo_n, hi);
+    if (half < 2 * FXV_LANES) { /* reduced, as all is here */
+        fxv_portable.eq_fold_round(g, p, b, half, k, lo, lo_n, hi);
         return;
     }
-    const factor       f = factor_of(r);
-    const product_pass x = { p, b, half / 2 / FXV_LANES, &f };
+    const factor       f = factor_of(k);
+    const product_pass x = { .p = p, .b = b, .half = half / 2 / FXV_LANES, .scaled = &f };
     weighted_pass(g, &x, lo, lo_n / FXV_LANES, hi);
 }
 
@@ -222,21 +229,21 @@ static void unit_up(fx_fractions *out, const fxv *q0, const fxv *q1, size_t n)
     fxv_portable.unit_up(out + blocks, q0 + blocks, q1 + blocks, n % FXV_LANES);
 }
 
-static void fold_fractions(fx_fractions *a, const fx_fractions *upper, size_t n, const factor *r)
+static void fold_fractions(fx_fractions *a, const fx_fractions *upper, size_t n, const factor *k)
 {
     for (size_t i = 0; i < n; i++) {
-        fold_blocks(&a[i].p, &upper[i].p, 1, r);
-        fold_blocks(&a[i].q, &upper[i].q, 1, r);
+        add_blocks(&a[i].p, &upper[i].p, 1, k);
+        add_blocks(&a[i].q, &upper[i].q, 1, k);
     }
 }
 
-static void fractions_fold(fx_fractions *a, size_t half, fx r)
+static void fractions_fold(fx_fractions *a, size_t half, fx k)
 {
     if (half < FXV_LANES) {
-        fxv_portable.fractions_fold(a, half, r);
+        fxv_portable.fractions_fold(a, half, k);
         return;
     }
-    const factor f = factor_of(r);
+    const factor f = factor_of(k);
     fold_fractions(a, a + half / FXV_LANES, half / FXV_LANES, &f);
 }
 
@@ -244,7 +251,7 @@ static void fractions_fold(fx_fractions *a, size_t half, fx r)
 typedef struct layer_pass {
     fx_fractions *a, *b;
     size_t        half;
-    const factor *fold, *absorb, *lambda;
+    const factor *fold, *absorb;
 } layer_pass;
 
 static inline void layer_prepare(const layer_pass *l, size_t i)
@@ -259,19 +266,14 @@ static inline void layer_prepare(const layer_pass *l, size_t i)
     }
 }
 
-static inline d3 gate(d3 p0, d3 q0, d3 p1, d3 q1, const factor *lambda)
-{
-    return dot2(lambda ? plus_product(p0, q0, lambda) : p0, q1, p1, q0);
-}
-
 static inline void layer_step(sums *at_0, sums *at_top, const layer_pass *l, size_t i, const fxv *weights)
 {
     const fx_fractions *a = &l->a[i], *b = &l->b[i], *a1 = a + l->half, *b1 = b + l->half;
     for (int h = 0; h < HALVES; h++) {
         d3 e = load3(weights, h), p0 = load3(&a->p, h), q0 = load3(&a->q, h), p1 = load3(&b->p, h), q1 = load3(&b->q, h);
-        sums_add(at_0, gate(p0, q0, p1, q1, l->lambda), e);
-        sums_add(at_top, gate(difference(load3(&a1->p, h), p0), difference(load3(&a1->q, h), q0), difference(load3(&b1->p, h), p1),
-                              difference(load3(&b1->q, h), q1), l->lambda), e);
+        sums_add(at_0, dot2(p0, q1, p1, q0), e);
+        sums_add(at_top, dot2(difference(load3(&a1->p, h), p0), difference(load3(&b1->q, h), q1), difference(load3(&b1->p, h), p1),
+                              difference(load3(&a1->q, h), q0)), e);
     }
 }
 
@@ -291,18 +293,6 @@ static void pass(fx g[2], const layer_pass *l, const fxv *lo, size_t lo_blocks, 
     }
 }
 
-static void fractions_round(fx g[2], const fx_fractions *a, const fx_fractions *b, size_t half, fx lambda, const fxv *lo, size_t lo_n, const fxv *hi)
-{
-    if (half < FXV_LANES) {
-        fxv_portable.fractions_round(g, a, b, half, lambda, lo, lo_n, hi);
-        return;
-    }
-    const factor     l = factor_of(lambda);
-    const layer_pass all = { .a = (fx_fractions *)(uintptr_t)a, .b = (fx_fractions *)(uintptr_t)b, .half = half / FXV_LANES,
-                             .lambda = fx_equal(lambda, FX_ZERO) ? NULL : &l };
-    pass(g, &all, lo, lo_n / FXV_LANES, hi);
-}
-
 static void fractions_absorb_round(fx g[2], fx_fractions *a, const fx_fractions *b, size_t half, fx lambda, const fxv *lo, size_t lo_n,
                                    const fxv *hi)
 {
@@ -315,17 +305,16 @@ static void fractions_absorb_round(fx g[2], fx_fractions *a, const fx_fractions 
     pass(g, &all, lo, lo_n / FXV_LANES, hi);
 }
 
-static void fractions_fold_round(fx g[2], fx_fractions *a, fx_fractions *b, size_t half, fx r, fx lambda, const fxv *lo, size_t lo_n,
-                                 const fxv *hi)
+static void fractions_fold_round(fx g[2], fx_fractions *a, fx_fractions *b, size_t half, fx k, const fxv *lo, size_t lo_n, const fxv *hi)
 {
     if (half < 2 * FXV_LANES) {
-        fractions_fold(a, half, r);
-        fractions_fold(b, half, r);
-        fxv_portable.fractions_round(g, a, b, half / 2, lambda, lo, lo_n, hi);
+        fractions_fold(a, half, k);
+        fractions_fold(b, half, k);
+        fxv_fractions_round_portable(g, a, b, half / 2, lo, lo_n, hi);
         return;
     }
-    const factor     f = factor_of(r), l = factor_of(lambda);
-    const layer_pass all = { .a = a, .b = b, .half = half / 2 / FXV_LANES, .fold = &f, .lambda = fx_equal(lambda, FX_ZERO) ? NULL : &l };
+    const factor     f = factor_of(k);
+    const layer_pass all = { .a = a, .b = b, .half = half / 2 / FXV_LANES, .fold = &f };
     pass(g, &all, lo, lo_n / FXV_LANES, hi);
 }
 
@@ -345,7 +334,6 @@ const fxv_kernels fxv_avx2 = {
     .fold_round = fold_round,
     .fractions_up = fractions_up,
     .fractions_add = fractions_add,
-    .fractions_round = fractions_round,
     .fractions_fold_round = fractions_fold_round,
     .fractions_fold = fractions_fold,
     .rows = fxv_rows_avx2,

@@ -149,7 +149,6 @@ const fxv_kernels fxv_avx512ifma = {
     .fold_round = fold_round,
     .fractions_up = fxv_fractions_up_avx512ifma,
     .fractions_add = fxv_fractions_add_avx512ifma,
-    .fractions_round = fxv_fractions_round_avx512ifma,
     .fractions_fold_round = fxv_fractions_fold_round_avx512ifma,
     .fractions_fold = fxv_fractions_fold_avx512ifma,
     .rows = fxv_rows_avx512ifma,

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Fractions with AVX-512 IFMA. A layer round goes through its arrays in pieces that stay in the first cache: fold a piece, make the values of the gate
- * for it, add these up with their weights; so each of the three loops keeps its sums in registers. */
+ * for it, add these up with their weights; so each of the three loops keeps its sums in registers. Between the rounds of a layer values are below 4 p. */
 #include "field/vec_avx512ifma_int.h"
 
 enum { PIECE = 8 }; /* blocks */
-_Static_assert(((u128)73 * FP_P * FP_P >> 52) < 4 * FP_P, "values of the gate are below 5 p: 73 = 5 2 (2 2 + 3.3)");
+_Static_assert(((u128)160 * FP_P * FP_P >> 52) < 8 * FP_P && 18 * FP_P <= MASK52, "values of the gate are below 9 p, of two operands 5 4^2 p^2 each");
 
 /* a b + c d + p: at most T 2^-52 + p. */
 static inline v3 dot2(v3 a, v3 b, v3 c, v3 d)
@@ -38,11 +38,11 @@ void fxv_fractions_up_avx512ifma(fx_fractions *out, const fx_fractions *in, size
         fxv_fractions_add_avx512ifma(out, in, in + half / FXV_LANES, half);
 }
 
-static void fold_piece(fx_fractions *a, const fx_fractions *upper, size_t n, const factor *r)
+static void fold_piece(fx_fractions *a, const fx_fractions *upper, size_t n, const factor *k)
 {
     for (size_t i = 0; i < n; i++) {
-        store3(&a[i].p, folded(load3(&a[i].p), load3(&upper[i].p), r));
-        store3(&a[i].q, folded(load3(&a[i].q), load3(&upper[i].q), r));
+        store3(&a[i].p, sum_below4(load3(&a[i].p), load3(&upper[i].p), k));
+        store3(&a[i].q, sum_below4(load3(&a[i].q), load3(&upper[i].q), k));
     }
 }
 
@@ -50,17 +50,21 @@ static void fold_piece(fx_fractions *a, const fx_fractions *upper, size_t n, con
 static void absorb_piece(fx_fractions *a, size_t n, const factor *lambda)
 {
     for (size_t i = 0; i < n; i++)
-        store3(&a[i].p, reduced8(plus_product(load3(&a[i].p), load3(&a[i].q), lambda)));
+        store3(&a[i].p, sum_below4(load3(&a[i].p), load3(&a[i].q), lambda));
 }
 
-void fxv_fractions_fold_avx512ifma(fx_fractions *a, size_t half, fx r)
+void fxv_fractions_fold_avx512ifma(fx_fractions *a, size_t half, fx k)
 {
     if (half < FXV_LANES) {
-        fxv_portable.fractions_fold(a, half, r);
+        fxv_portable.fractions_fold(a, half, k);
         return;
     }
-    const factor f = factor_of(r);
-    fold_piece(a, a + half / FXV_LANES, half / FXV_LANES, &f);
+    const factor        f = factor_of(k);
+    const fx_fractions *upper = a + half / FXV_LANES;
+    for (size_t i = 0; i < half / FXV_LANES; i++) {
+        store3(&a[i].p, reduced8(plus_product(load3(&a[i].p), load3(&upper[i].p), &f)));
+        store3(&a[i].q, reduced8(plus_product(load3(&a[i].q), load3(&upper[i].q), &f)));
+    }
 }
 
 /* --- layer rounds ------------------------------------------------------------------------------------------------------- */
@@ -70,20 +74,13 @@ typedef struct gate_values {
     v3 at_0[PIECE], at_top[PIECE];
 } gate_values;
 
-/* (p0 + lambda q0) q1 + p1 q0 + p. With n for a bound of all four in units of p, 1 or 2: p0 + lambda q0 is below (n + 3.3) p, and the result below
- * 5 n (2 n + 3.3) / 20 p + p: 2.4 p and 4.7 p. lambda NULL: 0. */
-static inline v3 gate(v3 p0, v3 q0, v3 p1, v3 q1, const factor *lambda)
-{
-    return dot2(lambda ? plus_product(p0, q0, lambda) : p0, q1, p1, q0);
-}
-
-static inline void gate_piece(gate_values *v, const fx_fractions *a, const fx_fractions *b, size_t half, size_t n, const factor *lambda)
+static inline void gate_piece(gate_values *v, const fx_fractions *a, const fx_fractions *b, size_t half, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         const fx_fractions *a1 = a + half + i, *b1 = b + half + i;
-        v->at_0[i] = gate(load3(&a[i].p), load3(&a[i].q), load3(&b[i].p), load3(&b[i].q), lambda);
-        v->at_top[i] = gate(difference(load3(&a1->p), load3(&a[i].p)), difference(load3(&a1->q), load3(&a[i].q)),
-                            difference(load3(&b1->p), load3(&b[i].p)), difference(load3(&b1->q), load3(&b[i].q)), lambda);
+        v->at_0[i] = dot2(load3(&a[i].p), load3(&b[i].q), load3(&b[i].p), load3(&a[i].q));
+        v->at_top[i] = dot2(difference_below4(load3(&a1->p), load3(&a[i].p)), difference_below4(load3(&b1->q), load3(&b[i].q)),
+                            difference_below4(load3(&b1->p), load3(&b[i].p)), difference_below4(load3(&a1->q), load3(&a[i].q)));
     }
 }
 
@@ -103,7 +100,7 @@ static void weigh_piece(sums s[2], const gate_values *v, const fxv *weights, siz
 typedef struct layer_pass {
     fx_fractions *a, *b;
     size_t        half;
-    const factor *fold, *absorb, *lambda; /* NULL: without that step */
+    const factor *fold, *absorb; /* NULL: without that step */
 } layer_pass;
 
 static inline void pass_piece(sums s[2], const layer_pass *l, size_t i, size_t n, const fxv *weights)
@@ -118,10 +115,7 @@ static inline void pass_piece(sums s[2], const layer_pass *l, size_t i, size_t n
         if (l->absorb)
             absorb_piece(l->a + at, n, l->absorb);
     }
-    if (l->lambda)
-        gate_piece(&v, l->a + i, l->b + i, half, n, l->lambda);
-    else
-        gate_piece(&v, l->a + i, l->b + i, half, n, NULL);
+    gate_piece(&v, l->a + i, l->b + i, half, n);
     weigh_piece(s, &v, weights, n);
 }
 
@@ -141,19 +135,6 @@ static void pass(fx g[2], const layer_pass *l, const fxv *lo, size_t lo_blocks, 
         }
 }
 
-void fxv_fractions_round_avx512ifma(fx g[2], const fx_fractions *a, const fx_fractions *b, size_t half, fx lambda, const fxv *lo, size_t lo_n,
-                                    const fxv *hi)
-{
-    if (half < FXV_LANES) {
-        fxv_portable.fractions_round(g, a, b, half, lambda, lo, lo_n, hi);
-        return;
-    }
-    const factor     l = factor_of(lambda);
-    const layer_pass all = { .a = (fx_fractions *)(uintptr_t)a, .b = (fx_fractions *)(uintptr_t)b, .half = half / FXV_LANES,
-                             .lambda = fx_equal(lambda, FX_ZERO) ? NULL : &l };
-    pass(g, &all, lo, lo_n / FXV_LANES, hi);
-}
-
 void fxv_fractions_absorb_round_avx512ifma(fx g[2], fx_fractions *a, const fx_fractions *b, size_t half, fx lambda, const fxv *lo, size_t lo_n,
                                            const fxv *hi)
 {
@@ -166,16 +147,15 @@ void fxv_fractions_absorb_round_avx512ifma(fx g[2], fx_fractions *a, const fx_fr
     pass(g, &all, lo, lo_n / FXV_LANES, hi);
 }
 
-void fxv_fractions_fold_round_avx512ifma(fx g[2], fx_fractions *a, fx_fractions *b, size_t half, fx r, fx lambda, const fxv *lo, size_t lo_n,
-                                         const fxv *hi)
+void fxv_fractions_fold_round_avx512ifma(fx g[2], fx_fractions *a, fx_fractions *b, size_t half, fx k, const fxv *lo, size_t lo_n, const fxv *hi)
 {
     if (half < 2 * FXV_LANES) {
-        fxv_fractions_fold_avx512ifma(a, half, r);
-        fxv_fractions_fold_avx512ifma(b, half, r);
-        fxv_portable.fractions_round(g, a, b, half / 2, lambda, lo, lo_n, hi);
+        fxv_fractions_fold_avx512ifma(a, half, k);
+        fxv_fractions_fold_avx512ifma(b, half, k);
+        fxv_fractions_round_portable(g, a, b, half / 2, lo, lo_n, hi);
         return;
     }
-    const factor     f = factor_of(r), l = factor_of(lambda);
-    const layer_pass all = { .a = a, .b = b, .half = half / 2 / FXV_LANES, .fold = &f, .lambda = fx_equal(lambda, FX_ZERO) ? NULL : &l };
+    const factor     f = factor_of(k);
+    const layer_pass all = { .a = a, .b = b, .half = half / 2 / FXV_LANES, .fold = &f };
     pass(g, &all, lo, lo_n / FXV_LANES, hi);
 }

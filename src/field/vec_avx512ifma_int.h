@@ -108,7 +108,7 @@ static inline factor factor_of(fx r)
     return f;
 }
 
-/* a + d0 m[i] + d1 m[j] + d2 m[k]: with a < n p and the d < 2 p, in [0, (n + 3.3) p). */
+/* a + d0 m[i] + d1 m[j] + d2 m[k]: with a < n p and the d < 2 p, in [0, (n + 3.3) p); with the d < 4 p, in [0, (n + 3.6) p). */
 static inline v8 combine(v8 a, v3 d, const factor *f, int i, int j, int k)
 {
     v8 q = madd_hi(madd_hi(madd_hi(_mm512_setzero_si512(), d.c[0], f->q[i]), d.c[1], f->q[j]), d.c[2], f->q[k]);
@@ -139,6 +139,26 @@ static inline v3 reduced4(v3 x)
     for (int k = 0; k < 3; k++)
         x.c[k] = less(less(x.c[k], p2), p);
     return x;
+}
+
+/* Values below 4 p stay so at the price of one step of reduction: a + k b, below 7.6 p before, and b - a, below 8 p before. */
+static inline v3 below4(v3 x)
+{
+    for (int k = 0; k < 3; k++)
+        x.c[k] = less(x.c[k], set1(4 * FP_P));
+    return x;
+}
+
+static inline v3 sum_below4(v3 a, v3 b, const factor *k)
+{
+    return below4(plus_product(a, b, k));
+}
+
+static inline v3 difference_below4(v3 b, v3 a)
+{
+    for (int k = 0; k < 3; k++)
+        a.c[k] = less(add(sub(b.c[k], a.c[k]), set1(4 * FP_P)), set1(4 * FP_P));
+    return a;
 }
 
 /* a + r (b - a), in [0, p): below 4.3 p before. */
@@ -212,7 +232,8 @@ static inline v3 product(v3 a, v3 b)
 /* --- long sums of products ----------------------------------------------------------------------------------------------- */
 
 /* Sums of a0 b0, a1 b1, a2 b2, (a0 + a1)(b0 + b1), (a0 + a2)(b0 + b2), (a1 + a2)(b1 + b2): two multiplications each instead of eighteen for nine
- * products. A lane of lo grows by less than 2^52 a step, one of hi by less than 2^48 for a < 5 p and b < 2 p: (10 p)(4 p) / 2^52 = 2 p. */
+ * products. A lane of lo grows by less than 2^52 a step, one of hi by less than 2 p, for a < m p and b < n p with m n <= 10: (2 m p)(2 n p) / 2^52. The sums of two
+ * must be below 2^52. */
 typedef struct sums {
     v8 lo[6], hi[6];
 } sums;
@@ -272,17 +293,14 @@ void fp_rs_parity_avx512ifma(fp *out, const fp *in, unsigned m);
 void fp_rs_parity_rows_avx512ifma(fp *out, const fp *in, unsigned m);
 void fxv_fractions_add_avx512ifma(fx_fractions *out, const fx_fractions *a, const fx_fractions *b, size_t n);
 void fxv_fractions_up_avx512ifma(fx_fractions *out, const fx_fractions *in, size_t half);
-void fxv_fractions_round_avx512ifma(fx g[2], const fx_fractions *a, const fx_fractions *b, size_t half, fx lambda, const fxv *lo, size_t lo_n,
-                                    const fxv *hi);
-void fxv_fractions_fold_round_avx512ifma(fx g[2], fx_fractions *a, fx_fractions *b, size_t half, fx r, fx lambda, const fxv *lo, size_t lo_n,
-                                         const fxv *hi);
-void fxv_fractions_fold_avx512ifma(fx_fractions *a, size_t half, fx r);
+void fxv_fractions_fold_round_avx512ifma(fx g[2], fx_fractions *a, fx_fractions *b, size_t half, fx k, const fxv *lo, size_t lo_n, const fxv *hi);
+void fxv_fractions_fold_avx512ifma(fx_fractions *a, size_t half, fx k);
 void fxv_fractions_absorb_round_avx512ifma(fx g[2], fx_fractions *a, const fx_fractions *b, size_t half, fx lambda, const fxv *lo, size_t lo_n,
                                            const fxv *hi);
 void fxv_unit_up_avx512ifma(fx_fractions *out, const fxv *q0, const fxv *q1, size_t n);
 void fxv_affine_avx512ifma(fxv *a, fx s, fx c, size_t n);
 void fxv_eq_round_avx512ifma(fx g[2], const fxv *p, const fxv *b, size_t half, const fxv *lo, size_t lo_n, const fxv *hi);
-void fxv_eq_fold_round_avx512ifma(fx g[2], fxv *p, fxv *b, size_t half, fx r, const fxv *lo, size_t lo_n, const fxv *hi);
+void fxv_eq_fold_round_avx512ifma(fx g[2], fxv *p, fxv *b, size_t half, fx k, const fxv *lo, size_t lo_n, const fxv *hi);
 void fxv_leaf_up_avx512ifma(fx_fractions *out, const int32_t *x0, const int32_t *x1, size_t n, fx a0, fx a1);
 void fxv_leaf_fold_avx512ifma(fxv *out, const int32_t *x0, const int32_t *x1, size_t n, fx c, fx f0, fx f1);
 void fxv_leaf_round_avx512ifma(fxv_leaf_sums *out, const int32_t *const x[4], const fxv *w, size_t n);

@@ -48,7 +48,7 @@ void fxv_affine_avx512ifma(fxv *a, fx s, fx c, size_t n)
 
 /* --- rounds of E p b ------------------------------------------------------------------------------------------------------ */
 
-/* a b + p, in (0, 5 n^2 / 20 p + p) for operands below n p: 1.3 p and 2 p. */
+/* a b + p, in (0, 5 p) for operands below 4 p: 5 4^2 p^2 / 2^52 + p. Between the rounds values are below 4 p. */
 static inline v3 product_plus(v3 a, v3 b)
 {
     const v8 p = set1(FP_P), z = _mm512_setzero_si512();
@@ -57,10 +57,10 @@ static inline v3 product_plus(v3 a, v3 b)
     return wide_reduce(&w);
 }
 
-static void fold_piece(fxv *a, const fxv *upper, size_t n, const factor *r)
+static void fold_piece(fxv *a, const fxv *upper, size_t n, const factor *k)
 {
     for (size_t i = 0; i < n; i++)
-        store3(&a[i], folded(load3(&a[i]), load3(&upper[i]), r));
+        store3(&a[i], sum_below4(load3(&a[i]), load3(&upper[i]), k));
 }
 
 static void round_piece(sums s[2], const fxv *p, const fxv *b, size_t half, size_t n, const fxv *weights)
@@ -74,7 +74,7 @@ static void round_piece(sums s[2], const fxv *p, const fxv *b, size_t half, size
     s[0] = at_0;
     sums at_top = s[1];
     for (size_t i = 0; i < n; i++)
-        values[i] = product_plus(difference(load3(&p[half + i]), load3(&p[i])), difference(load3(&b[half + i]), load3(&b[i])));
+        values[i] = product_plus(difference_below4(load3(&p[half + i]), load3(&p[i])), difference_below4(load3(&b[half + i]), load3(&b[i])));
     for (size_t i = 0; i < n; i++)
         sums_add(&at_top, with_pairs(values[i]), with_pairs(load3(&weights[i])));
     s[1] = at_top;
@@ -111,15 +111,21 @@ void fxv_eq_round_avx512ifma(fx g[2], const fxv *p, const fxv *b, size_t half, c
         pass(g, (fxv *)(uintptr_t)p, (fxv *)(uintptr_t)b, half / FXV_LANES, NULL, lo, lo_n / FXV_LANES, hi);
 }
 
-void fxv_eq_fold_round_avx512ifma(fx g[2], fxv *p, fxv *b, size_t half, fx r, const fxv *lo, size_t lo_n, const fxv *hi)
+static void reduce(fxv *a, size_t blocks)
+{
+    for (size_t i = 0; i < blocks; i++)
+        store3(&a[i], reduced4(load3(&a[i])));
+}
+
+void fxv_eq_fold_round_avx512ifma(fx g[2], fxv *p, fxv *b, size_t half, fx k, const fxv *lo, size_t lo_n, const fxv *hi)
 {
     if (half < 2 * FXV_LANES) {
-        fxv_avx512ifma.fold(p, half, r);
-        fxv_avx512ifma.fold(b, half, r);
-        fxv_portable.eq_round(g, p, b, half / 2, lo, lo_n, hi);
+        reduce(p, fxv_blocks(2 * half));
+        reduce(b, fxv_blocks(2 * half));
+        fxv_portable.eq_fold_round(g, p, b, half, k, lo, lo_n, hi);
         return;
     }
-    const factor f = factor_of(r);
+    const factor f = factor_of(k);
     pass(g, p, b, half / 2 / FXV_LANES, &f, lo, lo_n / FXV_LANES, hi);
 }
 

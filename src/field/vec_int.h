@@ -18,11 +18,8 @@ typedef struct fxv_kernels {
     void (*fold_round)(fx g[2], fxv *p, fxv *b, size_t half, fx r);
     void (*fractions_up)(fx_fractions *out, const fx_fractions *in, size_t half);
     void (*fractions_add)(fx_fractions *out, const fx_fractions *a, const fx_fractions *b, size_t n);
-    void (*fractions_round)(fx g[2], const fx_fractions *a, const fx_fractions *b, size_t half, fx lambda, const fxv *lo, size_t lo_n,
-                            const fxv *hi);
-    void (*fractions_fold_round)(fx g[2], fx_fractions *a, fx_fractions *b, size_t half, fx r, fx lambda, const fxv *lo, size_t lo_n,
-                                 const fxv *hi);
-    void (*fractions_fold)(fx_fractions *a, size_t half, fx r);
+    void (*fractions_fold_round)(fx g[2], fx_fractions *a, fx_fractions *b, size_t half, fx k, const fxv *lo, size_t lo_n, const fxv *hi);
+    void (*fractions_fold)(fx_fractions *a, size_t half, fx k);
     void (*rows)(fxv *out, const fx_ints *m, const fxv *w);
     void (*cols)(fxv *out, const fx_ints *m, const fxv *v);
     void (*from_ints)(fxv *out, const void *data, unsigned bytes, size_t n, fx s);
@@ -33,7 +30,7 @@ typedef struct fxv_kernels {
     void (*unit_up)(fx_fractions *out, const fxv *q0, const fxv *q1, size_t n);
     void (*affine)(fxv *a, fx s, fx c, size_t n);
     void (*eq_round)(fx g[2], const fxv *p, const fxv *b, size_t half, const fxv *lo, size_t lo_n, const fxv *hi);
-    void (*eq_fold_round)(fx g[2], fxv *p, fxv *b, size_t half, fx r, const fxv *lo, size_t lo_n, const fxv *hi);
+    void (*eq_fold_round)(fx g[2], fxv *p, fxv *b, size_t half, fx k, const fxv *lo, size_t lo_n, const fxv *hi);
     void (*leaf_up)(fx_fractions *out, const int32_t *x0, const int32_t *x1, size_t n, fx a0, fx a1);
     void (*leaf_fold)(fxv *out, const int32_t *x0, const int32_t *x1, size_t n, fx c, fx f0, fx f1);
     void (*leaf_round)(fxv_leaf_sums *out, const int32_t *const x[4], const fxv *w, size_t n);
@@ -56,11 +53,12 @@ typedef struct fp_rs_table {
 
 const fp_rs_table *fp_rs_table_get(unsigned m);
 
-/* Of vec_portable_leaf.c, for the table in vec_portable.c. */
+/* Of vec_portable_leaf.c, for the table in vec_portable.c; the last is for what is left of the other tables' fractions. */
 void fxv_unit_up_portable(fx_fractions *out, const fxv *q0, const fxv *q1, size_t n);
 void fxv_affine_portable(fxv *a, fx s, fx c, size_t n);
 void fxv_eq_round_portable(fx g[2], const fxv *p, const fxv *b, size_t half, const fxv *lo, size_t lo_n, const fxv *hi);
-void fxv_eq_fold_round_portable(fx g[2], fxv *p, fxv *b, size_t half, fx r, const fxv *lo, size_t lo_n, const fxv *hi);
+void fxv_eq_fold_round_portable(fx g[2], fxv *p, fxv *b, size_t half, fx k, const fxv *lo, size_t lo_n, const fxv *hi);
+void fxv_fractions_round_portable(fx g[2], const fx_fractions *a, const fx_fractions *b, size_t half, const fxv *lo, size_t lo_n, const fxv *hi); /* lambda 0 */
 void fxv_leaf_up_portable(fx_fractions *out, const int32_t *x0, const int32_t *x1, size_t n, fx a0, fx a1);
 void fxv_leaf_fold_portable(fxv *out, const int32_t *x0, const int32_t *x1, size_t n, fx c, fx f0, fx f1);
 void fxv_leaf_round_portable(fxv_leaf_sums *out, const int32_t *const x[4], const fxv *w, size_t n);

@@ -168,13 +168,7 @@ static void fractions_up(fx_fractions *out, const fx_fractions *in, size_t half)
         set(out, i, (fraction){ FX_ZERO, FX_ZERO });
 }
 
-/* a.p b.q + b.p a.q + lambda a.q b.q. */
-static inline fx gate(fraction a, fraction b, fx lambda)
-{
-    return dot2(fx_add(a.p, fx_mul(lambda, a.q)), b.q, b.p, a.q);
-}
-
-static void fractions_round(fx g[2], const fx_fractions *a, const fx_fractions *b, size_t half, fx lambda, const fxv *lo, size_t lo_n, const fxv *hi)
+void fxv_fractions_round_portable(fx g[2], const fx_fractions *a, const fx_fractions *b, size_t half, const fxv *lo, size_t lo_n, const fxv *hi)
 {
     g[0] = g[1] = FX_ZERO;
     for (size_t from = 0; from < half; from += lo_n) {
@@ -184,8 +178,8 @@ static void fractions_round(fx g[2], const fx_fractions *a, const fx_fractions *
             fraction a0 = get(a, i), b0 = get(b, i);
             fraction ad = fraction_sub(get(a, i + half), a0), bd = fraction_sub(get(b, i + half), b0);
             fx       e = fxv_get(lo, j);
-            sums_add(&s0, gate(a0, b0, lambda), e);
-            sums_add(&s1, gate(ad, bd, lambda), e);
+            sums_add(&s0, dot2(a0.p, b0.q, b0.p, a0.q), e);
+            sums_add(&s1, dot2(ad.p, bd.q, bd.p, ad.q), e);
         }
         fx e = fxv_get(hi, from / lo_n);
         g[0] = fx_add(g[0], fx_mul(e, sums_done(&s0)));
@@ -200,23 +194,22 @@ static void fractions_absorb_round(fx g[2], fx_fractions *a, const fx_fractions 
         fraction x = get(a, i);
         set(a, i, (fraction){ fx_add(x.p, fx_mul(lambda, x.q)), x.q });
     }
-    fractions_round(g, a, b, half, FX_ZERO, lo, lo_n, hi);
+    fxv_fractions_round_portable(g, a, b, half, lo, lo_n, hi);
 }
 
-static void fractions_fold(fx_fractions *a, size_t half, fx r)
+static void fractions_fold(fx_fractions *a, size_t half, fx k)
 {
     for (size_t i = 0; i < half; i++) {
         fraction x = get(a, i), y = get(a, i + half);
-        set(a, i, (fraction){ lerp(x.p, y.p, r), lerp(x.q, y.q, r) });
+        set(a, i, (fraction){ fx_add(x.p, fx_mul(k, y.p)), fx_add(x.q, fx_mul(k, y.q)) });
     }
 }
 
-static void fractions_fold_round(fx g[2], fx_fractions *a, fx_fractions *b, size_t half, fx r, fx lambda, const fxv *lo, size_t lo_n,
-                                 const fxv *hi)
+static void fractions_fold_round(fx g[2], fx_fractions *a, fx_fractions *b, size_t half, fx k, const fxv *lo, size_t lo_n, const fxv *hi)
 {
-    fractions_fold(a, half, r);
-    fractions_fold(b, half, r);
-    fractions_round(g, a, b, half / 2, lambda, lo, lo_n, hi);
+    fractions_fold(a, half, k);
+    fractions_fold(b, half, k);
+    fxv_fractions_round_portable(g, a, b, half / 2, lo, lo_n, hi);
 }
 
 /* --- small integers: fx times integer, Montgomery form kept ------------------------------------------------------------ */
@@ -362,7 +355,6 @@ const fxv_kernels fxv_portable = {
     .fold_round = fold_round,
     .fractions_up = fractions_up,
     .fractions_add = fractions_add,
-    .fractions_round = fractions_round,
     .fractions_fold_round = fractions_fold_round,
     .fractions_fold = fractions_fold,
     .rows = rows,

@@ -46,10 +46,16 @@ void fxv_eq_round_portable(fx g[2], const fxv *p, const fxv *b, size_t half, con
     }
 }
 
-void fxv_eq_fold_round_portable(fx g[2], fxv *p, fxv *b, size_t half, fx r, const fxv *lo, size_t lo_n, const fxv *hi)
+static void scaled_fold(fxv *a, size_t half, fx k)
 {
-    fxv_portable.fold(p, half, r);
-    fxv_portable.fold(b, half, r);
+    for (size_t i = 0; i < half; i++)
+        fxv_set(a, i, fx_add(fxv_get(a, i), fx_mul(k, fxv_get(a, i + half))));
+}
+
+void fxv_eq_fold_round_portable(fx g[2], fxv *p, fxv *b, size_t half, fx k, const fxv *lo, size_t lo_n, const fxv *hi)
+{
+    scaled_fold(p, half, k);
+    scaled_fold(b, half, k);
     fxv_eq_round_portable(g, p, b, half / 2, lo, lo_n, hi);
 }
 

@@ -246,57 +246,58 @@ static fx layer_sum(const fx_fractions *a, const fx_fractions *b, size_t half, f
     return sum;
 }
 
-static void assert_fold(const fx_fractions *got, const fx_fractions *from, size_t half, fx r)
+static void set_fraction(fx_fractions *a, size_t i, fx p, fx q)
 {
-    for (size_t i = 0; i < half; i++) {
-        assert_fx(p_at(got, i), lerp(p_at(from, i), p_at(from, i + half), r));
-        assert_fx(q_at(got, i), lerp(q_at(from, i), q_at(from, i + half), r));
+    fxv_set(&a[i / FXV_LANES].p, i % FXV_LANES, p);
+    fxv_set(&a[i / FXV_LANES].q, i % FXV_LANES, q);
+}
+
+static void scaled_fold(fx_fractions *a, size_t half, fx k)
+{
+    for (size_t i = 0; i < half; i++)
+        set_fraction(a, i, fx_add(p_at(a, i), fx_mul(k, p_at(a, i + half))), fx_add(q_at(a, i), fx_mul(k, q_at(a, i + half))));
+}
+
+static void assert_fractions(const fx_fractions *got, const fx_fractions *want, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        assert_fx(p_at(got, i), p_at(want, i));
+        assert_fx(q_at(got, i), q_at(want, i));
     }
 }
 
-static void layer_rounds_of(filling how, size_t half, size_t lo_n)
+static void assert_sums(const fx g[2], const fx_fractions *a, const fx_fractions *b, size_t half, const fxv *lo, size_t lo_n, const fxv *hi)
 {
-    fx_fractions *a = fractions(2 * half, how), *b = fractions(2 * half, how);
-    fx_fractions *a1 = fractions(2 * half, RANDOM), *b1 = fractions(2 * half, RANDOM);
-    memcpy(a1, a, fxv_blocks(2 * half) * sizeof *a);
-    memcpy(b1, b, fxv_blocks(2 * half) * sizeof *b);
-    fxv *lo = vector(lo_n, how), *hi = vector(half / lo_n, how);
-    fx   lambda = sample_fx(how), r = sample_fx(how), g[2] = { lambda, r };
-    fxv_fractions_round(g, a, b, half, lambda, lo, lo_n, hi);
-    assert_fx(g[0], layer_sum(a, b, half, lambda, lo, lo_n, hi, false));
-    assert_fx(g[1], layer_sum(a, b, half, lambda, lo, lo_n, hi, true));
-    fxv_fractions_round(g, a, b, half, FX_ZERO, lo, lo_n, hi);
     assert_fx(g[0], layer_sum(a, b, half, FX_ZERO, lo, lo_n, hi, false));
     assert_fx(g[1], layer_sum(a, b, half, FX_ZERO, lo, lo_n, hi, true));
-
-    fxv_fractions_fold(a1, half, r);
-    assert_fold(a1, a, half, r);
-    if (half >= 2) {
-        size_t lo_m = lo_n <= half / 2 ? lo_n : half / 2;
-        memcpy(a1, a, fxv_blocks(2 * half) * sizeof *a);
-        fxv_fractions_fold_round(g, a1, b1, half, r, lambda, lo, lo_m, hi);
-        assert_fold(a1, a, half, r);
-        assert_fold(b1, b, half, r);
-        assert_fx(g[0], layer_sum(a1, b1, half / 2, lambda, lo, lo_m, hi, false));
-        assert_fx(g[1], layer_sum(a1, b1, half / 2, lambda, lo, lo_m, hi, true));
-    }
-    free(a), free(b), free(a1), free(b1), free(lo), free(hi);
 }
 
-static void absorbing_round_of(filling how, size_t half, size_t lo_n)
+/* A whole layer: what one round leaves unreduced, the next one takes. lo_n stays, until it is all that is left. */
+static void layer_rounds_of(filling how, size_t half, size_t lo_n)
 {
-    fx_fractions *a = fractions(2 * half, how), *b = fractions(2 * half, how), *a1 = fractions(2 * half, RANDOM);
+    fx_fractions *a = fractions(2 * half, how), *b = fractions(2 * half, how), *a1 = fractions(2 * half, how), *b1 = fractions(2 * half, how);
     fxv          *lo = vector(lo_n, how), *hi = vector(half / lo_n, how);
     fx            lambda = sample_fx(how), g[2];
     memcpy(a1, a, fxv_blocks(2 * half) * sizeof *a);
-    fxv_fractions_absorb_round(g, a1, b, half, lambda, lo, lo_n, hi);
+    memcpy(b1, b, fxv_blocks(2 * half) * sizeof *b);
+    fxv_fractions_absorb_round(g, a1, b1, half, lambda, lo, lo_n, hi);
     assert_fx(g[0], layer_sum(a, b, half, lambda, lo, lo_n, hi, false));
     assert_fx(g[1], layer_sum(a, b, half, lambda, lo, lo_n, hi, true));
-    for (size_t i = 0; i < 2 * half; i++) {
-        assert_fx(p_at(a1, i), fx_add(p_at(a, i), fx_mul(lambda, q_at(a, i))));
-        assert_fx(q_at(a1, i), q_at(a, i));
+    for (size_t i = 0; i < 2 * half; i++)
+        set_fraction(a, i, fx_add(p_at(a, i), fx_mul(lambda, q_at(a, i))), q_at(a, i));
+    for (; half >= 2; half /= 2) {
+        fx k = sample_fx(how);
+        lo_n = lo_n <= half / 2 ? lo_n : half / 2;
+        scaled_fold(a, half, k);
+        scaled_fold(b, half, k);
+        fxv_fractions_fold_round(g, a1, b1, half, k, lo, lo_n, hi);
+        assert_sums(g, a, b, half / 2, lo, lo_n, hi);
+        if (half < 16) {
+            assert_fractions(a1, a, half);
+            assert_fractions(b1, b, half);
+        }
     }
-    free(a), free(b), free(a1), free(lo), free(hi);
+    free(a), free(b), free(a1), free(b1), free(lo), free(hi);
 }
 
 static void layer_rounds(void **state)
@@ -305,11 +306,23 @@ static void layer_rounds(void **state)
     for (filling how = 0; how < FILLINGS; how++)
         for (size_t half = 1; half <= 2048; half *= half < 64 ? 2 : 4) {
             layer_rounds_of(how, half, half);
-            absorbing_round_of(how, half, half);
-            for (size_t lo_n = 8; lo_n < half; lo_n *= 4) {
+            for (size_t lo_n = 8; lo_n < half; lo_n *= 4)
                 layer_rounds_of(how, half, lo_n);
-                absorbing_round_of(how, half, lo_n);
-            }
+        }
+}
+
+static void fraction_folds(void **state)
+{
+    (void)state;
+    for (filling how = 0; how < FILLINGS; how++)
+        for (size_t half = 1; half <= 64; half *= 2) {
+            fx_fractions *a = fractions(2 * half, how), *want = fractions(2 * half, how);
+            fx            k = sample_fx(how);
+            memcpy(want, a, fxv_blocks(2 * half) * sizeof *a);
+            scaled_fold(want, half, k);
+            fxv_fractions_fold(a, half, k);
+            assert_fractions(a, want, half);
+            free(a), free(want);
         }
 }
 
@@ -491,7 +504,7 @@ int main(void)
         cmocka_unit_test(selection),        cmocka_unit_test(eq_tables),
         cmocka_unit_test(elementwise),      cmocka_unit_test(lengths_are_exact),
         cmocka_unit_test(folds_and_rounds), cmocka_unit_test(fractions_add_up),
-        cmocka_unit_test(layer_rounds),     cmocka_unit_test(integer_matrices),
+        cmocka_unit_test(layer_rounds),     cmocka_unit_test(fraction_folds),   cmocka_unit_test(integer_matrices),
         cmocka_unit_test(parities),         cmocka_unit_test(integers_become_elements),
     };
     static const char *const names[FX_ISA_COUNT] = { "portable", "avx2", "avx512ifma" };

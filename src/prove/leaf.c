@@ -6,29 +6,33 @@ typedef struct gate {
     fx lambda, inverse;
 } gate;
 
-static err send_round(pv_writer *w, const fx s[2], const gate *g, pv_eq *eq, fx *point, unsigned v)
+/* u_0 and u_1 are less by the factor `scale`. */
+static err send_round(pv_writer *w, const fx s[2], fx scale, const gate *g, pv_eq *eq, fx *point, unsigned v)
 {
-    const fx sent[2] = { fx_mul(fx_sub(s[0], FX_ONE), g->inverse), fx_mul(s[1], g->inverse) };
+    const fx square = fx_mul(scale, scale);
+    const fx sent[2] = { fx_mul(fx_sub(fx_mul(square, s[0]), FX_ONE), g->inverse), fx_mul(fx_mul(square, s[1]), g->inverse) };
     return pv_round_send(w, sent, eq, point, v);
 }
 
-/* The rounds of the variables below v over u_0, u_1 that are not yet bound to point[v]: 2^(v + 1) elements each. */
-static err rounds_below(pv_writer *w, fxv *u0, fxv *u1, unsigned v, const gate *g, pv_eq *eq, fx *point)
+/* The child at the end. */
+static fx end_of(fx u, const gate *g)
 {
-    fx s[2];
-    for (; v > 0; v--) {
-        fxv_eq_fold_round(s, u0, u1, (size_t)1 << v, point[v], eq->lo, pv_eq_lo_n(eq), eq->hi);
-        TRY(send_round(w, s, g, eq, point, v - 1));
-    }
-    fxv_fold(u0, 1, point[0]);
-    fxv_fold(u1, 1, point[0]);
-    return OK;
+    return fx_mul(fx_sub(u, FX_ONE), g->inverse);
 }
 
-static void ends(fx q[2], const fxv *u0, const fxv *u1, const gate *g)
+/* The rounds of the variables below v over u_0, u_1 that are not yet bound to point[v]: 2^(v + 1) elements each. */
+static err rounds_below(pv_writer *w, fxv *u0, fxv *u1, unsigned v, const gate *g, pv_eq *eq, fx *point, fx q[2])
 {
-    q[0] = fx_mul(fx_sub(fxv_get(u0, 0), FX_ONE), g->inverse);
-    q[1] = fx_mul(fx_sub(fxv_get(u1, 0), FX_ONE), g->inverse);
+    fx s[2], k, scale = FX_ONE;
+    for (; v > 0; v--) {
+        TRY(pv_bind(&k, &scale, point[v]));
+        fxv_eq_fold_round(s, u0, u1, (size_t)1 << v, k, eq->lo, pv_eq_lo_n(eq), eq->hi);
+        TRY(send_round(w, s, scale, g, eq, point, v - 1));
+    }
+    TRY(pv_bind(&k, &scale, point[0]));
+    q[0] = end_of(fx_mul(scale, fx_add(fxv_get(u0, 0), fx_mul(k, fxv_get(u0, 1)))), g);
+    q[1] = end_of(fx_mul(scale, fx_add(fxv_get(u1, 0), fx_mul(k, fxv_get(u1, 1)))), g);
+    return OK;
 }
 
 static err tuple_rounds(pv_writer *w, fxv *u, unsigned k, const gate *g, pv_eq *eq, fx *point, fx q[2])
@@ -38,14 +42,15 @@ static err tuple_rounds(pv_writer *w, fxv *u, unsigned k, const gate *g, pv_eq *
     fx s[2];
     fxv_affine(u, g->lambda, FX_ONE, 2 * n);
     u1 = pv_upper_half(u, n, &few);
-    if (k > 1) {
-        pv_eq_set(eq, point, k - 2);
-        fxv_eq_round(s, u, u1, n / 2, eq->lo, pv_eq_lo_n(eq), eq->hi);
-        TRY(send_round(w, s, g, eq, point, k - 2));
-        TRY(rounds_below(w, u, u1, k - 2, g, eq, point));
+    if (k == 1) {
+        q[0] = end_of(fxv_get(u, 0), g);
+        q[1] = end_of(fxv_get(u1, 0), g);
+        return OK;
     }
-    ends(q, u, u1, g);
-    return OK;
+    pv_eq_set(eq, point, k - 2);
+    fxv_eq_round(s, u, u1, n / 2, eq->lo, pv_eq_lo_n(eq), eq->hi);
+    TRY(send_round(w, s, FX_ONE, g, eq, point, k - 2));
+    return rounds_below(w, u, u1, k - 2, g, eq, point, q);
 }
 
 /* ---- the first two rounds from the integers: u = b - lambda x, b = 1 + lambda alpha ---- */
@@ -125,12 +130,10 @@ static err int_rounds(pv_writer *w, const pv_leaves *leaves, const gate *g, pv_e
     fx s[2];
     pv_eq_set(eq, point, v);
     first_round(s, leaves, g, eq);
-    TRY(send_round(w, s, g, eq, point, v));
+    TRY(send_round(w, s, FX_ONE, g, eq, point, v));
     second_round(s, u, leaves, g, point[v], eq);
-    TRY(send_round(w, s, g, eq, point, v - 1));
-    TRY(rounds_below(w, u[0], u[1], v - 1, g, eq, point));
-    ends(q, u[0], u[1], g);
-    return OK;
+    TRY(send_round(w, s, FX_ONE, g, eq, point, v - 1));
+    return rounds_below(w, u[0], u[1], v - 1, g, eq, point, q);
 }
 
 err pv_leaf_rounds(pv_writer *w, const pv_leaves *u, fx lambda, pv_eq *eq, fxv *room, fx *point, fx q[2])

@@ -36,8 +36,11 @@ static inline bool pv_leaves_fit(const pv_leaves *u)
 /* Sends the round of variable v, squeezes point[v], drops the next variable of eq. */
 err pv_round_send(pv_writer *w, const fx g[2], pv_eq *eq, fx *point, unsigned v) MUST_USE;
 
-/* The rounds of the variables below v over fractions that are not yet bound to point[v]: 2^(v + 1) each. Element 0 is the end. */
-err pv_fraction_rounds(pv_writer *w, fx_fractions *a, fx_fractions *b, unsigned v, fx lambda, pv_eq *eq, fx *point, pf_fraction child[2]) MUST_USE;
+/* Binding a variable to r leaves out a factor 1 - r (field/vec.h): *k = r / (1 - r), *scale times that factor. ERR_UNPROVED if it is 0. */
+err pv_bind(fx *k, fx *scale, fx r) MUST_USE;
+
+/* The rounds of the variables below v over fractions that are not yet bound to point[v]: 2^(v + 1) each, which are less by the factor `scale`. */
+err pv_fraction_rounds(pv_writer *w, fx_fractions *a, fx_fractions *b, unsigned v, fx lambda, fx scale, pv_eq *eq, fx *point, pf_fraction child[2]) MUST_USE;
 
 /* --- layer k - 1: node i is the sum of the leaves i and i + 2^(k - 1) --- */
 
@@ -47,7 +50,7 @@ void pv_nodes(fx_fractions *out, const pv_leaves *u);
 /* Sums of them: a run of n <= PV_PIECE nodes of layer k - 2 from i on, for what fits. */
 void pv_nodes_up(fx_fractions *out, const pv_leaves *u, size_t i, size_t n);
 
-/* The k - 2 rounds over them, for what fits; `room`: 2^(k - 2) fractions. a[0], b[0] of it at the end: the children. */
+/* The k - 2 rounds over them, for what fits; `room`: 2^(k - 2) fractions. */
 err pv_node_rounds(pv_writer *w, const pv_leaves *u, fx lambda, pv_eq *eq, fx_fractions *room, fx *point, pf_fraction child[2]) MUST_USE;
 
 /* --- the leaves. With u = lambda q + 1, the relation q_0 + q_1 + lambda q_0 q_1 is (u_0 u_1 - 1) / lambda: one product, and u folds as q does --- */

@@ -138,17 +138,33 @@ err pv_round_send(pv_writer *w, const fx g[2], pv_eq *eq, fx *point, unsigned v)
     return OK;
 }
 
-err pv_fraction_rounds(pv_writer *w, fx_fractions *a, fx_fractions *b, unsigned v, fx lambda, pv_eq *eq, fx *point, pf_fraction child[2])
+err pv_bind(fx *k, fx *scale, fx r)
 {
-    fx g[2];
+    fx left = fx_sub(FX_ONE, r);
+    *k = fx_mul(r, fx_inv(left));
+    *scale = fx_mul(*scale, left);
+    return fx_equal(left, FX_ZERO) ? ERR_UNPROVED : OK;
+}
+
+static pf_fraction scaled(const fx_fractions *a, fx scale)
+{
+    return (pf_fraction){ fx_mul(scale, fxv_get(&a->p, 0)), fx_mul(scale, fxv_get(&a->q, 0)) };
+}
+
+err pv_fraction_rounds(pv_writer *w, fx_fractions *a, fx_fractions *b, unsigned v, fx lambda, fx scale, pv_eq *eq, fx *point, pf_fraction child[2])
+{
+    fx g[2], k;
     for (; v > 0; v--) {
-        fxv_fractions_fold_round(g, a, b, (size_t)1 << v, point[v], FX_ZERO, eq->lo, pv_eq_lo_n(eq), eq->hi);
-        TRY(pv_round_send(w, g, eq, point, v - 1));
+        TRY(pv_bind(&k, &scale, point[v]));
+        fxv_fractions_fold_round(g, a, b, (size_t)1 << v, k, eq->lo, pv_eq_lo_n(eq), eq->hi);
+        const fx square = fx_mul(scale, scale), sent[2] = { fx_mul(square, g[0]), fx_mul(square, g[1]) };
+        TRY(pv_round_send(w, sent, eq, point, v - 1));
     }
-    fxv_fractions_fold(a, 1, point[0]);
-    fxv_fractions_fold(b, 1, point[0]);
-    child[0] = pv_fraction_get(a, 0);
-    child[1] = pv_fraction_get(b, 0);
+    TRY(pv_bind(&k, &scale, point[0]));
+    fxv_fractions_fold(a, 1, k);
+    fxv_fractions_fold(b, 1, k);
+    child[0] = scaled(a, scale);
+    child[1] = scaled(b, scale);
     child[0].p = fx_sub(child[0].p, fx_mul(lambda, child[0].q));
     return OK;
 }
@@ -164,7 +180,7 @@ static err layer_rounds(pv_writer *w, fx_fractions *a, fx_fractions *b, unsigned
     pv_eq_set(eq, point, m - 1);
     fxv_fractions_absorb_round(g, a, b, (size_t)1 << (m - 1), lambda, eq->lo, pv_eq_lo_n(eq), eq->hi);
     TRY(pv_round_send(w, g, eq, point, m - 1));
-    return pv_fraction_rounds(w, a, b, m - 1, lambda, eq, point, child);
+    return pv_fraction_rounds(w, a, b, m - 1, lambda, FX_ONE, eq, point, child);
 }
 
 /* From the claim on layer m to the one on layer m + 1: fractions a, which are used up. */

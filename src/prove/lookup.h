@@ -2,7 +2,7 @@
  *
  * The prover's side of proof/lookup.h: one instance of 2^k leaves, from the sums of its fractions down to a claim on its leaves.
  * `w` holds the fork of the instance. `out` is what the verifier will find. ERR_MEMORY, ERR_LIMIT of the writer; ERR_UNPROVED if a
- * denominator at the root or a challenge that is divided by is 0, which squeezing never gives in practice. */
+ * denominator at the root or a challenge that is divided by is 0, or a challenge of a round is 1, which squeezing never gives in practice. */
 #ifndef PROVE_LOOKUP_H
 #define PROVE_LOOKUP_H
 

@@ -73,16 +73,16 @@ static void first_round(fx g[2], const pv_leaves *u, fx lambda, const pv_eq *eq)
     }
 }
 
-/* Nodes i and i + half bound to r, into the first n of `out`, which has room for 2 n. */
-static void fold_nodes(fx_fractions *out, const pv_leaves *u, size_t i, size_t half, size_t n, fx r)
+/* Nodes i, and k times nodes i + half, into the first n of `out`, which has room for 2 n. */
+static void fold_nodes(fx_fractions *out, const pv_leaves *u, size_t i, size_t half, size_t n, fx k)
 {
     nodes(out, u, i, n);
     nodes(out + n / FXV_LANES, u, i + half, n);
-    fxv_fractions_fold(out, n, r);
+    fxv_fractions_fold(out, n, k);
 }
 
-/* Binds the first variable, stores what is left in a and b (`half` nodes each), and sums up the second round. */
-static void second_round(fx g[2], fx_fractions *a, fx_fractions *b, const pv_leaves *u, size_t half, fx r, fx lambda, const pv_eq *eq)
+/* Binds the first variable, but for a factor; stores what is left in a and b (`half` nodes each), and sums up the second round. */
+static void second_round(fx g[2], fx_fractions *a, fx_fractions *b, const pv_leaves *u, size_t half, fx k, fx lambda, const pv_eq *eq)
 {
     fx_fractions piece[2][3 * PIECE_BLOCKS];
     fx_fractions *const to[2] = { a, b };
@@ -90,8 +90,8 @@ static void second_round(fx g[2], fx_fractions *a, fx_fractions *b, const pv_lea
     g[0] = g[1] = FX_ZERO;
     for (size_t i = 0; i < quarter; i += n) {
         for (size_t c = 0; c < 2; c++) {
-            fold_nodes(piece[c], u, i + 2 * half * c, half, n, r);
-            fold_nodes(piece[c] + upper, u, i + quarter + 2 * half * c, half, n, r);
+            fold_nodes(piece[c], u, i + 2 * half * c, half, n, k);
+            fold_nodes(piece[c] + upper, u, i + quarter + 2 * half * c, half, n, k);
         }
         add_piece(g, piece[0], piece[1], n, lambda, eq, i);
         for (size_t c = 0; c < 2; c++) {
@@ -106,11 +106,13 @@ err pv_node_rounds(pv_writer *w, const pv_leaves *u, fx lambda, pv_eq *eq, fx_fr
     unsigned v = u->k - 3; /* the top variable */
     size_t half = (size_t)1 << v;
     fx_fractions *a = room, *b = room + half / FXV_LANES;
-    fx g[2];
+    fx g[2], k, scale = FX_ONE;
     pv_eq_set(eq, point, v);
     first_round(g, u, lambda, eq);
     TRY(pv_round_send(w, g, eq, point, v));
-    second_round(g, a, b, u, half, point[v], lambda, eq);
-    TRY(pv_round_send(w, g, eq, point, v - 1));
-    return pv_fraction_rounds(w, a, b, v - 1, lambda, eq, point, child);
+    TRY(pv_bind(&k, &scale, point[v]));
+    second_round(g, a, b, u, half, k, lambda, eq);
+    const fx square = fx_mul(scale, scale), sent[2] = { fx_mul(square, g[0]), fx_mul(square, g[1]) };
+    TRY(pv_round_send(w, sent, eq, point, v - 1));
+    return pv_fraction_rounds(w, a, b, v - 1, lambda, scale, eq, point, child);
 }

@@ -137,12 +137,14 @@ static void false_rounds(pv_writer *w, fx_fractions *a, fx_fractions *b, unsigne
     fxv eq[1], one = { { { FP_ONE } } };
     for (unsigned v = m; v-- > 0;) {
         size_t half = (size_t)1 << v;
+        fx_fractions used_up = *a;
         fx g[2];
         fxv_eq(eq, point, v, FX_ONE);
-        fxv_fractions_round(g, a, b, half, lambda, eq, half, &one);
+        fxv_fractions_absorb_round(g, &used_up, b, half, lambda, eq, half, &one);
         point[v] = send_round(w, g, seed, point[v], error);
-        fxv_fractions_fold(a, half, point[v]);
-        fxv_fractions_fold(b, half, point[v]);
+        fxv *const all[] = { &a->p, &a->q, &b->p, &b->q };
+        for (size_t i = 0; i < COUNT_OF(all); i++)
+            fxv_fold(all[i], half, point[v]);
     }
 }
 
