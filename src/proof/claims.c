@@ -15,7 +15,7 @@ uint32_t pf_row_features(const pf_layout *y, uint32_t tensor)
 static fxv *row(pf_builder *b, uint32_t tensor, const fxv *w)
 {
     pf_claims *c = b->c;
-    for (uint32_t i = c->count; i-- > 0;)
+    for (uint32_t i = c->count; i-- > b->first;)
         if (c->rows[i].tensor == tensor && c->rows[i].w == w)
             return c->rows[i].v;
     if (c->count == c->room) {
@@ -449,18 +449,20 @@ err pf_claims_build(pf_claims *c, const pf_run *run, fx mu, fault *f)
     const pf_layout *y = run->y;
     pf_builder all = { .c = c, .run = run, .y = y, .mu = mu, .scale = FX_ONE, .f = f }, *b = &all;
     for (uint32_t i = 0; i + 1 < y->instance_count; i++) {
-        const size_t   made = c->memory_count;
-        const uint32_t rows = c->count;
+        const size_t made = c->memory_count;
+        b->first = c->count;
         TRY(pf_instance_claim(b, i));
-        pf_forget(c, made, rows);
+        pf_forget(c, made, b->first);
     }
+    b->first = c->count;
     TRY(pf_table_claim(b));
     for (uint32_t i = 0; i < run->product_count; i++) {
-        const size_t   made = c->memory_count;
-        const uint32_t rows = c->count;
+        const size_t made = c->memory_count;
+        b->first = c->count;
         TRY(product_claims(b, i));
-        pf_forget(c, made, rows);
+        pf_forget(c, made, b->first);
     }
+    b->first = c->count;
     TRY(sum_claims(b));
     if (y->until != PF_NONE)
         return pf_input_claims(b);

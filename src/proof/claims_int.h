@@ -18,6 +18,7 @@ typedef struct pf_builder {
     const pf_run     *run;
     const pf_layout  *y;
     fx                mu, scale; /* scale: mu^c of the claim at hand */
+    uint32_t          first;     /* row: no other than those from here on has token weights of the claims at hand */
     fault            *f;
 } pf_builder;
 

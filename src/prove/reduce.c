@@ -145,23 +145,16 @@ static err token_arrays(prover *p, fx nu, pv_product *x, uint32_t *tensors, uint
     return OK;
 }
 
-static err committed_values(prover *p, const fxv *rho)
+/* After the rounds B's end is the tensor's value. Every committed tensor is looked up, so there is a row of each. */
+static void take_values(prover *p, const pv_product *x, const uint32_t *tensors, uint32_t count)
 {
-    const pf_layout *y = p->y;
-    uint32_t n = pf_tokens(y);
-    fxv *tau = fxv_alloc(n), *at = fxv_alloc(n);
-    err e = tau && at ? OK : fail(p->f, ERR_MEMORY, "claims", n);
-    if (e == OK)
-        fxv_eq(tau, p->tau, y->nu, FX_ONE);
-    for (uint32_t t = 0; e == OK && t < y->tensor_count; t++) {
-        fx_ints m = pv_matrix(p->w, t, NULL);
-        memset(at, 0, fxv_blocks(n) * sizeof *at);
-        fxv_cols(at, &m, rho);
-        p->values.committed[t] = fxv_dot(at, tau, n);
-    }
-    free(tau);
-    free(at);
-    return e;
+    uint32_t committed = 0;
+    for (uint32_t i = 0; i < count; i++)
+        if (tensors[i] < PF_VIRTUAL_X) {
+            p->values.committed[tensors[i]] = fxv_get(x[i].b, 0);
+            committed++;
+        }
+    CHECK(committed == p->y->tensor_count);
 }
 
 static err reduce_tokens(prover *p, int32_t *room)
@@ -182,10 +175,10 @@ static err reduce_tokens(prover *p, int32_t *room)
     }
     if (e == OK)
         e = pv_inner_rounds(&p->out, x, count, y->nu, p->tau);
-    if (e == OK)
-        e = committed_values(p, rho);
-    if (e == OK)
+    if (e == OK) {
+        take_values(p, x, tensors, count);
         e = pv_send_fx(&p->out, "values", p->values.committed, y->tensor_count);
+    }
     products_free(x, most);
     free(tensors);
     free(rho);
