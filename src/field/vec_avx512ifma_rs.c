@@ -4,7 +4,8 @@
  * and then up one pass, so that most passes run over blocks that are in the first caches.
  *
  * Ranges: a product by a twiddle is below 2 p for a factor below 20 p. Between passes all is below 16 p. In a pass only the operand that is never multiplied
- * is brought below 8 p: it ends below 12 p; the others are below 18 p where they are multiplied. */
+ * is brought below 8 p: it ends below 12 p; the others are below 18 p where they are multiplied. Values are the low 52 bits of a lane: multiplications see no
+ * others, sums keep them right, and what is above is dropped where values are compared or stored for good. */
 #include "field/vec_avx512ifma_int.h"
 
 #include <string.h>
@@ -20,12 +21,17 @@ INLINE twiddle8 twiddle_of(const fp_twiddle *t)
     return (twiddle8){ set1(t->w), set1(t->quotient) };
 }
 
+INLINE v8 value(v8 x)
+{
+    return _mm512_and_si512(x, set1(MASK52));
+}
+
 /* y w below 2 p. */
 INLINE v8 times(v8 y, twiddle8 t)
 {
     const v8 z = _mm512_setzero_si512();
     v8       q = madd_hi(z, y, t.quotient);
-    return _mm512_and_si512(madd_lo(madd_lo(z, y, t.w), q, set1(MASK52 + 1 - FP_P)), set1(MASK52));
+    return madd_lo(madd_lo(z, y, t.w), q, set1(MASK52 + 1 - FP_P));
 }
 
 /* (a, b) = (a + w b, a - w b): 2 p more than a. */
@@ -38,7 +44,7 @@ INLINE void butterfly(v8 *a, v8 *b, twiddle8 t)
 
 INLINE v8 below_8p(v8 x)
 {
-    return less(x, set1(8 * FP_P));
+    return less(value(x), set1(8 * FP_P));
 }
 
 /* Two levels down: x[0..3] are the quarters; t0 of the block, t1 and t2 of its halves. */
@@ -64,7 +70,7 @@ INLINE void up4(v8 x[4], twiddle8 t0, twiddle8 t1, twiddle8 t2)
 /* y w in [0, p). */
 INLINE v8 scaled(v8 y, twiddle8 t)
 {
-    return less(times(y, t), set1(FP_P));
+    return less(value(times(y, t)), set1(FP_P));
 }
 
 /* --- sixteen rows: an element is two vectors -------------------------------------------------------------------------------- */
