@@ -252,7 +252,6 @@ err pv_prove(pv_workspace *ws, pv_witness *w, buf *out, fault *f)
     pv_commitment_deinit(&p.commitment);
     pf_claims_deinit(&p.claims);
     pf_run_deinit(&p.run);
-    free(p.ends);
     free(p.values.committed);
     free(p.values.x);
     free(p.values.gx);

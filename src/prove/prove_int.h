@@ -19,7 +19,6 @@ typedef struct prover {
     pf_claims     claims;
     pv_writer     out;   /* the main transcript */
     fx            rho[PF_VARS_MAX], tau[PF_VARS_MAX];
-    fx           *ends;  /* U of each row */
     pf_values     values;
     fault        *f;
 } prover;

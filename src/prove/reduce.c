@@ -86,111 +86,156 @@ err pv_gradient(prover *p)
     return e;
 }
 
-/* P = v, which is used up, and B = U of every row, each as long as its tensor's features ask for. */
-static err row_arrays(prover *p, pv_product *x, unsigned *vars, int32_t *room)
+/* Everything that the reduction is made of. */
+typedef struct reduction {
+    prover     *p;
+    int32_t    *room;    /* of one virtual tensor at a time */
+    uint32_t   *tensors; /* those that occur, in the order of their first rows */
+    uint32_t   *of_row;  /* place of each row's tensor there */
+    uint32_t    count;
+    pv_product *x;       /* by place: P the sum of the rows' token weights, B the values at rho */
+} reduction;
+
+static bool is_zero(const fxv *v, size_t n)
 {
+    for (size_t i = 0; i < n; i++)
+        if (!fx_equal(fxv_get(v, i), FX_ZERO))
+            return false;
+    return true;
+}
+
+/* P = v, which is used up, and B = U, as long as the tensor's features ask for, of every row that adds anything to the rounds. */
+static err row_arrays(reduction *r, pv_product *x, unsigned *vars, uint32_t *used)
+{
+    const prover *p = r->p;
     const pf_claims *c = &p->claims;
     for (uint32_t a = 0; a < c->count; a++) {
-        fx_ints m = pv_matrix(p->w, c->rows[a].tensor, room);
-        size_t features = pf_row_features(p->y, c->rows[a].tensor);
-        vars[a] = pf_log2_up(features);
-        x[a] = (pv_product){ c->rows[a].v, fxv_alloc((size_t)1 << vars[a]) };
-        if (!x[a].b)
+        const size_t features = pf_row_features(p->y, c->rows[a].tensor);
+        if (is_zero(c->rows[a].v, features) || is_zero(c->rows[a].w, pf_tokens(p->y)))
+            continue;
+        const unsigned bits = pf_log2_up(features);
+        const pv_product row = { c->rows[a].v, fxv_alloc((size_t)1 << bits) };
+        if (!row.b)
             return fail(p->f, ERR_MEMORY, "claims", features);
-        fxv_rows(x[a].b, &m, c->rows[a].w);
+        vars[*used] = bits;
+        x[(*used)++] = row;
+        fx_ints m = pv_matrix(p->w, c->rows[a].tensor, r->room);
+        fxv_rows(row.b, &m, c->rows[a].w);
     }
     return OK;
 }
 
-static err reduce_features(prover *p, int32_t *room)
+static err feature_rounds(reduction *r)
 {
-    const pf_claims *c = &p->claims;
-    pv_product *x = calloc(c->count, sizeof *x);
-    unsigned *vars = calloc(c->count, sizeof *vars);
-    p->ends = malloc(c->count * sizeof *p->ends);
-    err e = x && vars && p->ends ? row_arrays(p, x, vars, room) : fail(p->f, ERR_MEMORY, "claims", c->count);
+    prover *p = r->p;
+    const uint32_t rows = p->claims.count;
+    uint32_t used = 0;
+    pv_product *x = calloc(rows, sizeof *x);
+    unsigned *vars = calloc(rows, sizeof *vars);
+    err e = x && vars ? row_arrays(r, x, vars, &used) : fail(p->f, ERR_MEMORY, "claims", rows);
     if (e == OK)
-        e = pv_mixed_rounds(&p->out, x, vars, c->count, pf_feature_vars(p->y), p->rho);
-    for (uint32_t a = 0; e == OK && a < c->count; a++)
-        p->ends[a] = fxv_get(x[a].b, 0);
-    for (uint32_t a = 0; x && a < c->count; a++)
+        e = pv_mixed_rounds(&p->out, x, vars, used, pf_feature_vars(p->y), p->rho);
+    for (uint32_t a = 0; a < used; a++)
         free(x[a].b);
     free(x);
     free(vars);
-    return e == OK ? pv_send_fx(&p->out, "features", p->ends, c->count) : e;
+    return e;
 }
 
-/* Each tensor once: P the sum of its rows' token weights, B its values at rho. */
-static err token_arrays(prover *p, fx nu, pv_product *x, uint32_t *tensors, uint32_t *count, const fxv *rho, int32_t *room)
+/* B of each tensor, once. */
+static err tensors_at_rho(reduction *r)
 {
+    const prover *p = r->p;
     const pf_claims *c = &p->claims;
-    uint32_t n = pf_tokens(p->y);
-    fx power = FX_ONE;
-    *count = 0;
-    for (uint32_t a = 0; a < c->count; a++) {
+    const unsigned k = pf_feature_vars(p->y);
+    const uint32_t n = pf_tokens(p->y);
+    fxv *rho = fxv_alloc((size_t)1 << k);
+    if (!rho)
+        return fail(p->f, ERR_MEMORY, "claims", k);
+    fxv_eq(rho, p->rho, k, FX_ONE);
+    err e = OK;
+    for (uint32_t a = 0; e == OK && a < c->count; a++) {
         uint32_t i = 0;
-        while (i < *count && tensors[i] != c->rows[a].tensor)
+        while (i < r->count && r->tensors[i] != c->rows[a].tensor)
             i++;
-        if (i == *count) {
-            fx_ints m = pv_matrix(p->w, c->rows[a].tensor, room);
-            tensors[(*count)++] = c->rows[a].tensor;
-            x[i] = (pv_product){ fxv_alloc(n), fxv_alloc(n) };
-            if (!x[i].p || !x[i].b)
-                return fail(p->f, ERR_MEMORY, "claims", n);
-            fxv_cols(x[i].b, &m, rho);
+        r->of_row[a] = i;
+        if (i < r->count)
+            continue;
+        r->tensors[r->count++] = c->rows[a].tensor;
+        r->x[i] = (pv_product){ fxv_alloc(n), fxv_alloc(n) };
+        if (r->x[i].p && r->x[i].b) {
+            fx_ints m = pv_matrix(p->w, c->rows[a].tensor, r->room);
+            fxv_cols(r->x[i].b, &m, rho);
+        } else {
+            e = fail(p->f, ERR_MEMORY, "claims", n);
         }
-        fxv_add_scaled(x[i].p, c->rows[a].w, power, n);
-        power = fx_mul(power, nu);
     }
-    return OK;
+    free(rho);
+    return e;
+}
+
+/* U of each row at rho is its weighted sum of what the tensor has there. */
+static err send_ends(reduction *r)
+{
+    prover *p = r->p;
+    const pf_claims *c = &p->claims;
+    fx *ends = malloc(c->count * sizeof *ends);
+    if (!ends)
+        return fail(p->f, ERR_MEMORY, "claims", c->count);
+    for (uint32_t a = 0; a < c->count; a++)
+        ends[a] = fxv_dot(c->rows[a].w, r->x[r->of_row[a]].b, pf_tokens(p->y));
+    err e = pv_send_fx(&p->out, "features", ends, c->count);
+    free(ends);
+    return e;
 }
 
 /* After the rounds B's end is the tensor's value. Every committed tensor is looked up, so there is a row of each. */
-static void take_values(prover *p, const pv_product *x, const uint32_t *tensors, uint32_t count)
+static void take_values(prover *p, const reduction *r)
 {
     uint32_t committed = 0;
-    for (uint32_t i = 0; i < count; i++)
-        if (tensors[i] < PF_VIRTUAL_X) {
-            p->values.committed[tensors[i]] = fxv_get(x[i].b, 0);
+    for (uint32_t i = 0; i < r->count; i++)
+        if (r->tensors[i] < PF_VIRTUAL_X) {
+            p->values.committed[r->tensors[i]] = fxv_get(r->x[i].b, 0);
             committed++;
         }
     CHECK(committed == p->y->tensor_count);
 }
 
-static err reduce_tokens(prover *p, int32_t *room)
+static err token_rounds(reduction *r)
 {
+    prover *p = r->p;
     const pf_layout *y = p->y;
-    uint32_t L = y->shape.layers, most = y->tensor_count + 4 * L + 3, count = 0;
-    unsigned k = pf_feature_vars(y);
-    fx nu;
+    const pf_claims *c = &p->claims;
+    const uint32_t L = y->shape.layers;
+    fx nu, power = FX_ONE;
     pf_challenge(&p->out.t, "tokens", &nu, 1);
     p->values = (pf_values){ calloc(y->tensor_count, sizeof(fx)), calloc(2 * L + 1, sizeof(fx)), calloc(2 * L + 2, sizeof(fx)) };
-    pv_product *x = calloc(most, sizeof *x);
-    uint32_t *tensors = malloc(most * sizeof *tensors);
-    fxv *rho = fxv_alloc((size_t)1 << k);
-    err e = x && tensors && rho && p->values.committed && p->values.x && p->values.gx ? OK : fail(p->f, ERR_MEMORY, "claims", most);
-    if (e == OK) {
-        fxv_eq(rho, p->rho, k, FX_ONE);
-        e = token_arrays(p, nu, x, tensors, &count, rho, room);
+    if (!p->values.committed || !p->values.x || !p->values.gx)
+        return fail(p->f, ERR_MEMORY, "claims", y->tensor_count);
+    for (uint32_t a = 0; a < c->count; a++) {
+        fxv_add_scaled(r->x[r->of_row[a]].p, c->rows[a].w, power, pf_tokens(y));
+        power = fx_mul(power, nu);
     }
-    if (e == OK)
-        e = pv_inner_rounds(&p->out, x, count, y->nu, p->tau);
-    if (e == OK) {
-        take_values(p, x, tensors, count);
-        e = pv_send_fx(&p->out, "values", p->values.committed, y->tensor_count);
-    }
-    products_free(x, most);
-    free(tensors);
-    free(rho);
-    return e;
+    TRY(pv_inner_rounds(&p->out, r->x, r->count, y->nu, p->tau));
+    take_values(p, r);
+    return pv_send_fx(&p->out, "values", p->values.committed, y->tensor_count);
 }
 
 err pv_reduce(prover *p)
 {
-    int32_t *room = malloc(pv_stream_room(p->w) * sizeof *room); /* one virtual tensor at a time */
-    err e = room ? reduce_features(p, room) : fail(p->f, ERR_MEMORY, "claims", 0);
+    const uint32_t rows = p->claims.count, most = p->y->tensor_count + 4 * p->y->shape.layers + 3;
+    reduction r = { .p = p, .room = malloc(pv_stream_room(p->w) * sizeof *r.room), .tensors = malloc(most * sizeof *r.tensors),
+                    .of_row = malloc(rows * sizeof *r.of_row), .x = calloc(most, sizeof *r.x) };
+    err e = r.room && r.tensors && r.of_row && r.x ? feature_rounds(&r) : fail(p->f, ERR_MEMORY, "claims", rows);
     if (e == OK)
-        e = reduce_tokens(p, room);
-    free(room);
+        e = tensors_at_rho(&r);
+    if (e == OK)
+        e = send_ends(&r);
+    if (e == OK)
+        e = token_rounds(&r);
+    products_free(r.x, most);
+    free(r.room);
+    free(r.tensors);
+    free(r.of_row);
     return e;
 }
