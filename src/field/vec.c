@@ -245,6 +245,12 @@ void fxv_leaf_up(fx_fractions *out, const int32_t *x0, const int32_t *x1, size_t
     kernels()->leaf_up(out, x0, x1, n, a0, a1);
 }
 
+void fxv_leaf_up_fold(fx_fractions *out, const int32_t *const x[4], size_t n, const fx a[4], fx k)
+{
+    CHECK(n % FXV_LANES == 0);
+    kernels()->leaf_up_fold(out, x, n, a, k);
+}
+
 void fxv_leaf_fold(fxv *out, const int32_t *x0, const int32_t *x1, size_t n, fx c, fx f0, fx f1)
 {
     CHECK(n % FXV_LANES == 0);

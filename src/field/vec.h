@@ -144,6 +144,9 @@ enum { FXV_LEAF_BITS = 24 };
 /* 1 / (a0 - x0[i]) + 1 / (a1 - x1[i]). */
 void fxv_leaf_up(fx_fractions *out, const int32_t *x0, const int32_t *x1, size_t n, fx a0, fx a1);
 
+/* 1 / (a[0] - x[0][i]) + 1 / (a[1] - x[1][i]), and the sum of the other two, bound as in fxv_fractions_fold_round: p = p_0 + k p_1, q = q_0 + k q_1, not reduced. */
+void fxv_leaf_up_fold(fx_fractions *out, const int32_t *const x[4], size_t n, const fx a[4], fx k);
+
 /* out[i] = c + f0 x0[i] + f1 x1[i]. */
 void fxv_leaf_fold(fxv *out, const int32_t *x0, const int32_t *x1, size_t n, fx c, fx f0, fx f1);
 

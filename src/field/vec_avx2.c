@@ -347,6 +347,7 @@ const fxv_kernels fxv_avx2 = {
     .eq_round = eq_round,
     .eq_fold_round = eq_fold_round,
     .leaf_up = fxv_leaf_up_avx2,
+    .leaf_up_fold = fxv_leaf_up_fold_avx2,
     .leaf_fold = fxv_leaf_fold_avx2,
     .leaf_round = fxv_leaf_round_avx2,
 };

@@ -292,6 +292,7 @@ enum { SUMS_BLOCKS = 4096 }; /* two steps a block: 2^11 flushes */
 void fp_rs_parity_rows_avx2(fp *out, const fp *in, unsigned m);
 void fxv_from_ints_avx2(fxv *out, const void *data, unsigned bytes, size_t n, fx s);
 void fxv_leaf_up_avx2(fx_fractions *out, const int32_t *x0, const int32_t *x1, size_t n, fx a0, fx a1);
+void fxv_leaf_up_fold_avx2(fx_fractions *out, const int32_t *const x[4], size_t n, const fx a[4], fx k);
 void fxv_leaf_fold_avx2(fxv *out, const int32_t *x0, const int32_t *x1, size_t n, fx c, fx f0, fx f1);
 void fxv_leaf_round_avx2(fxv_leaf_sums *out, const int32_t *const x[4], const fxv *w, size_t n);
 void fxv_rows_avx2(fxv *out, const fx_ints *m, const fxv *w);

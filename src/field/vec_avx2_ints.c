@@ -231,14 +231,36 @@ static inline d3 leaf(d3 a, const int32_t *x)
     return a;
 }
 
+typedef struct d_fraction {
+    d3 p, q;
+} d_fraction;
+
+/* Of two leaves; `sum` is a0 + a1. */
+static inline d_fraction leaf_sum(d3 a0, d3 a1, d3 sum, const int32_t *x0, const int32_t *x1)
+{
+    d3 a = leaf(a0, x0), b = leaf(a1, x1);
+    sum.c[0] = nearest(add4(a.c[0], b.c[0]));
+    return (d_fraction){ sum, without_r(product(a, b)) };
+}
+
 void fxv_leaf_up_avx2(fx_fractions *out, const int32_t *x0, const int32_t *x1, size_t n, fx a0, fx a1)
 {
     const d3 b0 = set3(a0), b1 = set3(a1), sum = set3(fx_add(a0, a1));
     for (size_t i = 0; i < n / 4; i++) {
-        d3 a = leaf(b0, x0 + 4 * i), b = leaf(b1, x1 + 4 * i), p = sum;
-        p.c[0] = nearest(add4(a.c[0], b.c[0]));
-        store3(&out[i / 2].p, (int)(i % 2), p);
-        store3(&out[i / 2].q, (int)(i % 2), without_r(product(a, b)));
+        d_fraction f = leaf_sum(b0, b1, sum, x0 + 4 * i, x1 + 4 * i);
+        store3(&out[i / 2].p, (int)(i % 2), f.p);
+        store3(&out[i / 2].q, (int)(i % 2), f.q);
+    }
+}
+
+void fxv_leaf_up_fold_avx2(fx_fractions *out, const int32_t *const x[4], size_t n, const fx a[4], fx k)
+{
+    const d3     b[4] = { set3(a[0]), set3(a[1]), set3(a[2]), set3(a[3]) }, sum[2] = { set3(fx_add(a[0], a[1])), set3(fx_add(a[2], a[3])) };
+    const factor by = factor_of(k);
+    for (size_t i = 0; i < n / 4; i++) {
+        d_fraction f = leaf_sum(b[0], b[1], sum[0], x[0] + 4 * i, x[1] + 4 * i), g = leaf_sum(b[2], b[3], sum[1], x[2] + 4 * i, x[3] + 4 * i);
+        store3(&out[i / 2].p, (int)(i % 2), plus_product(f.p, g.p, &by));
+        store3(&out[i / 2].q, (int)(i % 2), plus_product(f.q, g.q, &by));
     }
 }
 

@@ -162,6 +162,7 @@ const fxv_kernels fxv_avx512ifma = {
     .eq_round = fxv_eq_round_avx512ifma,
     .eq_fold_round = fxv_eq_fold_round_avx512ifma,
     .leaf_up = fxv_leaf_up_avx512ifma,
+    .leaf_up_fold = fxv_leaf_up_fold_avx512ifma,
     .leaf_fold = fxv_leaf_fold_avx512ifma,
     .leaf_round = fxv_leaf_round_avx512ifma,
 };

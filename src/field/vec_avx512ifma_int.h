@@ -302,6 +302,7 @@ void fxv_affine_avx512ifma(fxv *a, fx s, fx c, size_t n);
 void fxv_eq_round_avx512ifma(fx g[2], const fxv *p, const fxv *b, size_t half, const fxv *lo, size_t lo_n, const fxv *hi);
 void fxv_eq_fold_round_avx512ifma(fx g[2], fxv *p, fxv *b, size_t half, fx k, const fxv *lo, size_t lo_n, const fxv *hi);
 void fxv_leaf_up_avx512ifma(fx_fractions *out, const int32_t *x0, const int32_t *x1, size_t n, fx a0, fx a1);
+void fxv_leaf_up_fold_avx512ifma(fx_fractions *out, const int32_t *const x[4], size_t n, const fx a[4], fx k);
 void fxv_leaf_fold_avx512ifma(fxv *out, const int32_t *x0, const int32_t *x1, size_t n, fx c, fx f0, fx f1);
 void fxv_leaf_round_avx512ifma(fxv_leaf_sums *out, const int32_t *const x[4], const fxv *w, size_t n);
 

@@ -148,8 +148,8 @@ static small_factor small_factor_of(fp m)
     return (small_factor){ set1(m), set1(quotient_of(m)) };
 }
 
-/* a + sum of d_k f_k, k < n: a < p, d_k < 2^50: [0, (1 + n + n / 4) p), at most 4.8 p for n = 3. */
-static inline v8 combine_small(v8 a, const v8 *d, const small_factor *f, int n)
+/* a + sum of d_k f_k, k < n: a < p, d_k < 2^50: [0, (1 + n + sum of d_k / 2^52) p), at most 4.8 p for n = 3. */
+static inline __attribute__((always_inline)) v8 combine_small(v8 a, const v8 *d, const small_factor *f, int n)
 {
     v8 q = _mm512_setzero_si512();
     for (int k = 0; k < n; k++) {
@@ -181,6 +181,36 @@ void fxv_leaf_up_avx512ifma(fx_fractions *out, const int32_t *x0, const int32_t 
         store3(&out[i].p, (v3){ { less(less(combine_small(sum.c[0], &y01, &minus_one, 1), set1(2 * FP_P)), set1(FP_P)), sum.c[1], sum.c[2] } });
         store3(&out[i].q, (v3){ { reduced8_lane(combine_small(product_of_b.c[0], d, f[0], 3)), reduced8_lane(combine_small(product_of_b.c[1], d, f[1], 2)),
                                   reduced8_lane(combine_small(product_of_b.c[2], d, f[2], 2)) } });
+    }
+}
+
+/* As above with c = k b: p is b_0 + b_1 + c_2 + c_3 - (y_0 + y_1) - k (y_2 + y_3), below 3.1 p, and q is b_0 b_1 + k b_2 b_3 - b_1 y_0 - b_0 y_1 - c_3 y_2 - c_2 y_3 +
+ * k y_2 y_3 + y_0 y_1, below (7 + 2 / 4 + 1 / 8) p. */
+void fxv_leaf_up_fold_avx512ifma(fx_fractions *out, const int32_t *const x[4], size_t n, const fx a[4], fx k)
+{
+    fx b[4];
+    for (int j = 0; j < 4; j++)
+        b[j] = fx_add(a[j], fx_from_i64(OFFSET));
+    const fx     c2 = fx_mul(k, b[2]), c3 = fx_mul(k, b[3]), by[6] = { fx_neg(b[1]), fx_neg(b[0]), fx_neg(c3), fx_neg(c2), k, FX_ONE };
+    const v3     sum = set3(fx_add(fx_add(b[0], b[1]), fx_add(c2, c3))), product_of_b = set3(fx_add(fx_mul(b[0], b[1]), fx_mul(c2, b[3])));
+    small_factor of_pairs[3][2], f[3][6];
+    for (int c = 0; c < 3; c++) {
+        of_pairs[c][0] = small_factor_of(fp_neg(k.c[c]));
+        of_pairs[c][1] = small_factor_of(fp_neg(FX_ONE.c[c]));
+        for (int j = 0; j < 6; j++)
+            f[c][j] = small_factor_of(by[j].c[c]);
+    }
+    for (size_t i = 0; i < n / FXV_LANES; i++) {
+        v8 y[6];
+        for (int j = 0; j < 4; j++)
+            y[j] = load_moved(x[j] + FXV_LANES * i);
+        y[4] = _mm512_mul_epu32(y[2], y[3]);
+        y[5] = _mm512_mul_epu32(y[0], y[1]);
+        const v8 pair[2] = { add(y[2], y[3]), add(y[0], y[1]) };
+        const v3 p = { { combine_small(sum.c[0], pair, of_pairs[0], 2), combine_small(sum.c[1], pair, of_pairs[1], 1), combine_small(sum.c[2], pair, of_pairs[2], 1) } };
+        const v3 q = { { combine_small(product_of_b.c[0], y, f[0], 6), combine_small(product_of_b.c[1], y, f[1], 5), combine_small(product_of_b.c[2], y, f[2], 5) } };
+        store3(&out[i].p, p);
+        store3(&out[i].q, below4(q));
     }
 }
 

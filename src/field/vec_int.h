@@ -32,6 +32,7 @@ typedef struct fxv_kernels {
     void (*eq_round)(fx g[2], const fxv *p, const fxv *b, size_t half, const fxv *lo, size_t lo_n, const fxv *hi);
     void (*eq_fold_round)(fx g[2], fxv *p, fxv *b, size_t half, fx k, const fxv *lo, size_t lo_n, const fxv *hi);
     void (*leaf_up)(fx_fractions *out, const int32_t *x0, const int32_t *x1, size_t n, fx a0, fx a1);
+    void (*leaf_up_fold)(fx_fractions *out, const int32_t *const x[4], size_t n, const fx a[4], fx k);
     void (*leaf_fold)(fxv *out, const int32_t *x0, const int32_t *x1, size_t n, fx c, fx f0, fx f1);
     void (*leaf_round)(fxv_leaf_sums *out, const int32_t *const x[4], const fxv *w, size_t n);
 } fxv_kernels;
@@ -60,6 +61,7 @@ void fxv_eq_round_portable(fx g[2], const fxv *p, const fxv *b, size_t half, con
 void fxv_eq_fold_round_portable(fx g[2], fxv *p, fxv *b, size_t half, fx k, const fxv *lo, size_t lo_n, const fxv *hi);
 void fxv_fractions_round_portable(fx g[2], const fx_fractions *a, const fx_fractions *b, size_t half, const fxv *lo, size_t lo_n, const fxv *hi); /* lambda 0 */
 void fxv_leaf_up_portable(fx_fractions *out, const int32_t *x0, const int32_t *x1, size_t n, fx a0, fx a1);
+void fxv_leaf_up_fold_portable(fx_fractions *out, const int32_t *const x[4], size_t n, const fx a[4], fx k);
 void fxv_leaf_fold_portable(fxv *out, const int32_t *x0, const int32_t *x1, size_t n, fx c, fx f0, fx f1);
 void fxv_leaf_round_portable(fxv_leaf_sums *out, const int32_t *const x[4], const fxv *w, size_t n);
 

@@ -187,6 +187,42 @@ static void eq_rounds(void)
     eq_folds_of(LARGEST, 1 << 16, 1 << 15);
 }
 
+/* Of what may not be reduced. */
+static void assert_congruent(fx got, fx want)
+{
+    for (int k = 0; k < 3; k++)
+        got.c[k] %= FP_P;
+    assert_fx(got, want);
+}
+
+static void integers_up_and_bound(void)
+{
+    for (filling how = 0; how < FILLINGS; how++)
+        for (size_t n = 8; n <= 512; n *= 8) {
+            int32_t *x[4];
+            fx a[4], k = element(how);
+            fx_fractions *out = fractions(n);
+            for (int j = 0; j < 4; j++) {
+                x[j] = ints(n, how);
+                a[j] = element(how);
+            }
+            fxv_leaf_up_fold(out, (const int32_t *const[]){ x[0] + 1, x[1] + 1, x[2] + 1, x[3] + 1 }, n, a, k);
+            for (size_t i = 0; i < n; i++) {
+                fx q[4];
+                for (int j = 0; j < 4; j++)
+                    q[j] = fx_sub(a[j], fx_from_i64(x[j][i + 1]));
+                const fx_fractions *f = &out[i / FXV_LANES];
+                assert_congruent(fxv_get(&f->p, i % FXV_LANES), fx_add(fx_add(q[0], q[1]), fx_mul(k, fx_add(q[2], q[3]))));
+                assert_congruent(fxv_get(&f->q, i % FXV_LANES), fx_add(fx_mul(q[0], q[1]), fx_mul(k, fx_mul(q[2], q[3]))));
+                for (int c = 0; c < 3; c++)
+                    assert_true(f->p.c[c][i % FXV_LANES] < 4 * FP_P && f->q.c[c][i % FXV_LANES] < 4 * FP_P);
+            }
+            for (int j = 0; j < 4; j++)
+                free(x[j]);
+            free(out);
+        }
+}
+
 static void integers_up_and_folded(void)
 {
     for (filling how = 0; how < FILLINGS; how++)
@@ -260,8 +296,8 @@ static void on_every_instruction_set(void **state)
 
 int main(void)
 {
-    static void (*const tests[])(void) = { sums_of_units, affine, eq_rounds, integers_up_and_folded, rounds_from_integers };
-    static const char *const names[] = { "sums_of_units", "affine", "eq_rounds", "integers_up_and_folded", "rounds_from_integers" };
+    static void (*const tests[])(void) = { sums_of_units, affine, eq_rounds, integers_up_and_folded, integers_up_and_bound, rounds_from_integers };
+    static const char *const names[] = { "sums_of_units", "affine", "eq_rounds", "integers_up_and_folded", "integers_up_and_bound", "rounds_from_integers" };
     struct CMUnitTest rows[COUNT_OF(tests)];
     for (size_t i = 0; i < COUNT_OF(tests); i++)
         rows[i] = (struct CMUnitTest){ names[i], on_every_instruction_set, NULL, NULL, (void *)(uintptr_t)&tests[i] };

@@ -368,6 +368,7 @@ const fxv_kernels fxv_portable = {
     .eq_round = fxv_eq_round_portable,
     .eq_fold_round = fxv_eq_fold_round_portable,
     .leaf_up = fxv_leaf_up_portable,
+    .leaf_up_fold = fxv_leaf_up_fold_portable,
     .leaf_fold = fxv_leaf_fold_portable,
     .leaf_round = fxv_leaf_round_portable,
 };

@@ -80,6 +80,16 @@ void fxv_leaf_up_portable(fx_fractions *out, const int32_t *x0, const int32_t *x
     }
 }
 
+void fxv_leaf_up_fold_portable(fx_fractions *out, const int32_t *const x[4], size_t n, const fx a[4], fx k)
+{
+    for (size_t i = 0; i < n; i++) {
+        fx q[4];
+        for (int j = 0; j < 4; j++)
+            q[j] = minus_int(a[j], x[j][i]);
+        set_fraction(out, i, fx_add(fx_add(q[0], q[1]), fx_mul(k, fx_add(q[2], q[3]))), fx_add(fx_mul(q[0], q[1]), fx_mul(k, fx_mul(q[2], q[3]))));
+    }
+}
+
 void fxv_leaf_fold_portable(fxv *out, const int32_t *x0, const int32_t *x1, size_t n, fx c, fx f0, fx f1)
 {
     for (size_t i = 0; i < n; i++)

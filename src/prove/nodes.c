@@ -76,6 +76,18 @@ static void first_round(fx g[2], const pv_leaves *u, fx lambda, const pv_eq *eq)
 /* Nodes i, and k times nodes i + half, into the first n of `out`, which has room for 2 n. */
 static void fold_nodes(fx_fractions *out, const pv_leaves *u, size_t i, size_t half, size_t n, fx k)
 {
+    if (u->ints) {
+        const size_t other = (size_t)1 << (u->k - 1), at[4] = { i, i + other, i + half, i + half + other };
+        const int32_t *x[4];
+        fx a[4];
+        for (size_t j = 0; j < 4; j++) {
+            const pv_run run = pv_run_at(u->ints, at[j]);
+            x[j] = run.x;
+            a[j] = run.alpha;
+        }
+        fxv_leaf_up_fold(out, x, n, a, k);
+        return;
+    }
     nodes(out, u, i, n);
     nodes(out + n / FXV_LANES, u, i + half, n);
     fxv_fractions_fold(out, n, k);
