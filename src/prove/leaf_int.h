@@ -16,7 +16,7 @@ typedef struct pv_leaves {
     fx_fractions        *table;
 } pv_leaves;
 
-enum { PV_PIECE = 128 }; /* nodes: four times as many fractions stay in the first cache */
+enum { PV_PIECE = 256 }; /* nodes: what a piece costs beside its nodes is little then, and four times as many fractions stay in the second cache */
 
 /* How many leaves or nodes in a row are of one tile and of one run of `limit`; all are powers of two. */
 static inline size_t pv_leaves_run(const pv_leaves *u, size_t limit)
