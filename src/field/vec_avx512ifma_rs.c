@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Reed-Solomon with AVX-512 IFMA: the butterflies of vec_portable.c in radix 4. A block goes down one pass, its quarters all the way down and up again,
- * and then up one pass, so that most passes run over blocks that are in the first caches.
+ * and then up one pass, so that most passes run over blocks that are in the first caches. Of what is larger than the second cache the first and the last pass are of
+ * radix 8.
  *
  * Ranges: a product by a twiddle is below 2 p for a factor below 20 p. Between passes all is below 16 p. In a pass only the operand that is never multiplied
  * is brought below 8 p: it ends below 12 p; the others are below 18 p where they are multiplied. Values are the low 52 bits of a lane: multiplications see no
@@ -73,9 +74,41 @@ INLINE v8 scaled(v8 y, twiddle8 t)
     return less(value(times(y, t)), set1(FP_P));
 }
 
+/* Three levels down: x[0..7] are the eighths; t[1 << level | block]. Below 20 p where it is multiplied, below 14 p at the end. */
+INLINE void down_eighths(v8 x[8], const twiddle8 t[8])
+{
+    x[0] = below_8p(x[0]);
+    for (int k = 0; k < 4; k++)
+        butterfly(&x[k], &x[k + 4], t[1]);
+    x[4] = below_8p(x[4]);
+    for (int k = 0; k < 2; k++) {
+        butterfly(&x[k], &x[k + 2], t[2]);
+        butterfly(&x[k + 4], &x[k + 6], t[3]);
+    }
+    for (int k = 0; k < 4; k++)
+        butterfly(&x[2 * k], &x[2 * k + 1], t[4 + k]);
+}
+
+/* Three levels up; t[half + j]. The same bounds. */
+INLINE void up_eighths(v8 x[8], const twiddle8 t[8])
+{
+    x[0] = below_8p(x[0]);
+    for (int k = 0; k < 8; k += 2)
+        butterfly(&x[k], &x[k + 1], t[1]);
+    for (int k = 0; k < 8; k += 4) {
+        butterfly(&x[k], &x[k + 2], t[2]);
+        butterfly(&x[k + 1], &x[k + 3], t[3]);
+    }
+    for (int k = 0; k < 4; k++)
+        butterfly(&x[k], &x[k + 4], t[4 + k]);
+}
+
 /* --- sixteen rows: an element is two vectors -------------------------------------------------------------------------------- */
 
-enum { ROW_VECTORS = FP_RS_ROWS / FXV_LANES };
+enum {
+    ROW_VECTORS = FP_RS_ROWS / FXV_LANES,
+    LARGE = 1 << 14, /* more elements than that, 2 MiB, do not stay in the second cache from pass to pass */
+};
 
 INLINE v8 *at(fp *x, size_t i)
 {
@@ -152,6 +185,51 @@ static void block_rows(fp *out, size_t n, size_t block, const fp_rs_table *t)
     up_rows(out, n, t, false);
 }
 
+/* The first three levels down, and the last three up. */
+static void down_large(fp *out, const fp *in, size_t n, const fp_rs_table *t)
+{
+    const size_t q = n / 8;
+    twiddle8     w[8];
+    for (size_t k = 1; k < 8; k++)
+        w[k] = twiddle_of(&t->down[k < 2 ? 0 : k < 4 ? k - 2 : k - 4]);
+    for (size_t i = 0; i < q; i++)
+        for (int v = 0; v < ROW_VECTORS; v++) {
+            v8 x[8];
+            for (size_t k = 0; k < 8; k++)
+                x[k] = _mm512_load_si512(in + FP_RS_ROWS * (i + k * q) + FXV_LANES * v);
+            down_eighths(x, w);
+            for (size_t k = 0; k < 8; k++)
+                at(out, i + k * q)[v] = x[k];
+        }
+}
+
+static void up_large(fp *out, size_t n, const fp_rs_table *t)
+{
+    const size_t   q = n / 8;
+    const twiddle8 scale = twiddle_of(&t->scale);
+    for (size_t i = 0; i < q; i++) {
+        twiddle8 w[8];
+        for (size_t k = 1; k < 8; k++)
+            w[k] = twiddle_of(&t->up[k * q + i]);
+        for (int v = 0; v < ROW_VECTORS; v++) {
+            v8 x[8];
+            for (size_t k = 0; k < 8; k++)
+                x[k] = at(out, i + k * q)[v];
+            up_eighths(x, w);
+            for (size_t k = 0; k < 8; k++)
+                at(out, i + k * q)[v] = scaled(x[k], scale);
+        }
+    }
+}
+
+static void parity_large(fp *out, const fp *in, size_t n, const fp_rs_table *t)
+{
+    down_large(out, in, n, t);
+    for (size_t k = 0; k < 8; k++)
+        block_rows(out + FP_RS_ROWS * k * (n / 8), n / 8, k, t);
+    up_large(out, n, t);
+}
+
 void fp_rs_parity_rows_avx512ifma(fp *out, const fp *in, unsigned m)
 {
     if (m < 3) {
@@ -160,6 +238,10 @@ void fp_rs_parity_rows_avx512ifma(fp *out, const fp *in, unsigned m)
     }
     const fp_rs_table *t = fp_rs_table_get(m);
     size_t             n = (size_t)1 << m;
+    if (n > LARGE) {
+        parity_large(out, in, n, t);
+        return;
+    }
     down_rows(out, in, n, 0, t);
     for (size_t k = 0; k < 4; k++)
         block_rows(out + FP_RS_ROWS * k * (n / 4), n / 4, k, t);

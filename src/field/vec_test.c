@@ -484,6 +484,11 @@ static void parities(void **state)
         for (unsigned m = 0; m <= 13; m++)
             parity_rows_of(m, how);
     }
+    for (unsigned m = 14; m <= 16; m++) { /* more than the second cache holds */
+        parity_of(m, RANDOM);
+        parity_rows_of(m, RANDOM);
+        parity_rows_of(m, ENDS);
+    }
 }
 
 static void selection(void **state)
