@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The gradient's inner product, and the reduction of all claims to one point (spec/proof.md sections 9 and 10). */
-#include "prove/prove_int.h"
+#include "prove/products_int.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -92,6 +92,7 @@ typedef struct reduction {
     int32_t    *room;    /* of one virtual tensor at a time */
     uint32_t   *tensors; /* those that occur, in the order of their first rows */
     uint32_t   *of_row;  /* place of each row's tensor there */
+    fxv       **u;       /* U of each row; NULL: of no use */
     uint32_t    count;
     pv_product *x;       /* by place: P the sum of the rows' token weights, B the values at rho */
 } reduction;
@@ -102,6 +103,36 @@ static bool is_zero(const fxv *v, size_t n)
         if (!fx_equal(fxv_get(v, i), FX_ZERO))
             return false;
     return true;
+}
+
+static void list_tensors(reduction *r)
+{
+    const pf_claims *c = &r->p->claims;
+    for (uint32_t a = 0; a < c->count; a++) {
+        uint32_t i = 0;
+        while (i < r->count && r->tensors[i] != c->rows[a].tensor)
+            i++;
+        r->of_row[a] = i;
+        if (i == r->count)
+            r->tensors[r->count++] = c->rows[a].tensor;
+    }
+}
+
+enum { BLOCK_ROWS = 1024, BLOCK_COLS = 512 }; /* a block of int16 stays in the second cache while the rows of its tensor take their sums */
+
+/* U of the rows of tensor i. */
+static void add_sums(const reduction *r, uint32_t i)
+{
+    const pf_claims *c = &r->p->claims;
+    const fx_ints m = pv_matrix(r->p->w, r->tensors[i], r->room);
+    for (size_t row = 0; row < m.rows; row += BLOCK_ROWS)
+        for (size_t col = 0; col < m.cols; col += BLOCK_COLS) {
+            const size_t rows = m.rows - row < BLOCK_ROWS ? m.rows - row : BLOCK_ROWS, cols = m.cols - col < BLOCK_COLS ? m.cols - col : BLOCK_COLS;
+            const fx_ints block = pv_ints_part(&m, row, rows, col, cols);
+            for (uint32_t a = 0; a < c->count; a++)
+                if (r->of_row[a] == i && r->u[a])
+                    fxv_rows(r->u[a] + col / FXV_LANES, &block, c->rows[a].w + row / FXV_LANES);
+        }
 }
 
 /* P = v, which is used up, and B = U, as long as the tensor's features ask for, of every row that adds anything to the rounds. */
@@ -119,9 +150,10 @@ static err row_arrays(reduction *r, pv_product *x, unsigned *vars, uint32_t *use
             return fail(p->f, ERR_MEMORY, "claims", features);
         vars[*used] = bits;
         x[(*used)++] = row;
-        fx_ints m = pv_matrix(p->w, c->rows[a].tensor, r->room);
-        fxv_rows(row.b, &m, c->rows[a].w);
+        r->u[a] = row.b;
     }
+    for (uint32_t i = 0; i < r->count; i++)
+        add_sums(r, i);
     return OK;
 }
 
@@ -146,7 +178,6 @@ static err feature_rounds(reduction *r)
 static err tensors_at_rho(reduction *r)
 {
     const prover *p = r->p;
-    const pf_claims *c = &p->claims;
     const unsigned k = pf_feature_vars(p->y);
     const uint32_t n = pf_tokens(p->y);
     fxv *rho = fxv_alloc((size_t)1 << k);
@@ -154,17 +185,10 @@ static err tensors_at_rho(reduction *r)
         return fail(p->f, ERR_MEMORY, "claims", k);
     fxv_eq(rho, p->rho, k, FX_ONE);
     err e = OK;
-    for (uint32_t a = 0; e == OK && a < c->count; a++) {
-        uint32_t i = 0;
-        while (i < r->count && r->tensors[i] != c->rows[a].tensor)
-            i++;
-        r->of_row[a] = i;
-        if (i < r->count)
-            continue;
-        r->tensors[r->count++] = c->rows[a].tensor;
+    for (uint32_t i = 0; e == OK && i < r->count; i++) {
         r->x[i] = (pv_product){ fxv_alloc(n), fxv_alloc(n) };
         if (r->x[i].p && r->x[i].b) {
-            fx_ints m = pv_matrix(p->w, c->rows[a].tensor, r->room);
+            fx_ints m = pv_matrix(p->w, r->tensors[i], r->room);
             fxv_cols(r->x[i].b, &m, rho);
         } else {
             e = fail(p->f, ERR_MEMORY, "claims", n);
@@ -225,8 +249,12 @@ err pv_reduce(prover *p)
 {
     const uint32_t rows = p->claims.count, most = p->y->tensor_count + 4 * p->y->shape.layers + 3;
     reduction r = { .p = p, .room = malloc(pv_stream_room(p->w) * sizeof *r.room), .tensors = malloc(most * sizeof *r.tensors),
-                    .of_row = malloc(rows * sizeof *r.of_row), .x = calloc(most, sizeof *r.x) };
-    err e = r.room && r.tensors && r.of_row && r.x ? feature_rounds(&r) : fail(p->f, ERR_MEMORY, "claims", rows);
+                    .of_row = malloc(rows * sizeof *r.of_row), .u = calloc(rows, sizeof *r.u), .x = calloc(most, sizeof *r.x) };
+    err e = r.room && r.tensors && r.of_row && r.u && r.x ? OK : fail(p->f, ERR_MEMORY, "claims", rows);
+    if (e == OK) {
+        list_tensors(&r);
+        e = feature_rounds(&r);
+    }
     if (e == OK)
         e = tensors_at_rho(&r);
     if (e == OK)
@@ -237,5 +265,6 @@ err pv_reduce(prover *p)
     free(r.room);
     free(r.tensors);
     free(r.of_row);
+    free(r.u);
     return e;
 }
