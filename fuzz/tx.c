@@ -3,6 +3,7 @@
  * chain's own accounts), leases, attestations, headers, genesis documents, state proofs, snapshot chunks. What decodes must encode
  * to the same bytes; what executes must leave every invariant standing, and dropping it must leave nothing. */
 #include "chain/chain_kit.h"
+#include "chain/gov/gov_int.h"
 
 #include "crypto/sha256.h"
 
@@ -21,6 +22,38 @@ static void roles(chain_genesis *g)
     g->producers = producers;
     g->issuers = issuers;
     g->producer_count = g->issuer_count = 2;
+    g->params.v[CHAIN_PARAM_EPOCH] = 2;
+    g->params.v[CHAIN_PARAM_GOV_PROPOSAL_STAKE] = 1000;
+    g->params.v[CHAIN_PARAM_GOV_COOLDOWN] = 0;
+}
+
+/* Accounts 1, 2 and 7 are members of both houses; 7 delegates to 2; proposal 1 of account 1 is open to votes. */
+static void govern(void)
+{
+    static const unsigned members[] = { 1, 2, 7 };
+    for (size_t i = 0; i < COUNT_OF(members); i++) {
+        cr_address a = kit_address(members[i]);
+        chain_voter_inputs in = { .operator_months = { 3, 3, 3, 3 }, .builder_months = 3, .reputation_ppm = 500000, .markets = 15, .builder = true };
+        CHECK(chain_reserve(network.c, 8, 4096) == OK);
+        CHECK(chain_voter_update(network.c, &a, &in, chain_head(network.c)->height + 1, NULL) == OK);
+        chain_tx stake = kit_tx(&network, members[i], CHAIN_TX_STAKE_ADD, 0);
+        stake.payload.stake_add.amount = 1000000;
+        CHECK(kit_run(&network, &stake, members[i]) == OK);
+    }
+    chain_tx delegate = kit_tx(&network, 7, CHAIN_TX_DELEGATE, 0);
+    delegate.payload.delegate = (chain_tx_delegate){ .house = CHAIN_HOUSE_OPERATORS, .to = kit_address(2) };
+    CHECK(kit_run(&network, &delegate, 7) == OK);
+    kit_advance(&network, 4);
+    uint8_t buffer[64];
+    const chain_param_change change = { CHAIN_PARAM_FEE_MIN, 1001 };
+    chain_tx propose = kit_tx(&network, 1, CHAIN_TX_PROPOSAL_SUBMIT, 0);
+    propose.payload.proposal_submit = (chain_tx_proposal_submit){ .kind = CHAIN_PROPOSAL_PARAMETERS, .house = 1, .stake = 1000 };
+    CHECK(chain_changes_encode(&propose.payload.proposal_submit.changes, buffer, sizeof buffer, &change, 1) == OK);
+    CHECK(kit_run(&network, &propose, 1) == OK);
+    kit_advance(&network, 2);
+    chain_tx vote = kit_tx(&network, 2, CHAIN_TX_VOTE, 0);
+    vote.payload.vote = (chain_tx_vote){ .proposal = 1, .choice = CHAIN_VOTE_YES };
+    CHECK(kit_run(&network, &vote, 2) == OK);
 }
 
 static void start(void)
@@ -35,6 +68,7 @@ static void start(void)
     CHECK(kit_run(&network, &open, 2) == OK);
     chain_tx vote = kit_audit_verdict(&network, KIT_PRODUCER, &job, 32, ERR_UNPROVED);
     CHECK(kit_run(&network, &vote, KIT_PRODUCER) == OK);
+    govern();
 }
 
 /* What the seeds have in place of what only this network knows. */

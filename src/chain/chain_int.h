@@ -184,6 +184,18 @@ err chain_exec_slash(exec *x, const chain_tx_slash *p, fault *f) MUST_USE;
 /* econ/standby.c */
 err chain_exec_standby_answer(exec *x, const chain_tx_standby_answer *p, fault *f) MUST_USE;
 
+/* gov/exec_stake.c */
+err chain_exec_stake_add(exec *x, const chain_tx_stake_add *p, fault *f) MUST_USE;
+err chain_exec_stake_remove(exec *x, const chain_tx_stake_remove *p, fault *f) MUST_USE;
+err chain_exec_stake_withdraw(exec *x, const chain_tx_stake_withdraw *p, fault *f) MUST_USE;
+err chain_exec_delegate(exec *x, const chain_tx_delegate *p, fault *f) MUST_USE;
+err chain_exec_undelegate(exec *x, const chain_tx_undelegate *p, fault *f) MUST_USE;
+
+/* gov/exec_proposal.c, gov/exec_vote.c */
+err chain_exec_proposal_submit(exec *x, const chain_tx_proposal_submit *p, fault *f) MUST_USE;
+err chain_exec_vote(exec *x, const chain_tx_vote *p, fault *f) MUST_USE;
+err chain_exec_vote_for(exec *x, const chain_tx_vote_for *p, fault *f) MUST_USE;
+
 /* exec_audit.c */
 err chain_exec_audit_open(exec *x, const chain_tx_audit_open *p, fault *f) MUST_USE;
 err chain_exec_audit_verdict(exec *x, const chain_tx_audit_verdict *p, fault *f) MUST_USE;

@@ -54,6 +54,10 @@ static uint64_t amount_taken(const chain_tx *tx)
         return tx->payload.worker_register.bond;
     case CHAIN_TX_JOB_POST:
         return tx->payload.job_post.escrow;
+    case CHAIN_TX_STAKE_ADD:
+        return tx->payload.stake_add.amount;
+    case CHAIN_TX_PROPOSAL_SUBMIT:
+        return tx->payload.proposal_submit.stake;
     default:
         return 0;
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Transfers and identity. */
 #include "chain/econ/econ_int.h"
+#include "chain/gov/gov_int.h"
 
 err chain_exec_transfer(exec *x, const chain_tx_transfer *p, fault *f)
 {
@@ -29,6 +30,7 @@ err chain_exec_transfer(exec *x, const chain_tx_transfer *p, fault *f)
     chain_event_add(c, CHAIN_EVENT_TRANSFERRED, x->tx_index)->data.transferred =
         (chain_event_transferred){ .from = x->sender, .to = p->to, .amount = net };
     chain_meter_volume(c, p->amount, open);
+    chain_gov_disclose(x, p->amount);
     return chain_tariff_collect(c, &x->sender, tariff, x->tx_index);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Workers: bond, capability, leaving. */
 #include "chain/econ/econ_int.h"
+#include "chain/gov/gov_int.h"
 
 err chain_worker_may_take_work(const chain *c, const cr_address *worker, fault *f)
 {
@@ -28,6 +29,9 @@ err chain_exec_worker_register(exec *x, const chain_tx_worker_register *p, fault
     const chain_row_worker *now = chain_row_get(c, CHAIN_TABLE_WORKER, &key);
     if (now && now->status == CHAIN_WORKER_LEAVING)
         return fail(f, ERR_STATE, "worker.status", now->status);
+    uint64_t frozen = now && now->status == CHAIN_WORKER_ACTIVE ? 0 : chain_gov_frozen(c, &x->sender, ECON_COMPUTE, x->height);
+    if (frozen)
+        return fail(f, ERR_STATE, "gov.freeze", frozen);
     uint64_t bond = now ? now->bond : 0;
     TRY(checked_add_u64(&bond, bond, p->bond));
     if (bond < param(c, CHAIN_PARAM_WORKER_BOND_MIN))

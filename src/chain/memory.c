@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Everything that the chain allocates: between blocks, never inside one. */
 #include "chain/econ/econ_int.h"
+#include "chain/gov/gov_int.h"
 
 /* The shortest encodings that a block can be made of, with room to spare: a transaction has two keys' worth of fields and a
  * signature, a receipt two signatures and nine hashes. They turn bytes into counts. */
@@ -146,6 +147,16 @@ static size_t rows_of_block(const chain *c, unsigned table, size_t tx_count, siz
         return txs + 1 + chain_sweep_block_max(c);
     case CHAIN_TABLE_WORKED:
         return receipts + 1;
+    case CHAIN_TABLE_GOVERNANCE:
+    case CHAIN_TABLE_HOUSE:
+        return 0;
+    case CHAIN_TABLE_PROPOSAL:
+        return LIMIT_PROPOSALS; /* more are never active */
+    case CHAIN_TABLE_CHANGE:
+        return LIMIT_PROPOSALS * LIMIT_PROPOSAL_CHANGES;
+    case CHAIN_TABLE_VOTE:
+    case CHAIN_TABLE_PERSON_VOTE:
+        return 2 * txs + 1; /* one in each house */
     case CHAIN_TABLE_COVERAGE:
         return COVERAGE_ROWS * receipts;
     case CHAIN_TABLE_LEASE:
@@ -159,7 +170,8 @@ static size_t rows_of_block(const chain *c, unsigned table, size_t tx_count, siz
 
 static size_t events_of_block(const chain *c, size_t tx_count, size_t tx_bytes)
 {
-    return chain_sweep_block_max(c) + c->genesis.producer_count + ECON_MARKETS + 1 + TX_EVENTS * tx_count + 3 * (tx_bytes / RECEIPT_BYTES_LEAST) + tx_bytes / MATCH_BYTES_LEAST + 4;
+    size_t epoch = c->genesis.producer_count + ECON_MARKETS + 1 + chain_gov_epoch_events();
+    return chain_sweep_block_max(c) + epoch + TX_EVENTS * tx_count + 3 * (tx_bytes / RECEIPT_BYTES_LEAST) + tx_bytes / MATCH_BYTES_LEAST + 4;
 }
 
 /* A verdict is short and may settle much: the longest lease spoiled, its bond shared, and each validator paid. */
@@ -191,9 +203,11 @@ static size_t journal_of_epoch(const chain *c)
 
 static size_t journal_of_block(const chain *c, size_t tx_count, size_t tx_bytes)
 {
-    size_t verdict = journal_of_verdict(c), receipts = tx_bytes / RECEIPT_BYTES_LEAST;
-    return (verdict > TX_JOURNAL ? verdict : TX_JOURNAL) * tx_count + JOURNAL_PER_BYTE * tx_bytes + journal_of_work() * receipts +
-           journal_of_epoch(c) + BLOCK_JOURNAL;
+    size_t tx = journal_of_verdict(c), gov = chain_gov_tx_journal(), receipts = tx_bytes / RECEIPT_BYTES_LEAST;
+    tx = tx > TX_JOURNAL ? tx : TX_JOURNAL;
+    tx = tx > gov ? tx : gov;
+    return tx * tx_count + JOURNAL_PER_BYTE * tx_bytes + journal_of_work() * receipts + journal_of_epoch(c) + chain_gov_epoch_journal() +
+           BLOCK_JOURNAL;
 }
 
 bool chain_has_room(const chain *c, size_t tx_count, size_t tx_bytes)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Reading the state. */
 #include "chain/econ/econ_int.h"
+#include "chain/gov/gov_int.h"
 #include "crypto/sha256.h"
 
 const chain_row_account *chain_account(const chain *c, const cr_address *a)
@@ -162,7 +163,7 @@ err chain_prove(const chain *c, smt_proof *out, bytes *value, uint8_t *buffer, c
 }
 
 typedef struct sums {
-    u128 balances, escrow, bonds;
+    u128 balances, escrow, bonds, stakes;
 } sums;
 
 static sums add_up(const chain *c)
@@ -178,6 +179,7 @@ static sums add_up(const chain *c)
         const chain_row_audit *audit = chain_row_at(c, CHAIN_TABLE_AUDIT, i, NULL);
         s.escrow += audit->status == CHAIN_AUDIT_OPEN ? audit->deposit : 0;
     }
+    s.stakes += chain_gov_stakes(c);
     return s;
 }
 
@@ -250,9 +252,12 @@ err chain_audit(const chain *c, fault *f)
         return fail(f, ERR_INVARIANT, "sum of escrows", 0);
     if (s.bonds != supply->bonds)
         return fail(f, ERR_INVARIANT, "sum of bonds", 0);
+    if (s.stakes != supply->stakes)
+        return fail(f, ERR_INVARIANT, "sum of stakes", 0);
     TRY(audit_coverage(c, f));
     TRY(audit_audits(c, f));
     TRY(chain_audit_markets(c, f));
+    TRY(chain_gov_audit(c, f));
     for (unsigned i = chain_table_next(0); i < CHAIN_TABLE_END; i = chain_table_next(i)) {
         const row_table *t = &c->tables[i];
         uint8_t buffer[1024];

@@ -4,6 +4,7 @@
 #include "chain/chain_kit.h"
 
 #include "chain/field_int.h"
+#include "chain/gov/gov.h"
 #include "crypto/sha256.h"
 
 #include <setjmp.h>
@@ -53,6 +54,9 @@ static chain_tx sample(chain_tx_type type)
         tx.payload.audit_verdict.valid = 0;
     if (type == CHAIN_TX_JOB_MATCH)
         CHECK(chain_addresses_encode(&tx.payload.job_match.workers, items, sizeof items, workers, 2) == OK);
+    const chain_param_change changes[2] = { { CHAIN_PARAM_FEE_MIN, 2000 }, { CHAIN_PARAM_TARIFF_DRIFT, 60 } };
+    if (type == CHAIN_TX_PROPOSAL_SUBMIT)
+        CHECK(chain_changes_encode(&tx.payload.proposal_submit.changes, items, sizeof items, changes, 2) == OK);
     if (type == CHAIN_TX_TRACE_COMMIT)
         CHECK(chain_receipts_encode(&tx.payload.trace_commit.traces, items, sizeof items, &receipt, 1) == OK);
     if (type == CHAIN_TX_RECEIPT_PAY)

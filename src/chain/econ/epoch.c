@@ -2,6 +2,7 @@
  * The end of an epoch, in this order: the laws read the epoch's meters, the mint is divided, the pool is awarded to the markets, the rows of the
  * epoch are written and the meters start again. What is awarded is paid in the blocks of the next epoch (sweep.c). */
 #include "chain/econ/econ_int.h"
+#include "chain/gov/gov_int.h"
 #include "econ/adsplit.h"
 #include "econ/baseline.h"
 #include "econ/diversity.h"
@@ -406,7 +407,7 @@ err chain_epoch_end(chain *c, uint64_t height, fault *f)
     TRY_OUT(award(&k));
     TRY_OUT(next_tariff(&k));
     write_rows(&k);
-    return OK;
+    return chain_gov_epoch(c, height, f);
 out: /* every input is within the domain of its law: this is a defect of ours */
     return fail(f, e == ERR_CAP ? ERR_CAP : ERR_INVARIANT, "epoch", height);
 }

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Random histories of governance, valid and invalid alike: after every block all sums agree, parameters are within bounds and rules,
+ * nothing changes before its timelock or by another way than a passed proposal, a stake leaves once, whole or burned by its share, and
+ * a block that is dropped leaves no trace. `chain_gov_random_test N` runs N histories. */
+#include "chain/gov/gov_kit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { BLOCKS = 120, PROPOSALS_MAX = 400 };
+
+typedef struct history {
+    kit      k;
+    uint64_t seed;
+    uint64_t staked[PROPOSALS_MAX], released[PROPOSALS_MAX]; /* by number: what it held; how often it left */
+    uint64_t timelocked[PROPOSALS_MAX];                      /* epoch in whose end the vote passed */
+    uint64_t ran, failed;
+} history;
+
+static uint64_t ended[CHAIN_PROPOSAL_EXPIRED + 1], changed, delegated_votes;
+
+static uint64_t pick(history *h, uint64_t n)
+{
+    return kit_random(&h->seed) % n;
+}
+
+static void rules(chain_genesis *g)
+{
+    gov_short(g);
+    g->params.v[CHAIN_PARAM_GOV_LATE_WINDOW] = 1;
+    g->params.v[CHAIN_PARAM_GOV_EXTENSION] = 1;
+    g->params.v[CHAIN_PARAM_GOV_SLOTS_PROPOSER] = 3;
+    g->params.v[CHAIN_PARAM_GOV_IDENTITY_CAP] = 250000000;
+    g->params.v[CHAIN_PARAM_GOV_QUORUM_OPERATORS] = g->params.v[CHAIN_PARAM_GOV_QUORUM_BUILDERS] = 50000;
+    g->params.v[CHAIN_PARAM_GOV_EMERGENCY_TERM] = 3;
+    g->params.v[CHAIN_PARAM_GOV_EMERGENCY_VOTING] = 3;
+    g->params.v[CHAIN_PARAM_FEE_BURN] = 123456;
+    g->params.v[CHAIN_PARAM_GOV_DISCLOSURE] = 10;
+}
+
+/* Often an active proposal, or the newest that acted; sometimes any number. */
+static uint64_t random_number(history *h, bool acted)
+{
+    uint64_t newest = chain_governance(h->k.c)->proposals, number = chain_governance(h->k.c)->first;
+    if (pick(h, 10) == 0)
+        return pick(h, newest + 2);
+    if (!acted) {
+        for (uint64_t skip = pick(h, 6); skip && number && gov_proposal(&h->k, number)->next; skip--)
+            number = gov_proposal(&h->k, number)->next;
+        return number;
+    }
+    for (number = newest; number; number--) {
+        uint8_t status = gov_proposal(&h->k, number)->status, kind = gov_proposal(&h->k, number)->kind;
+        if ((status == CHAIN_PROPOSAL_ACTIVATED || status == CHAIN_PROPOSAL_IN_FORCE) && kind != CHAIN_PROPOSAL_ROLLBACK && pick(h, 3))
+            break;
+    }
+    return number;
+}
+
+/* An account that delegates to this one, if there is one. */
+static unsigned delegator_of(history *h, unsigned who)
+{
+    cr_address to = kit_address(who);
+    for (unsigned from = OPERATOR; from < VOTER_END; from++) {
+        cr_address a = kit_address(from);
+        const chain_row_voter *v = chain_voter(h->k.c, &a);
+        if (v && (memcmp(v->delegate_operators.b, to.hash, 32) == 0 || memcmp(v->delegate_builders.b, to.hash, 32) == 0))
+            return from;
+    }
+    return OPERATOR + (unsigned)pick(h, VOTER_END - OPERATOR);
+}
+
+/* Often a value that is allowed, sometimes an edge, sometimes anything. */
+static uint64_t random_value(history *h, chain_param p)
+{
+    uint64_t now = param(h->k.c, p);
+    switch (pick(h, 6)) {
+    case 0: return chain_param_rows[p].min;
+    case 1: return chain_param_rows[p].max;
+    case 2: return kit_random(&h->seed);
+    case 3: return now ? now - 1 : now;
+    default: return now + 1;
+    }
+}
+
+/* What would make governance too slow or too dear for the rest of a history stays as it is. */
+static bool keeps_going(chain_param p)
+{
+    static const chain_param fixed[] = { CHAIN_PARAM_FEE_MIN, CHAIN_PARAM_FEE_PER_BYTE, CHAIN_PARAM_GOV_PROPOSAL_STAKE, CHAIN_PARAM_TX_TERM_MAX,
+                                         CHAIN_PARAM_GOV_VOTING, CHAIN_PARAM_GOV_KYC_REQUIRED, CHAIN_PARAM_GOV_COOLDOWN,
+                                         CHAIN_PARAM_GOV_TIMELOCK_OPERATIONAL, CHAIN_PARAM_GOV_TIMELOCK_STRUCTURAL };
+    for (size_t i = 0; i < COUNT_OF(fixed); i++)
+        if (fixed[i] == p)
+            return false;
+    return true;
+}
+
+static void random_proposal(history *h, chain_tx *tx, unsigned who)
+{
+    static const chain_proposal_kind kinds[] = { CHAIN_PROPOSAL_PARAMETERS, CHAIN_PROPOSAL_PARAMETERS, CHAIN_PROPOSAL_PARAMETERS,
+                                                 CHAIN_PROPOSAL_AMENDMENT, CHAIN_PROPOSAL_EMERGENCY, CHAIN_PROPOSAL_ROLLBACK };
+    static uint8_t buffer[256];
+    chain_proposal_kind kind = pick(h, 40) ? kinds[pick(h, COUNT_OF(kinds))] : (chain_proposal_kind)pick(h, 8);
+    chain_param_change changes[3];
+    size_t count = kind == CHAIN_PROPOSAL_ROLLBACK ? 0 : 1 + pick(h, 3) / 2;
+    chain_param p = (chain_param)pick(h, CHAIN_PARAM_COUNT);
+    for (size_t i = 0; i < count; i++) {
+        while (!keeps_going(p) || (kind == CHAIN_PROPOSAL_EMERGENCY && pick(h, 8) && chain_param_tightens(p) == CHAIN_TIGHTENS_NONE))
+            p = (chain_param)(((unsigned)p + 1) % CHAIN_PARAM_COUNT);
+        changes[i] = (chain_param_change){ p, random_value(h, p) };
+        p = (chain_param)(((unsigned)p + 1) % CHAIN_PARAM_COUNT);
+    }
+    CHECK(chain_changes_encode(&tx->payload.proposal_submit.changes, buffer, sizeof buffer, changes, count) == OK);
+    tx->type = CHAIN_TX_PROPOSAL_SUBMIT;
+    tx->payload.proposal_submit.kind = (uint8_t)kind;
+    tx->payload.proposal_submit.house = (uint8_t)(pick(h, 8) ? (who < BUILDER ? 1 : 2) : pick(h, 3));
+    tx->payload.proposal_submit.target = count ? 0 : random_number(h, true);
+    tx->payload.proposal_submit.stake = GOV_PROPOSAL_STAKE + pick(h, 5) - 1;
+}
+
+static bytes random_tx(history *h, unsigned who, uint64_t ahead)
+{
+    chain_tx tx = kit_tx(&h->k, who, CHAIN_TX_VOTE, ahead);
+    uint64_t number = random_number(h, false);
+    unsigned other = 1 + (unsigned)pick(h, VOTER_END);
+    uint8_t house = (uint8_t)(pick(h, 10) ? (who < BUILDER ? 1 : 2) : pick(h, 3));
+    switch (pick(h, 14)) {
+    case 0:
+        tx.type = CHAIN_TX_STAKE_ADD;
+        tx.payload.stake_add.amount = pick(h, 10) ? pick(h, 1000000000) : KIT_BALANCE;
+        break;
+    case 1:
+        tx.type = CHAIN_TX_STAKE_REMOVE;
+        tx.payload.stake_remove.amount = pick(h, 2 * GOV_STAKE);
+        break;
+    case 2:
+        tx.type = CHAIN_TX_STAKE_WITHDRAW;
+        break;
+    case 3:
+    case 4:
+    case 5:
+        random_proposal(h, &tx, who);
+        break;
+    case 6:
+        tx.type = CHAIN_TX_DELEGATE;
+        tx.payload.delegate = (chain_tx_delegate){ .house = house, .to = kit_address(other) };
+        break;
+    case 7:
+        tx.type = CHAIN_TX_UNDELEGATE;
+        tx.payload.undelegate.house = house;
+        break;
+    case 8:
+    case 9:
+        tx.type = CHAIN_TX_VOTE_FOR;
+        tx.payload.vote_for = (chain_tx_vote_for){ .proposal = number, .house = house, .voter = kit_address(delegator_of(h, who)) };
+        break;
+    case 10:
+        tx.type = CHAIN_TX_TRANSFER;
+        tx.payload.transfer = (chain_tx_transfer){ .to = kit_address(other), .amount = pick(h, 2000000000) };
+        break;
+    default:
+        tx.payload.vote = (chain_tx_vote){ .proposal = number, .choice = (uint8_t)(pick(h, 8) ? CHAIN_VOTE_YES : pick(h, 4)) };
+    }
+    return kit_sign(&tx, who);
+}
+
+static void check_event(history *h, const chain_event *e)
+{
+    uint64_t epoch = gov_now(&h->k); /* the one that begins with the next block */
+    if (e->type == CHAIN_EVENT_STAKE_RELEASED) {
+        chain_event_stake_released r = e->data.stake_released;
+        assert_int_equal(h->released[r.proposal]++, 0);
+        assert_int_equal(r.returned + r.burned, h->staked[r.proposal]);
+        assert_true(r.burned == 0 || gov_proposal(&h->k, r.proposal)->status == CHAIN_PROPOSAL_REJECTED);
+    } else if (e->type == CHAIN_EVENT_PROPOSAL_MOVED) {
+        chain_event_proposal_moved m = e->data.proposal_moved;
+        ended[m.status]++;
+        if (m.status == CHAIN_PROPOSAL_TIMELOCKED)
+            h->timelocked[m.proposal] = epoch;
+    } else if (e->type == CHAIN_EVENT_PARAM_CHANGED) {
+        uint64_t by = e->data.param_changed.proposal;
+        changed++;
+        assert_true(h->timelocked[by] && epoch >= h->timelocked[by] + param(h->k.c, CHAIN_PARAM_GOV_TIMELOCK_MIN));
+        assert_true(epoch >= gov_proposal(&h->k, by)->activate_epoch);
+    } else if (e->type == CHAIN_EVENT_VOTED) {
+        const chain_row_vote *v = chain_vote(h->k.c, e->data.voted.proposal, 1, (chain_house_id)e->data.voted.house, &e->data.voted.voter);
+        delegated_votes += v && !v->direct;
+    }
+}
+
+static void check(history *h, const chain_params *before)
+{
+    kit *k = &h->k;
+    chain_params now;
+    bool change = false, said = false;
+    gov_audit(k);
+    for (unsigned i = 0; i < CHAIN_PARAM_COUNT; i++) {
+        now.v[i] = param(k->c, (chain_param)i);
+        change |= now.v[i] != before->v[i];
+        if (chain_param_rows[i].changer == CHAIN_CHANGER_NOBODY)
+            assert_int_equal(now.v[i], before->v[i]);
+    }
+    assert_int_equal(chain_params_check(&now, NULL), OK);
+    for (uint64_t n = 1; n <= chain_governance(k->c)->proposals; n++)
+        if (!h->staked[n])
+            h->staked[n] = gov_proposal(k, n)->stake;
+    for (size_t i = 0; i < k->result.event_count; i++) {
+        said |= k->result.events[i].type == CHAIN_EVENT_PARAM_CHANGED;
+        check_event(h, &k->result.events[i]);
+    }
+    assert_true(said || !change);
+    assert_true(!said || chain_head(k->c)->height % GOV_EPOCH == 0);
+    for (size_t i = 0; i < k->result.tx_count; i++)
+        *(k->result.txs[i].code == OK ? &h->ran : &h->failed) += 1;
+}
+
+static void one_block(history *h)
+{
+    kit *k = &h->k;
+    bytes txs[16];
+    size_t n = 0;
+    chain_params before;
+    for (unsigned i = 0; i < CHAIN_PARAM_COUNT; i++)
+        before.v[i] = param(k->c, (chain_param)i);
+    for (unsigned who = OPERATOR; who < VOTER_END; who++)
+        for (uint64_t ahead = 0; ahead < 2 && pick(h, 2); ahead++)
+            txs[n++] = random_tx(h, who, ahead);
+    if (pick(h, 6) == 0) {
+        unsigned who = OPERATOR + (unsigned)pick(h, VOTER_END - OPERATOR);
+        gov_badge(k, who, (uint8_t)(who < BUILDER ? pick(h, 16) : 0), who >= BUILDER && pick(h, 6), (uint32_t)pick(h, 30), (uint32_t)pick(h, 1000001));
+    } else if (pick(h, 4) == 0) {
+        hash256 root = chain_head(k->c)->state_root;
+        assert_int_equal(kit_execute(k, txs, n, false, NULL), OK);
+        chain_abort(k->c);
+        gov_audit(k);
+        assert_true(hash256_equal(&root, &chain_head(k->c)->state_root));
+    }
+    assert_int_equal(kit_block(k, txs, n), OK);
+    check(h, &before);
+}
+
+static unsigned histories = 40;
+
+static void random_histories(void **state)
+{
+    (void)state;
+    for (unsigned seed = 1; seed <= histories; seed++) {
+        static history h;
+        memset(&h, 0, sizeof h);
+        h.seed = seed;
+        gov_start(&h.k, rules);
+        for (unsigned i = 0; i < BLOCKS; i++)
+            one_block(&h);
+        assert_true(h.ran > 100 && h.failed > 50);
+        for (uint64_t n = 1; n <= chain_governance(h.k.c)->proposals; n++)
+            assert_int_equal(h.released[n] + (gov_proposal(&h.k, n)->stake > 0), 1);
+        kit_stop(&h.k);
+    }
+    printf("%u histories: %llu changes; rejected %llu, failed %llu, activated %llu, rolled back %llu, in force %llu, expired %llu; %llu votes by delegates\n",
+           histories, (unsigned long long)changed, (unsigned long long)ended[CHAIN_PROPOSAL_REJECTED], (unsigned long long)ended[CHAIN_PROPOSAL_FAILED],
+           (unsigned long long)ended[CHAIN_PROPOSAL_ACTIVATED], (unsigned long long)ended[CHAIN_PROPOSAL_ROLLED_BACK],
+           (unsigned long long)ended[CHAIN_PROPOSAL_IN_FORCE], (unsigned long long)ended[CHAIN_PROPOSAL_EXPIRED], (unsigned long long)delegated_votes);
+    assert_true(changed > 20 && ended[CHAIN_PROPOSAL_REJECTED] > 20 && ended[CHAIN_PROPOSAL_ACTIVATED] > 20 && delegated_votes > 5);
+    assert_true(ended[CHAIN_PROPOSAL_ROLLED_BACK] > 5 && ended[CHAIN_PROPOSAL_IN_FORCE] > 2 && ended[CHAIN_PROPOSAL_EXPIRED] > 2);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 2)
+        histories = (unsigned)strtoul(argv[1], NULL, 10);
+    const struct CMUnitTest tests[] = { cmocka_unit_test(random_histories) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
