@@ -213,6 +213,7 @@ static void delegations(void **state)
     EXPECT_ERR(vote_for(&k, 2, n, 2, 1), ERR_PERMISSION, "vote_for.voter");
     assert_int_equal(vote_for(&k, 2, n, 1, 1), OK);
     assert_int_equal(gov_proposal(&k, n)->no_operators, p1 + p2);
+    EXPECT_ERR(gov_unstake(&k, 1, 1), ERR_STATE, "voter.lock_epoch"); /* what voted through a delegate stays, too */
     assert_int_equal(vote_for(&k, 2, n, 1, 1), OK); /* again: counts once */
     assert_int_equal(gov_proposal(&k, n)->no_operators, p1 + p2);
     gov_audit(&k);
