@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Random histories of governance, valid and invalid alike: after every block all sums agree, parameters are within bounds and rules,
  * nothing changes before its timelock or by another way than a passed proposal, a stake leaves once, whole or burned by its share, and
- * a block that is dropped leaves no trace. `chain_gov_random_test N` runs N histories. */
+ * a block that is dropped leaves no trace. `chain_gov_random_test N` runs N histories; `print` writes the history of
+ * spec/vectors/governance.json, which gov_vectors.py replays by a second implementation. */
 #include "chain/gov/gov_kit.h"
 
 #include <stdio.h>
@@ -16,6 +17,32 @@ typedef struct history {
     uint64_t timelocked[PROPOSALS_MAX];                      /* epoch in whose end the vote passed */
     uint64_t ran, failed;
 } history;
+
+static char   text[400000]; /* the history as JSON, while one is recorded */
+static size_t text_len;
+static bool   recording;
+
+static void put(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void put(const char *format, ...)
+{
+    va_list args;
+    if (!recording)
+        return;
+    va_start(args, format);
+    int n = vsnprintf(text + text_len, sizeof text - text_len, format, args);
+    va_end(args);
+    CHECK(n > 0 && (size_t)n < sizeof text - text_len);
+    text_len += (size_t)n;
+}
+
+static unsigned who_is(const cr_address *a)
+{
+    unsigned who = 0;
+    cr_address b = kit_address(who);
+    while (!cr_address_equal(a, &b))
+        b = kit_address(++who);
+    return who;
+}
 
 static uint64_t ended[CHAIN_PROPOSAL_EXPIRED + 1], changed, delegated_votes;
 
@@ -164,6 +191,50 @@ static bytes random_tx(history *h, unsigned who, uint64_t ahead)
     return kit_sign(&tx, who);
 }
 
+#define LLU(x) ((unsigned long long)(x))
+
+/* What ran and has to do with governance. */
+static void record(const chain_tx *tx, uint64_t epoch)
+{
+    unsigned who = who_is(&tx->sender_address);
+    chain_param_change changes[LIMIT_PROPOSAL_CHANGES_N];
+    size_t count = 0;
+    const chain_tx_proposal_submit *p = &tx->payload.proposal_submit;
+    switch (tx->type) {
+    case CHAIN_TX_STAKE_ADD:
+        put(",\n  {\"epoch\": %llu, \"step\": \"stake\", \"who\": %u, \"change\": %llu}", LLU(epoch), who, LLU(tx->payload.stake_add.amount));
+        break;
+    case CHAIN_TX_STAKE_REMOVE:
+        put(",\n  {\"epoch\": %llu, \"step\": \"stake\", \"who\": %u, \"change\": -%llu}", LLU(epoch), who, LLU(tx->payload.stake_remove.amount));
+        break;
+    case CHAIN_TX_PROPOSAL_SUBMIT:
+        if (p->kind != CHAIN_PROPOSAL_ROLLBACK)
+            CHECK(chain_changes_decode(changes, &count, p->changes, NULL) == OK);
+        put(",\n  {\"epoch\": %llu, \"step\": \"propose\", \"who\": %u, \"kind\": %u, \"target\": %llu, \"changes\": [", LLU(epoch), who, p->kind,
+            LLU(p->target));
+        for (size_t i = 0; i < count; i++)
+            put("%s[%u, %llu]", i ? ", " : "", chain_param_rows[changes[i].param].number, LLU(changes[i].value));
+        put("]}");
+        break;
+    case CHAIN_TX_VOTE:
+        put(",\n  {\"epoch\": %llu, \"step\": \"vote\", \"who\": %u, \"proposal\": %llu, \"choice\": %u}", LLU(epoch), who,
+            LLU(tx->payload.vote.proposal), tx->payload.vote.choice);
+        break;
+    case CHAIN_TX_VOTE_FOR:
+        put(",\n  {\"epoch\": %llu, \"step\": \"vote_for\", \"who\": %u, \"proposal\": %llu, \"house\": %u, \"voter\": %u}", LLU(epoch), who,
+            LLU(tx->payload.vote_for.proposal), tx->payload.vote_for.house, who_is(&tx->payload.vote_for.voter));
+        break;
+    default:
+        break;
+    }
+}
+
+static void record_badge(uint64_t epoch, unsigned who, uint8_t markets, bool builder, uint32_t months, uint32_t reputation_ppm)
+{
+    put(",\n  {\"epoch\": %llu, \"step\": \"identity\", \"who\": %u, \"markets\": %u, \"builder\": %u, \"months\": %u, \"reputation_ppm\": %u}",
+        LLU(epoch), who, markets, builder, months, reputation_ppm);
+}
+
 static void check_event(history *h, const chain_event *e)
 {
     uint64_t epoch = gov_now(&h->k); /* the one that begins with the next block */
@@ -227,7 +298,11 @@ static void one_block(history *h)
             txs[n++] = random_tx(h, who, ahead);
     if (pick(h, 6) == 0) {
         unsigned who = OPERATOR + (unsigned)pick(h, VOTER_END - OPERATOR);
-        gov_badge(k, who, (uint8_t)(who < BUILDER ? pick(h, 16) : 0), who >= BUILDER && pick(h, 6), (uint32_t)pick(h, 30), (uint32_t)pick(h, 1000001));
+        uint8_t markets = (uint8_t)(who < BUILDER ? pick(h, 16) : 0);
+        bool builder = who >= BUILDER && pick(h, 6);
+        uint32_t months = (uint32_t)pick(h, 30), reputation = (uint32_t)pick(h, 1000001);
+        record_badge(gov_now(k), who, markets, builder, months, reputation);
+        gov_badge(k, who, markets, builder, months, reputation);
     } else if (pick(h, 4) == 0) {
         hash256 root = chain_head(k->c)->state_root;
         assert_int_equal(kit_execute(k, txs, n, false, NULL), OK);
@@ -235,7 +310,14 @@ static void one_block(history *h)
         gov_audit(k);
         assert_true(hash256_equal(&root, &chain_head(k->c)->state_root));
     }
+    uint64_t epoch = gov_now(k);
     assert_int_equal(kit_block(k, txs, n), OK);
+    for (size_t i = 0; recording && i < n; i++) {
+        chain_tx tx;
+        CHECK(chain_tx_decode(&tx, txs[i], NULL) == OK);
+        if (k->result.txs[i].code == OK)
+            record(&tx, epoch);
+    }
     check(h, &before);
 }
 
@@ -267,10 +349,75 @@ static void random_histories(void **state)
     assert_true(ended[CHAIN_PROPOSAL_ROLLED_BACK] > 5 && ended[CHAIN_PROPOSAL_IN_FORCE] > 2 && ended[CHAIN_PROPOSAL_EXPIRED] > 2);
 }
 
+static void put_proposal(uint64_t n, const chain_row_proposal *p)
+{
+    put("%s\n  {\"kind\": %u, \"class\": %u, \"electorate\": %u, \"status\": %u, \"round\": %u, \"snapshot_epoch\": %llu, \"vote_start\": %llu, "
+        "\"vote_end\": %llu, \"activate_epoch\": %llu, \"expire_epoch\": %llu, \"held\": %u,\n   \"operators\": [%llu, %llu, %llu, %llu], "
+        "\"builders\": [%llu, %llu, %llu, %llu]}",
+        n > 1 ? "," : "", p->kind, p->class, p->electorate, p->status, p->round, LLU(p->snapshot_epoch), LLU(p->vote_start), LLU(p->vote_end),
+        LLU(p->activate_epoch), LLU(p->expire_epoch), p->stake > 0, LLU(p->eligible_operators), LLU(p->cast_operators), LLU(p->yes_operators),
+        LLU(p->no_operators), LLU(p->eligible_builders), LLU(p->cast_builders), LLU(p->yes_builders), LLU(p->no_builders));
+}
+
+/* Accounts 4 and 5 are one person. */
+static void make_vectors(void)
+{
+    static history h;
+    memset(&h, 0, sizeof h);
+    h.seed = 8;
+    gov_start(&h.k, rules);
+    recording = true;
+    text_len = 0;
+    put("{\"comment\": \"made by chain_gov_random_test print; replayed by src/chain/gov/gov_vectors.py\",\n \"params\": [");
+    for (unsigned i = 0; i < CHAIN_PARAM_COUNT; i++)
+        put("%s[%u, %llu]", i ? ", " : "", chain_param_rows[i].number, LLU(param(h.k.c, (chain_param)i)));
+    put("],\n \"persons\": [[4, 5]],\n \"steps\": [\n  {\"epoch\": 1, \"step\": \"start\"}");
+    for (unsigned who = OPERATOR; who < VOTER_END; who++) { /* as gov_start has done it, in block `who` */
+        uint64_t epoch = (who + GOV_EPOCH - 1) / GOV_EPOCH;
+        record_badge(epoch, who, who < BUILDER ? ALL_MARKETS : 0, who >= BUILDER, 12, 800000);
+        put(",\n  {\"epoch\": %llu, \"step\": \"stake\", \"who\": %u, \"change\": %llu}", LLU(epoch), who, LLU(GOV_STAKE));
+    }
+    for (unsigned who = 4; who <= 5; who++) {
+        chain_tx tx = kit_tx(&h.k, KIT_ISSUER, CHAIN_TX_KYC_ATTEST, 0);
+        tx.payload.kyc_attest = (chain_tx_kyc_attest){ .subject = kit_address(who), .level = 1, .jurisdiction = 40, .expiry_height = 100000 };
+        assert_int_equal(kit_run(&h.k, &tx, KIT_ISSUER), OK);
+    }
+    for (unsigned i = 0; i < 4 * BLOCKS; i++)
+        one_block(&h);
+    while (chain_head(h.k.c)->height % GOV_EPOCH)
+        kit_advance(&h.k, 1);
+    put(",\n  {\"epoch\": %llu, \"step\": \"end\"}\n ],\n \"proposals\": [", LLU(chain_head(h.k.c)->height / GOV_EPOCH));
+    for (uint64_t n = 1; n <= chain_governance(h.k.c)->proposals; n++)
+        put_proposal(n, gov_proposal(&h.k, n));
+    put("\n ],\n \"values\": [");
+    for (unsigned i = 0; i < CHAIN_PARAM_COUNT; i++)
+        put("%s[%u, %llu]", i ? ", " : "", chain_param_rows[i].number, LLU(param(h.k.c, (chain_param)i)));
+    put("]\n}\n");
+    recording = false;
+    kit_stop(&h.k);
+}
+
+static void vectors(void **state)
+{
+    (void)state;
+    make_vectors();
+    FILE *file = fopen(TB_SOURCE_DIR "/spec/vectors/governance.json", "rb");
+    assert_non_null(file);
+    static char stored[sizeof text];
+    size_t n = fread(stored, 1, sizeof stored, file);
+    (void)fclose(file);
+    assert_int_equal(n, text_len);
+    assert_memory_equal(stored, text, n);
+}
+
 int main(int argc, char **argv)
 {
+    if (argc == 2 && strcmp(argv[1], "print") == 0) {
+        make_vectors();
+        return fwrite(text, 1, text_len, stdout) == text_len ? 0 : 1;
+    }
     if (argc == 2)
         histories = (unsigned)strtoul(argv[1], NULL, 10);
-    const struct CMUnitTest tests[] = { cmocka_unit_test(random_histories) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(random_histories), cmocka_unit_test(vectors) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
