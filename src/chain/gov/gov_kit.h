@@ -157,6 +157,32 @@ MAY_BE_UNUSED static void gov_pass(kit *k, uint64_t number)
     gov_until(k, gov_proposal(k, number)->activate_epoch);
 }
 
+MAY_BE_UNUSED static const chain_param_change fee = { CHAIN_PARAM_FEE_MIN, 1001 }; /* operational */
+MAY_BE_UNUSED static const chain_param_change window = { CHAIN_PARAM_TARIFF_REVENUE_TARGET, 900 }; /* structural */
+MAY_BE_UNUSED static const chain_param_change issuance = { CHAIN_PARAM_ISSUANCE_MAX, 11000000 }; /* constitutional */
+MAY_BE_UNUSED static const chain_param_change storage = { CHAIN_PARAM_STORAGE_UTIL_TARGET, 5000 }; /* operational, of one market */
+
+MAY_BE_UNUSED static uint64_t propose(kit *k, chain_proposal_kind kind, const chain_param_change *change)
+{
+    uint64_t number;
+    err e = gov_propose(k, OPERATOR, kind, change, 1, 0, &number);
+    if (e != OK)
+        fail_msg("%s", k->result.txs[0].what);
+    return number;
+}
+
+/* A network with these stakes of operators 1 to 3 and builders 4 to 6. */
+MAY_BE_UNUSED static void start_with(kit *k, const uint64_t stakes[6], void (*tweak)(chain_genesis *g))
+{
+    kit_start(k, tweak ? tweak : gov_short);
+    for (unsigned who = OPERATOR; who < VOTER_END; who++) {
+        gov_badge(k, who, who < BUILDER ? ALL_MARKETS : 0, who >= BUILDER, 24, 1000000);
+        if (stakes[who - 1])
+            assert_int_equal(gov_stake(k, who, stakes[who - 1]), OK);
+    }
+    gov_until(k, gov_now(k) + 2);
+}
+
 #define EXPECT_ERR(call, code, named)                              \
     do {                                                           \
         err expected_ = (code);                                    \
