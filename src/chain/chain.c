@@ -2,6 +2,7 @@
  * Life of a chain: from the genesis, or from stored rows. */
 #include "chain/econ/econ_int.h"
 #include "chain/gov/gov_int.h"
+#include "chain/treasury/treasury.h"
 #include "crypto/sha256.h"
 
 static err genesis_read(chain *c, bytes genesis, fault *f)
@@ -56,6 +57,7 @@ static err genesis_rows(chain *c, fault *f)
         ((chain_row_issuer *)chain_row_create(c, CHAIN_TABLE_ISSUER, &key))->active = 1;
     }
     chain_gov_genesis(c);
+    chain_treasury_genesis(c);
     c->journal_len = 0; /* nothing of a genesis is ever undone */
     TRY(chain_params_index(c, f));
     chain_economy_genesis(c);

@@ -167,6 +167,9 @@ const chain_row_beacon   *chain_beacon(const chain *c, uint64_t height);
 const chain_row_audit    *chain_audit_row(const chain *c, const hash256 *job, uint64_t lease_id);
 const chain_row_economy  *chain_economy(const chain *c);
 const void               *chain_row(const chain *c, chain_table table, const chain_key *key); /* a row of any table */
+const chain_row_treasury     *chain_treasury(const chain *c);
+const chain_row_breaker      *chain_treasury_breaker(const chain *c);
+const chain_row_disbursement *chain_disbursement(const chain *c, uint64_t number);
 uint64_t                  chain_param_value(const chain *c, chain_param p);
 size_t                    chain_producer_count(const chain *c); /* in the genesis: the validators of audits */
 

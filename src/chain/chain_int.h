@@ -195,6 +195,9 @@ err chain_exec_undelegate(exec *x, const chain_tx_undelegate *p, fault *f) MUST_
 err chain_exec_proposal_submit(exec *x, const chain_tx_proposal_submit *p, fault *f) MUST_USE;
 err chain_exec_vote(exec *x, const chain_tx_vote *p, fault *f) MUST_USE;
 err chain_exec_vote_for(exec *x, const chain_tx_vote_for *p, fault *f) MUST_USE;
+/* treasury/filing.c */
+err chain_exec_disbursement_file(exec *x, const chain_tx_disbursement_file *p, fault *f) MUST_USE;
+err chain_exec_disbursement_withdraw(exec *x, const chain_tx_disbursement_withdraw *p, fault *f) MUST_USE;
 
 /* exec_audit.c */
 err chain_exec_audit_open(exec *x, const chain_tx_audit_open *p, fault *f) MUST_USE;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Blocks: propose, execute, commit, abort. */
 #include "chain/econ/econ_int.h"
+#include "chain/treasury/treasury.h"
 #include "crypto/sha256.h"
 
 static err sum_bytes(const chain_block_tx *txs, size_t count, size_t *total, fault *f)
@@ -85,8 +86,11 @@ static err finish_block(chain *c, const chain_block_input *in, const hash256 *ra
     TRY(pay_producer(c, &in->producer, f));
     if (chain_sweep(c, in->height) != OK || chain_standby_draw(c, in->height, randomness) != OK || chain_meter_block_end(c, producer) != OK)
         return fail(f, ERR_INVARIANT, "markets", in->height);
-    if (epoch_ends(c, in->height))
+    if (epoch_ends(c, in->height)) {
         TRY(chain_epoch_end(c, in->height, f));
+        TRY(chain_treasury_set_subsidy_rate(c, chain_economy(c)->subsidy_last, f));
+        TRY(chain_treasury_epoch(c, in->height, f));
+    }
     return chain_supply_check(c, 0, f);
 }
 

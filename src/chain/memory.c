@@ -2,6 +2,7 @@
  * Everything that the chain allocates: between blocks, never inside one. */
 #include "chain/econ/econ_int.h"
 #include "chain/gov/gov_int.h"
+#include "chain/treasury/treasury.h"
 
 /* The shortest encodings that a block can be made of, with room to spare: a transaction has two keys' worth of fields and a
  * signature, a receipt two signatures and nine hashes. They turn bytes into counts. */
@@ -130,13 +131,15 @@ static size_t rows_of_block(const chain *c, unsigned table, size_t tx_count, siz
     size_t receipts = tx_bytes / RECEIPT_BYTES_LEAST;
     switch (table) {
     case CHAIN_TABLE_ACCOUNT:
-        return 2 * txs + receipts + 2 + chain_sweep_block_max(c) + c->genesis.producer_count;
+        return 2 * txs + receipts + 2 + chain_sweep_block_max(c) + c->genesis.producer_count + CHAIN_TREASURY_ACCOUNTS;
     case CHAIN_TABLE_SUPPLY:
     case CHAIN_TABLE_PARAM:
     case CHAIN_TABLE_ISSUER:
     case CHAIN_TABLE_ECONOMY:
     case CHAIN_TABLE_MARKET:
     case CHAIN_TABLE_PRODUCER:
+    case CHAIN_TABLE_TREASURY:
+    case CHAIN_TABLE_BREAKER:
         return 0;
     case CHAIN_TABLE_AWARD:
         return ECON_MARKETS;
@@ -157,6 +160,10 @@ static size_t rows_of_block(const chain *c, unsigned table, size_t tx_count, siz
     case CHAIN_TABLE_VOTE:
     case CHAIN_TABLE_PERSON_VOTE:
         return 2 * txs + 1; /* one in each house */
+    case CHAIN_TABLE_DISBURSEMENT_SLOT:
+        return LIMIT_DISBURSEMENTS;
+    case CHAIN_TABLE_OUTFLOW:
+        return 2;
     case CHAIN_TABLE_COVERAGE:
         return COVERAGE_ROWS * receipts;
     case CHAIN_TABLE_LEASE:
@@ -170,7 +177,7 @@ static size_t rows_of_block(const chain *c, unsigned table, size_t tx_count, siz
 
 static size_t events_of_block(const chain *c, size_t tx_count, size_t tx_bytes)
 {
-    size_t epoch = c->genesis.producer_count + ECON_MARKETS + 1 + chain_gov_epoch_events();
+    size_t epoch = c->genesis.producer_count + ECON_MARKETS + 1 + chain_gov_epoch_events() + CHAIN_TREASURY_EVENTS;
     return chain_sweep_block_max(c) + epoch + TX_EVENTS * tx_count + 3 * (tx_bytes / RECEIPT_BYTES_LEAST) + tx_bytes / MATCH_BYTES_LEAST + 4;
 }
 
@@ -207,7 +214,7 @@ static size_t journal_of_block(const chain *c, size_t tx_count, size_t tx_bytes)
     tx = tx > TX_JOURNAL ? tx : TX_JOURNAL;
     tx = tx > gov ? tx : gov;
     return tx * tx_count + JOURNAL_PER_BYTE * tx_bytes + journal_of_work() * receipts + journal_of_epoch(c) + chain_gov_epoch_journal() +
-           BLOCK_JOURNAL;
+           chain_treasury_journal_bytes() + BLOCK_JOURNAL;
 }
 
 bool chain_has_room(const chain *c, size_t tx_count, size_t tx_bytes)

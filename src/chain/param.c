@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "chain/param.h"
 
+#include "base/limits.h"
+
 #include <string.h>
 
 const chain_param_row chain_param_rows[CHAIN_PARAM_COUNT] = {

@@ -56,7 +56,7 @@ chain_key chain_key_job(const hash256 *job);                               /* JO
 chain_key chain_key_bid(const hash256 *job, const cr_address *worker);     /* BID */
 chain_key chain_key_numbered(const hash256 *job, uint64_t number);         /* COVERAGE (block of 256), LEASE, AUDIT (lease id) */
 chain_key chain_key_height(uint64_t height);                               /* BEACON, EPOCH, PROVIDER_AT (number) */
-chain_key chain_key_one(uint8_t number);                                   /* ECONOMY (0), MARKET, PRODUCER, STANDBY */
+chain_key chain_key_one(uint8_t number);                                   /* ECONOMY, TREASURY, BREAKER (0), MARKET, PRODUCER, STANDBY, DISBURSEMENT_SLOT */
 chain_key chain_key_provider(uint8_t market, const cr_address *a);         /* PROVIDER */
 chain_key chain_key_award(uint64_t epoch, uint8_t market);                 /* AWARD */
 chain_key chain_key_region(uint8_t market, uint32_t region);               /* REGION */

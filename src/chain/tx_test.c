@@ -5,6 +5,7 @@
 
 #include "chain/field_int.h"
 #include "chain/gov/gov.h"
+#include "chain/treasury/disburse.h"
 #include "crypto/sha256.h"
 
 #include <setjmp.h>
@@ -59,6 +60,12 @@ static chain_tx sample(chain_tx_type type)
         CHECK(chain_changes_encode(&tx.payload.proposal_submit.changes, items, sizeof items, changes, 2) == OK);
     if (type == CHAIN_TX_TRACE_COMMIT)
         CHECK(chain_receipts_encode(&tx.payload.trace_commit.traces, items, sizeof items, &receipt, 1) == OK);
+    if (type == CHAIN_TX_DISBURSEMENT_FILE) {
+        static const uint64_t numbers[] = { 1, 300 };
+        chain_payee payees[2] = { { workers[0], 1 }, { workers[1], CHAIN_AMOUNT_MAX } };
+        CHECK(chain_payees_encode(&tx.payload.disbursement_file.payees, items, sizeof items / 2, payees, 2) == OK);
+        CHECK(chain_dependencies_encode(&tx.payload.disbursement_file.dependencies, items + sizeof items / 2, sizeof items / 2, numbers, 2) == OK);
+    }
     if (type == CHAIN_TX_RECEIPT_PAY)
         CHECK(chain_receipts_encode(&tx.payload.receipt_pay.receipts, items, sizeof items, &receipt, 1) == OK);
     return tx;
