@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * gen DIR: writes the reference pages that follow from schema/ (rpc, errors, limits, tx, params, config, cli, job) into DIR.
+ * gen DIR: writes the reference pages that follow from schema/ (rpc, errors, limits, tx, params, packs, config, cli, job) into DIR.
  * gen --check DIR: writes nothing, prints the name of each page that is not what schema/ says, exits 1 if there is one. */
 #define _GNU_SOURCE
 #include "base/limits.h"
@@ -263,6 +263,21 @@ static void page_params(FILE *out)
         fprintf(out, "- %s\n", rules[i]);
 }
 
+static void page_packs(FILE *out)
+{
+    static const struct { const char *name; unsigned bit; int gated; const char *doc; } rows[] = {
+#define PACK_FEATURE(ID, bit, name, gated, doc) { name, bit, gated, doc },
+#include "pack.def"
+#undef PACK_FEATURE
+    };
+    head(out, "Jurisdiction packs", "schema/pack.def",
+         "What a pack may rule in its region (`spec/identity.md` section 3): the bits of `features_off`. A gated feature may need consent.\n"
+         "A transfer without a memo, and every transaction that takes money back, no pack can stop.");
+    fputs("\n| bit | name | gated | meaning |\n|---|---|---|---|\n", out);
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        fprintf(out, "| %u | `%s` | %s | %s |\n", rows[i].bit, rows[i].name, rows[i].gated ? "yes" : "no", rows[i].doc);
+}
+
 static void page_config(FILE *out)
 {
     static const struct { const char *section, *key, *type, *initial; uint64_t least, greatest; const char *doc; } rows[] = {
@@ -397,7 +412,7 @@ static void page_job(FILE *out)
 }
 
 static const struct { const char *name; void (*write)(FILE *out); } pages[] = {
-    { "rpc.md", page_rpc }, { "errors.md", page_errors }, { "limits.md", page_limits }, { "tx.md", page_tx }, { "params.md", page_params },
+    { "rpc.md", page_rpc }, { "errors.md", page_errors }, { "limits.md", page_limits }, { "tx.md", page_tx }, { "params.md", page_params }, { "packs.md", page_packs },
     { "config.md", page_config }, { "cli.md", page_cli }, { "job.md", page_job },
 };
 

@@ -3,6 +3,7 @@
 #include "chain/econ/econ_int.h"
 #include "chain/gov/gov_int.h"
 #include "chain/treasury/treasury.h"
+#include "chain/ident/ident.h"
 #include "crypto/sha256.h"
 
 static err genesis_read(chain *c, bytes genesis, fault *f)
@@ -32,7 +33,7 @@ static err tables_new(chain *c, fault *f)
         CHECK(info && info->key_len <= CHAIN_KEY_MAX);
         chain_table_init(&c->tables[i], info, c->config.table_seed);
     }
-    size_t rows = c->genesis.allocation_count + c->genesis.issuer_count + CHAIN_PARAM_COUNT + 1;
+    size_t rows = c->genesis.allocation_count + c->genesis.issuer_count + CHAIN_PARAM_COUNT + LIMIT_GENESIS_AUTHORITIES + 2 + 1;
     for (unsigned i = chain_table_next(0); i < CHAIN_TABLE_END; i = chain_table_next(i))
         if (chain_table_room(c, (chain_table)i, rows) != OK)
             return fail(f, ERR_MEMORY, "state", rows);
@@ -58,6 +59,11 @@ static err genesis_rows(chain *c, fault *f)
     }
     chain_gov_genesis(c);
     chain_treasury_genesis(c);
+    for (size_t i = 0; i < g->authority_count; i++) {
+        cr_address a = cr_address_of_key(&g->authorities[i].key);
+        TRY(chain_authority_set(c, (chain_role)g->authorities[i].role, &a, g->authorities[i].scope, true, f));
+        c->event_count = 0;
+    }
     c->journal_len = 0; /* nothing of a genesis is ever undone */
     TRY(chain_params_index(c, f));
     chain_economy_genesis(c);

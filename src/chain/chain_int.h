@@ -125,7 +125,7 @@ static inline uint64_t param(const chain *c, chain_param p)
 }
 /* Finds the rows of all parameters, which never move: ERR_FIELD if one is missing or out of bounds. After it, param() works. */
 err chain_params_index(chain *c, fault *f) MUST_USE;
-bool chain_kyc_valid_at(const chain *c, const cr_address *a, uint64_t height);
+bool chain_kyc_valid_at(const chain *c, const cr_address *a, uint64_t height); /* ident/kyc.c */
 
 /* The next event of the transaction (or block); zeroed, type and index set. */
 chain_event *chain_event_add(chain *c, chain_event_type type, uint32_t tx_index);
@@ -152,8 +152,13 @@ err chain_exec_tx(chain *c, const chain_tx *tx, size_t len, uint64_t height, uin
 
 /* exec_account.c */
 err chain_exec_transfer(exec *x, const chain_tx_transfer *p, fault *f) MUST_USE;
+
+/* ident/ */
 err chain_exec_kyc_attest(exec *x, const chain_tx_kyc_attest *p, fault *f) MUST_USE;
 err chain_exec_kyc_revoke(exec *x, const chain_tx_kyc_revoke *p, fault *f) MUST_USE;
+err chain_exec_pack_publish(exec *x, const chain_tx_pack_publish *p, fault *f) MUST_USE;
+err chain_exec_pack_consent(exec *x, const chain_tx_pack_consent *p, fault *f) MUST_USE;
+err chain_exec_release_attest(exec *x, const chain_tx_release_attest *p, fault *f) MUST_USE;
 
 /* exec_worker.c */
 err chain_exec_worker_register(exec *x, const chain_tx_worker_register *p, fault *f) MUST_USE;

@@ -81,17 +81,6 @@ err chain_check(const chain *c, chain_tx *out, bytes tx, chain_check_flags flags
     return chain_check_decoded(c, &ignored, out, tx.len, flags, f);
 }
 
-bool chain_kyc_valid_at(const chain *c, const cr_address *a, uint64_t height)
-{
-    chain_key key = chain_key_address(a);
-    const chain_row_identity *id = chain_row_get(c, CHAIN_TABLE_IDENTITY, &key);
-    if (!id || id->level == 0 || id->expiry_height < height)
-        return false;
-    chain_key issuer_key = chain_key_address(&id->issuer);
-    const chain_row_issuer *issuer = chain_row_get(c, CHAIN_TABLE_ISSUER, &issuer_key);
-    return issuer && issuer->active;
-}
-
 chain_event *chain_event_add(chain *c, chain_event_type type, uint32_t tx_index)
 {
     CHECK(c->event_count < c->event_cap);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Jobs: post, bid, match, close. */
+#include "chain/ident/ident.h"
 #include "chain/receipt_int.h"
 
 bool chain_job_sender_leads(const exec *x, const chain_row_job *job)
@@ -55,6 +56,7 @@ err chain_exec_job_post(exec *x, const chain_tx_job_post *p, fault *f)
     chain *c = x->c;
     TRY(check_model(p, f));
     TRY(check_terms(x, p, f));
+    TRY(chain_pack_check(c, &x->sender, CHAIN_FEATURE_JOB_POST, ECON_COMPUTE, x->height, f));
     if (chain_account_debit(c, &x->sender, p->escrow) != OK)
         return fail(f, ERR_FUNDS, "job_post.escrow", p->escrow);
     TRY(chain_purse_add(c, PURSE_ESCROW, p->escrow));

@@ -2,6 +2,7 @@
  * Workers: bond, capability, leaving. */
 #include "chain/econ/econ_int.h"
 #include "chain/gov/gov_int.h"
+#include "chain/ident/ident.h"
 
 err chain_worker_may_take_work(const chain *c, const cr_address *worker, fault *f)
 {
@@ -25,6 +26,7 @@ err chain_exec_worker_register(exec *x, const chain_tx_worker_register *p, fault
         return fail(f, ERR_RANGE, "worker_register.max_model_parameters", 0);
     if (p->max_batch_size == 0)
         return fail(f, ERR_RANGE, "worker_register.max_batch_size", 0);
+    TRY(chain_pack_check(c, &x->sender, CHAIN_FEATURE_WORKER_REGISTER, ECON_COMPUTE, x->height, f));
     chain_key key = chain_key_address(&x->sender);
     const chain_row_worker *now = chain_row_get(c, CHAIN_TABLE_WORKER, &key);
     if (now && now->status == CHAIN_WORKER_LEAVING)

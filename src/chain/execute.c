@@ -2,6 +2,7 @@
  * Blocks: propose, execute, commit, abort. */
 #include "chain/econ/econ_int.h"
 #include "chain/treasury/treasury.h"
+#include "chain/ident/ident.h"
 #include "crypto/sha256.h"
 
 static err sum_bytes(const chain_block_tx *txs, size_t count, size_t *total, fault *f)
@@ -90,6 +91,7 @@ static err finish_block(chain *c, const chain_block_input *in, const hash256 *ra
         TRY(chain_epoch_end(c, in->height, f));
         TRY(chain_treasury_set_subsidy_rate(c, chain_economy(c)->subsidy_last, f));
         TRY(chain_treasury_epoch(c, in->height, f));
+        TRY(chain_ident_epoch(c, in->height, f));
     }
     return chain_supply_check(c, 0, f);
 }

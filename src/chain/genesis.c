@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "chain/genesis.h"
 
+#include "chain/state.h"
 #include "chain/tx.h"
 #include "crypto/sha256.h"
 
@@ -50,6 +51,36 @@ static void sort_allocations(chain_allocation *a, size_t count)
         }
 }
 
+static int compare_authorities(const chain_authority *a, const chain_authority *b)
+{
+    return a->role != b->role ? (a->role < b->role ? -1 : 1) : compare_keys(&a->key, &b->key);
+}
+
+static void sort_authorities(chain_authority *a, size_t count)
+{
+    for (size_t i = 1; i < count; i++)
+        for (size_t j = i; j > 0 && compare_authorities(&a[j - 1], &a[j]) > 0; j--) {
+            chain_authority t = a[j];
+            a[j] = a[j - 1];
+            a[j - 1] = t;
+        }
+}
+
+static err check_authorities(const chain_authority *a, size_t count, fault *f)
+{
+    if (count > LIMIT_GENESIS_AUTHORITIES)
+        return fail(f, ERR_LIMIT, "genesis.authorities", count);
+    for (size_t i = 0; i < count; i++) {
+        if (i && compare_authorities(&a[i - 1], &a[i]) >= 0)
+            return fail(f, ERR_CANONICAL, "genesis.authorities", i);
+        if (a[i].role != CHAIN_ROLE_PACKS && a[i].role != CHAIN_ROLE_RELEASES)
+            return fail(f, ERR_RANGE, "genesis.authorities: role", i);
+        if (a[i].scope > (a[i].role == CHAIN_ROLE_PACKS ? LIMIT_REGION : 0))
+            return fail(f, ERR_RANGE, "genesis.authorities: scope", i);
+    }
+    return OK;
+}
+
 static err check_keys(const cr_public_key *keys, size_t count, const char *what, fault *f)
 {
     if (count > LIMIT_GENESIS_KEYS)
@@ -86,6 +117,7 @@ static err check_genesis(const chain_genesis *g, fault *f)
     if (g->producer_count == 0)
         return fail(f, ERR_RANGE, "genesis.producers", 0);
     TRY(check_keys(g->issuers, g->issuer_count, "genesis.issuers", f));
+    TRY(check_authorities(g->authorities, g->authority_count, f));
     return check_keys(g->producers, g->producer_count, "genesis.producers", f);
 }
 
@@ -101,9 +133,11 @@ err chain_genesis_encode(bytes *out, uint8_t *buffer, size_t cap, chain_genesis 
     sort_allocations(g->allocations, g->allocation_count);
     sort_keys(g->issuers, g->issuer_count);
     sort_keys(g->producers, g->producer_count);
+    if (g->authority_count <= LIMIT_GENESIS_AUTHORITIES)
+        sort_authorities(g->authorities, g->authority_count);
     TRY(check_genesis(g, f));
     cbor_writer w = cbor_writer_on(buffer, cap);
-    cbor_put_array(&w, 7);
+    cbor_put_array(&w, 8);
     cbor_put_text(&w, bytes_of_str(genesis_tag));
     cbor_put_text(&w, bytes_of(g->chain_id.text, g->chain_id.len));
     cbor_put_text(&w, bytes_of(g->address_prefix.text, g->address_prefix.len));
@@ -123,6 +157,13 @@ err chain_genesis_encode(bytes *out, uint8_t *buffer, size_t cap, chain_genesis 
     }
     put_keys(&w, g->issuers, g->issuer_count);
     put_keys(&w, g->producers, g->producer_count);
+    cbor_put_array(&w, g->authority_count);
+    for (size_t i = 0; i < g->authority_count; i++) {
+        cbor_put_array(&w, 3);
+        cbor_put_uint(&w, g->authorities[i].role);
+        cbor_put_uint(&w, g->authorities[i].scope);
+        cbor_put_bytes(&w, BYTES_OF(g->authorities[i].key));
+    }
     err e = cbor_finish(&w, out);
     return e == OK ? OK : fail(f, e, "genesis", w.len);
 }
@@ -173,10 +214,25 @@ static err get_keys(cbor_reader *r, const char *field, cr_public_key *out, size_
     return OK;
 }
 
+static err get_authorities(cbor_reader *r, chain_authority *out, size_t *count)
+{
+    TRY(cbor_get_array(r, "genesis.authorities", count, LIMIT_GENESIS_AUTHORITIES));
+    for (size_t i = 0; i < *count; i++) {
+        uint64_t role, scope;
+        TRY(cbor_get_array_fixed(r, "genesis.authorities", 3));
+        TRY(cbor_get_uint_max(r, "genesis.authorities", &role, UINT8_MAX));
+        TRY(cbor_get_uint_max(r, "genesis.authorities", &scope, UINT32_MAX));
+        TRY(cbor_get_bytes_fixed(r, "genesis.authorities", out[i].key.b, sizeof out[i].key.b));
+        out[i].role = (uint8_t)role;
+        out[i].scope = (uint32_t)scope;
+    }
+    return OK;
+}
+
 static err read_genesis(chain_genesis *g, cbor_reader *r)
 {
     bytes tag;
-    TRY(cbor_get_array_fixed(r, "genesis", 7));
+    TRY(cbor_get_array_fixed(r, "genesis", 8));
     TRY(cbor_get_text(r, "genesis.tag", &tag, sizeof genesis_tag));
     if (!bytes_equal(tag, bytes_of_str(genesis_tag)))
         return fail(&r->fault, ERR_MAGIC, "genesis.tag", 1);
@@ -186,6 +242,7 @@ static err read_genesis(chain_genesis *g, cbor_reader *r)
     TRY(get_allocations(r, g->allocations, &g->allocation_count));
     TRY(get_keys(r, "genesis.issuers", g->issuers, &g->issuer_count));
     TRY(get_keys(r, "genesis.producers", g->producers, &g->producer_count));
+    TRY(get_authorities(r, g->authorities, &g->authority_count));
     return cbor_end(r);
 }
 

@@ -2,7 +2,8 @@
  *
  * The genesis document: canonical CBOR array
  *   ["theblock/genesis/v1", chain id, address prefix, [parameter values as [number, value]...],
- *    [[address, amount]... in ascending order of address], [issuer keys...], [producer keys...]]
+ *    [[address, amount]... in ascending order of address], [issuer keys...], [producer keys...],
+ *    [[role, scope, key]... in ascending order of (role, key)]]
  * Its SHA-256 is the identity of the network. Chain ids that end in "-dev" are local: only they may have allocations. */
 #ifndef CHAIN_GENESIS_H
 #define CHAIN_GENESIS_H
@@ -15,6 +16,13 @@ typedef struct chain_allocation {
     uint64_t   amount;  /* nBLOCK, counted as minted; at least 1 */
 } chain_allocation;
 
+/* Who may publish packs or attest releases from the first block on (spec/identity.md). */
+typedef struct chain_authority {
+    uint8_t       role;  /* chain_role */
+    uint32_t      scope; /* the one region that it may rule, or 0 for all; 0 if it rules no region */
+    cr_public_key key;
+} chain_authority;
+
 typedef struct chain_genesis {
     chain_name           chain_id;
     chain_name           address_prefix; /* "tb": 1..8 lower-case letters */
@@ -25,6 +33,8 @@ typedef struct chain_genesis {
     size_t               issuer_count;
     cr_public_key       *producers;   /* 1 to LIMIT_GENESIS_KEYS, strictly ascending */
     size_t               producer_count;
+    chain_authority      authorities[64]; /* LIMIT_GENESIS_AUTHORITIES, strictly ascending by role and key */
+    size_t               authority_count;
 } chain_genesis;
 
 /* Sorts the caller's arrays, checks everything that decode checks, writes. ERR_LIMIT if it does not fit. */

@@ -10,6 +10,7 @@ enum { TX_BYTES_LEAST = 120, RECEIPT_BYTES_LEAST = 384, MATCH_BYTES_LEAST = 35 }
 
 enum {
     TX_EVENTS = 4,        /* of one transaction without receipts or matches */
+    BADGE_EVENTS = 3,     /* of one record of service, or one look at a badge: ended, earned, the standing */
     TX_JOURNAL = 4096,    /* bytes of journal for the fixed part of a transaction */
     JOURNAL_PER_BYTE = 4, /* and for each byte of its lists */
     BLOCK_JOURNAL = 65536,
@@ -134,7 +135,6 @@ static size_t rows_of_block(const chain *c, unsigned table, size_t tx_count, siz
         return 2 * txs + receipts + 2 + chain_sweep_block_max(c) + c->genesis.producer_count + CHAIN_TREASURY_ACCOUNTS;
     case CHAIN_TABLE_SUPPLY:
     case CHAIN_TABLE_PARAM:
-    case CHAIN_TABLE_ISSUER:
     case CHAIN_TABLE_ECONOMY:
     case CHAIN_TABLE_MARKET:
     case CHAIN_TABLE_PRODUCER:
@@ -164,6 +164,14 @@ static size_t rows_of_block(const chain *c, unsigned table, size_t tx_count, siz
         return LIMIT_DISBURSEMENTS;
     case CHAIN_TABLE_OUTFLOW:
         return 2;
+    case CHAIN_TABLE_ISSUER:
+        return LIMIT_AUTHORITY_CHANGES;
+    case CHAIN_TABLE_AUTHORITY: /* and their roles */
+        return LIMIT_AUTHORITY_CHANGES + 2;
+    case CHAIN_TABLE_BADGE:
+        return txs + chain_sweep_block_max(c);
+    case CHAIN_TABLE_DUE: /* where a badge goes that was earned, or looked at, and where the rest of a list goes */
+        return txs + chain_sweep_block_max(c) + LIMIT_BADGE_SWEEP + 1;
     case CHAIN_TABLE_COVERAGE:
         return COVERAGE_ROWS * receipts;
     case CHAIN_TABLE_LEASE:
@@ -177,14 +185,23 @@ static size_t rows_of_block(const chain *c, unsigned table, size_t tx_count, siz
 
 static size_t events_of_block(const chain *c, size_t tx_count, size_t tx_bytes)
 {
+    size_t badges = BADGE_EVENTS * (chain_sweep_block_max(c) + LIMIT_BADGE_SWEEP);
     size_t epoch = c->genesis.producer_count + ECON_MARKETS + 1 + chain_gov_epoch_events() + CHAIN_TREASURY_EVENTS;
-    return chain_sweep_block_max(c) + epoch + TX_EVENTS * tx_count + 3 * (tx_bytes / RECEIPT_BYTES_LEAST) + tx_bytes / MATCH_BYTES_LEAST + 4;
+    return chain_sweep_block_max(c) + epoch + badges + TX_EVENTS * tx_count + 3 * (tx_bytes / RECEIPT_BYTES_LEAST) +
+           tx_bytes / MATCH_BYTES_LEAST + 4;
+}
+
+#define EDIT(name) ((sizeof(chain_row_##name) + 7) / 8 * 8 + sizeof(journal_entry))
+
+/* A record of service edits the badge up to four times and, in the calendar, the list and the badge before it; so does a look. */
+static size_t journal_of_badges(const chain *c)
+{
+    return (chain_sweep_block_max(c) + LIMIT_BADGE_SWEEP + 1) * (5 * EDIT(badge) + 2 * EDIT(due));
 }
 
 /* A verdict is short and may settle much: the longest lease spoiled, its bond shared, and each validator paid. */
 static size_t journal_of_verdict(const chain *c)
 {
-#define EDIT(name) (sizeof(chain_row_##name) + sizeof(journal_entry))
     size_t payment = EDIT(account) + EDIT(supply);
     size_t fee = payment + EDIT(account), rows = EDIT(audit) + EDIT(lease) + 2 * EDIT(worker) + COVERAGE_ROWS * EDIT(coverage);
     rows += EDIT(provider) + EDIT(market) + EDIT(region);
@@ -214,7 +231,7 @@ static size_t journal_of_block(const chain *c, size_t tx_count, size_t tx_bytes)
     tx = tx > TX_JOURNAL ? tx : TX_JOURNAL;
     tx = tx > gov ? tx : gov;
     return tx * tx_count + JOURNAL_PER_BYTE * tx_bytes + journal_of_work() * receipts + journal_of_epoch(c) + chain_gov_epoch_journal() +
-           chain_treasury_journal_bytes() + BLOCK_JOURNAL;
+           chain_treasury_journal_bytes() + journal_of_badges(c) + BLOCK_JOURNAL;
 }
 
 bool chain_has_room(const chain *c, size_t tx_count, size_t tx_bytes)

@@ -3,6 +3,7 @@
 #include "chain/econ/econ_int.h"
 #include "chain/gov/gov_int.h"
 #include "chain/treasury/treasury.h"
+#include "chain/ident/ident.h"
 #include "crypto/sha256.h"
 
 const chain_row_account *chain_account(const chain *c, const cr_address *a)
@@ -260,6 +261,7 @@ err chain_audit(const chain *c, fault *f)
     TRY(chain_audit_markets(c, f));
     TRY(chain_gov_audit(c, f));
     TRY(chain_treasury_audit(c, f));
+    TRY(chain_ident_audit(c, f));
     for (unsigned i = chain_table_next(0); i < CHAIN_TABLE_END; i = chain_table_next(i)) {
         const row_table *t = &c->tables[i];
         uint8_t buffer[1024];

@@ -61,11 +61,21 @@ chain_key chain_key_supply(void)
     return (chain_key){ .len = 1 };
 }
 
-chain_key chain_key_param(chain_param p)
+static chain_key key_u32(uint32_t number)
 {
     chain_key k = { .len = 4 };
-    store_be32(k.b, chain_param_rows[p].number);
+    store_be32(k.b, number);
     return k;
+}
+
+chain_key chain_key_param(chain_param p)
+{
+    return key_u32(chain_param_rows[p].number);
+}
+
+chain_key chain_key_pack(uint32_t region)
+{
+    return key_u32(region);
 }
 
 chain_key chain_key_job(const hash256 *job)
@@ -123,6 +133,40 @@ chain_key chain_key_region(uint8_t market, uint32_t region)
     chain_key k = { .len = 5, .b = { market } };
     store_be32(k.b + 1, region);
     return k;
+}
+
+chain_key chain_key_person(const cr_address *issuer, const hash256 *commitment)
+{
+    chain_key k = { .len = 65 };
+    chain_address_pack(k.b, issuer);
+    memcpy(k.b + 33, commitment->b, 32);
+    return k;
+}
+
+chain_key chain_key_authority(uint8_t role, const cr_address *a)
+{
+    chain_key k = { .len = 34 };
+    k.b[0] = role;
+    if (a)
+        chain_address_pack(k.b + 1, a);
+    return k;
+}
+
+chain_key chain_key_badge(uint8_t market, uint8_t role, const cr_address *a)
+{
+    chain_key k = { .len = 35, .b = { market, role } };
+    chain_address_pack(k.b + 2, a);
+    return k;
+}
+
+chain_key chain_key_due(uint64_t epoch)
+{
+    return key_u32((uint32_t)(epoch % LIMIT_BADGE_SLOTS));
+}
+
+chain_key chain_key_release(const cr_address *builder, const hash256 *release)
+{
+    return chain_key_person(builder, release);
 }
 
 cr_address chain_treasury_address(void)

@@ -36,6 +36,9 @@ typedef enum chain_worker_status { CHAIN_WORKER_ACTIVE = 0, CHAIN_WORKER_LEAVING
 typedef enum chain_lease_status { CHAIN_LEASE_COMMITTED = 1, CHAIN_LEASE_PAID = 2, CHAIN_LEASE_SPOILED = 3 } chain_lease_status;
 typedef enum chain_audit_status { CHAIN_AUDIT_OPEN = 1, CHAIN_AUDIT_VALID = 2, CHAIN_AUDIT_FALSE = 3, CHAIN_AUDIT_CLOSED = 4 } chain_audit_status;
 
+typedef enum chain_badge_role { CHAIN_BADGE_OPERATOR = 1, CHAIN_BADGE_BUILDER = 2 } chain_badge_role;
+typedef enum chain_role { CHAIN_ROLE_PACKS = 1, CHAIN_ROLE_RELEASES = 2 } chain_role; /* of authorities */
+
 enum { CHAIN_KEY_MAX = 72 };
 
 /* A state key: the bytes after the table number. */
@@ -49,7 +52,7 @@ static inline bytes chain_key_bytes(const chain_key *k)
     return (bytes){ k->b, k->len };
 }
 
-chain_key chain_key_address(const cr_address *a);                          /* ACCOUNT, WORKER, ISSUER, IDENTITY */
+chain_key chain_key_address(const cr_address *a);                          /* ACCOUNT, WORKER, ISSUER, IDENTITY, CONSENT */
 chain_key chain_key_supply(void);                                          /* SUPPLY */
 chain_key chain_key_param(chain_param p);                                  /* PARAM */
 chain_key chain_key_job(const hash256 *job);                               /* JOB */
@@ -60,6 +63,12 @@ chain_key chain_key_one(uint8_t number);                                   /* EC
 chain_key chain_key_provider(uint8_t market, const cr_address *a);         /* PROVIDER */
 chain_key chain_key_award(uint64_t epoch, uint8_t market);                 /* AWARD */
 chain_key chain_key_region(uint8_t market, uint32_t region);               /* REGION */
+chain_key chain_key_person(const cr_address *issuer, const hash256 *commitment); /* PERSON */
+chain_key chain_key_authority(uint8_t role, const cr_address *a);          /* AUTHORITY; NULL: the role itself */
+chain_key chain_key_badge(uint8_t market, uint8_t role, const cr_address *a); /* BADGE */
+chain_key chain_key_due(uint64_t epoch);                                   /* DUE */
+chain_key chain_key_release(const cr_address *builder, const hash256 *release); /* RELEASE */
+chain_key chain_key_pack(uint32_t region);                                 /* PACK */
 
 /* The block in which a lease came to the ledger: its commitment, or its payment if there was none. */
 static inline uint64_t chain_lease_first_block(const chain_row_lease *row)

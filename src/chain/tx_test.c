@@ -6,6 +6,7 @@
 #include "chain/field_int.h"
 #include "chain/gov/gov.h"
 #include "chain/treasury/disburse.h"
+#include "chain/state.h"
 #include "crypto/sha256.h"
 
 #include <setjmp.h>
@@ -226,6 +227,23 @@ static void params_and_genesis(void **state)
     REFUSE(g.allocations[1].amount = CHAIN_AMOUNT_MAX, ERR_CAP);
     REFUSE(g.allocations[1].address.kind = CR_ADDRESS_CHAIN, ERR_ADDRESS);
     REFUSE((g.producer_count = 2, g.producers[1] = g.producers[0]), ERR_CANONICAL);
+    static const chain_authority ruler = { CHAIN_ROLE_PACKS, 756, { { 1 } } };
+    REFUSE((g.authority_count = 2, g.authorities[0] = g.authorities[1] = ruler), ERR_CANONICAL);
+    REFUSE((g.authority_count = 1, g.authorities[0] = ruler, g.authorities[0].role = 3), ERR_RANGE);
+    REFUSE((g.authority_count = 1, g.authorities[0] = ruler, g.authorities[0].scope = (uint32_t)LIMIT_REGION + 1), ERR_RANGE);
+    REFUSE((g.authority_count = 1, g.authorities[0] = ruler, g.authorities[0].role = CHAIN_ROLE_RELEASES), ERR_RANGE);
+    REFUSE(g.authority_count = LIMIT_GENESIS_AUTHORITIES + 1, ERR_LIMIT);
+    {
+        DECODE(g);
+        g.authority_count = 2, g.authorities[0] = g.authorities[1] = ruler, g.authorities[0].key.b[0] = 2;
+        assert_int_equal(chain_genesis_encode(&out, buffer, sizeof buffer, &g, &f), OK);
+        chain_genesis back = { .allocations = a, .allocation_count = 16, .issuers = keys, .issuer_count = 16, .producers = producers,
+                               .producer_count = 16 };
+        assert_int_equal(chain_genesis_decode(&back, out, &f), OK);
+        assert_int_equal(back.authority_count, 2);
+        assert_int_equal(back.authorities[0].key.b[0], 1); /* sorted */
+        assert_int_equal(back.authorities[1].scope, 756);
+    }
     for (size_t i = 0; i < raw.len; i++) { /* truncated, or one byte changed: no crash, no acceptance of what is not canonical */
         chain *c = NULL;
         chain_config config = k.config;
