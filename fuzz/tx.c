@@ -5,12 +5,13 @@
 #include "chain/chain_kit.h"
 #include "chain/gov/gov_int.h"
 
+#include "chain/ident/overlay.h"
 #include "crypto/sha256.h"
 
 #include <stdlib.h>
 
 static kit network; /* account 3 is a validator and issuer, too */
-static hash256 job;
+static hash256 job, overlay; /* accounts 1 and 2 are members of the overlay, a poll is open */
 static chain_receipt paid[2]; /* leases 32 and 33 of it, worker 1; an audit of the first lacks one vote */
 
 static void roles(chain_genesis *g)
@@ -25,6 +26,10 @@ static void roles(chain_genesis *g)
     g->params.v[CHAIN_PARAM_EPOCH] = 2;
     g->params.v[CHAIN_PARAM_GOV_PROPOSAL_STAKE] = 1000;
     g->params.v[CHAIN_PARAM_GOV_COOLDOWN] = 0;
+    g->authorities[0] = (chain_authority){ CHAIN_ROLE_PACKS, 0, kit_public(0) };
+    g->authorities[1] = (chain_authority){ CHAIN_ROLE_RELEASES, 0, kit_public(1) };
+    g->authorities[2] = (chain_authority){ CHAIN_ROLE_RELEASES, 0, kit_public(2) };
+    g->authority_count = 3;
 }
 
 /* Accounts 1, 2 and 7 are members of both houses; 7 delegates to 2; proposal 1 of account 1 is open to votes. */
@@ -56,6 +61,33 @@ static void govern(void)
     CHECK(kit_run(&network, &vote, 2) == OK);
 }
 
+static void run(chain_tx tx, unsigned who)
+{
+    CHECK(kit_run(&network, &tx, who) == OK);
+}
+
+static void start_overlay(void)
+{
+    static const chain_rule rules[] = { { .kind = CHAIN_RULE_STAKE, .number = 1 } };
+    uint8_t buffer[64];
+    bytes items;
+    CHECK(chain_rules_encode(&items, buffer, sizeof buffer, rules, COUNT_OF(rules)) == OK);
+    chain_tx tx = kit_tx(&network, 1, CHAIN_TX_OVERLAY_CREATE, 0);
+    tx.payload.overlay_create = (chain_tx_overlay_create){ .rules = items, .vote_base = 1, .threshold_ppm = 500000, .pay_base = 1 };
+    CHECK(chain_name_set(&tx.payload.overlay_create.community, bytes_of_str("guild")) == OK);
+    chain_key key = chain_key_overlay(&tx.payload.overlay_create.community);
+    memcpy(overlay.b, key.b, sizeof overlay.b);
+    run(tx, 1);
+    for (unsigned who = 1; who <= 2; who++) {
+        tx = kit_tx(&network, who, CHAIN_TX_OVERLAY_JOIN, 0);
+        tx.payload.overlay_join = (chain_tx_overlay_join){ .overlay = overlay, .stake = 1000, .fund = 100001 };
+        run(tx, who);
+    }
+    tx = kit_tx(&network, 1, CHAIN_TX_OVERLAY_POLL, 0);
+    tx.payload.overlay_poll = (chain_tx_overlay_poll){ .overlay = overlay, .subject = { { 1 } }, .epochs = LIMIT_POLL_EPOCHS };
+    run(tx, 1);
+}
+
 static void start(void)
 {
     kit_start(&network, roles);
@@ -69,6 +101,7 @@ static void start(void)
     chain_tx vote = kit_audit_verdict(&network, KIT_PRODUCER, &job, 32, ERR_UNPROVED);
     CHECK(kit_run(&network, &vote, KIT_PRODUCER) == OK);
     govern();
+    start_overlay();
 }
 
 /* What the seeds have in place of what only this network knows. */
@@ -80,6 +113,8 @@ static void localize(chain_tx *tx)
         void *at = (uint8_t *)&tx->payload + r->fields[i].offset;
         if (strcmp(r->fields[i].name, "job") == 0 && ((hash256 *)at)->b[0] == 1)
             *(hash256 *)at = job;
+        if (strcmp(r->fields[i].name, "overlay") == 0 && ((hash256 *)at)->b[0] == 1)
+            *(hash256 *)at = overlay;
         if (r->fields[i].type == CHAIN_TYPE_BLOB && bytes_equal(*(bytes *)at, bytes_of_str("evidence"))) {
             if (strcmp(r->fields[i].name, "lease") == 0)
                 *(bytes *)at = known->lease;

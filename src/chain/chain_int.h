@@ -159,6 +159,13 @@ err chain_exec_kyc_revoke(exec *x, const chain_tx_kyc_revoke *p, fault *f) MUST_
 err chain_exec_pack_publish(exec *x, const chain_tx_pack_publish *p, fault *f) MUST_USE;
 err chain_exec_pack_consent(exec *x, const chain_tx_pack_consent *p, fault *f) MUST_USE;
 err chain_exec_release_attest(exec *x, const chain_tx_release_attest *p, fault *f) MUST_USE;
+err chain_exec_overlay_create(exec *x, const chain_tx_overlay_create *p, fault *f) MUST_USE;
+err chain_exec_overlay_join(exec *x, const chain_tx_overlay_join *p, fault *f) MUST_USE;
+err chain_exec_overlay_attest(exec *x, const chain_tx_overlay_attest *p, fault *f) MUST_USE;
+err chain_exec_overlay_vouch(exec *x, const chain_tx_overlay_vouch *p, fault *f) MUST_USE;
+err chain_exec_overlay_leave(exec *x, const chain_tx_overlay_leave *p, fault *f) MUST_USE;
+err chain_exec_overlay_poll(exec *x, const chain_tx_overlay_poll *p, fault *f) MUST_USE;
+err chain_exec_overlay_vote(exec *x, const chain_tx_overlay_vote *p, fault *f) MUST_USE;
 
 /* exec_worker.c */
 err chain_exec_worker_register(exec *x, const chain_tx_worker_register *p, fault *f) MUST_USE;

@@ -58,6 +58,8 @@ static uint64_t amount_taken(const chain_tx *tx)
         return tx->payload.stake_add.amount;
     case CHAIN_TX_PROPOSAL_SUBMIT:
         return tx->payload.proposal_submit.stake;
+    case CHAIN_TX_OVERLAY_JOIN:
+        return tx->payload.overlay_join.stake + tx->payload.overlay_join.fund; /* each at most CHAIN_AMOUNT_MAX */
     default:
         return 0;
     }

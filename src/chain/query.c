@@ -181,7 +181,10 @@ static sums add_up(const chain *c)
         const chain_row_audit *audit = chain_row_at(c, CHAIN_TABLE_AUDIT, i, NULL);
         s.escrow += audit->status == CHAIN_AUDIT_OPEN ? audit->deposit : 0;
     }
-    s.stakes += chain_gov_stakes(c);
+    u128 stakes, pots;
+    chain_ident_held(c, &stakes, &pots);
+    s.stakes += stakes + chain_gov_stakes(c);
+    s.escrow += pots;
     return s;
 }
 

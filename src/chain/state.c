@@ -169,6 +169,17 @@ chain_key chain_key_release(const cr_address *builder, const hash256 *release)
     return chain_key_person(builder, release);
 }
 
+chain_key chain_key_overlay(const chain_name *community)
+{
+    hash256 id = cr_sha256_concat((const bytes[]){ bytes_of_str("theblock/overlay/v1"), bytes_of(community->text, community->len) }, 2);
+    return chain_key_job(&id);
+}
+
+chain_key chain_key_member(const hash256 *overlay, const cr_address *a)
+{
+    return chain_key_bid(overlay, a);
+}
+
 cr_address chain_treasury_address(void)
 {
     return cr_address_of_chain("treasury");

@@ -37,6 +37,9 @@ typedef enum chain_lease_status { CHAIN_LEASE_COMMITTED = 1, CHAIN_LEASE_PAID = 
 typedef enum chain_audit_status { CHAIN_AUDIT_OPEN = 1, CHAIN_AUDIT_VALID = 2, CHAIN_AUDIT_FALSE = 3, CHAIN_AUDIT_CLOSED = 4 } chain_audit_status;
 
 typedef enum chain_badge_role { CHAIN_BADGE_OPERATOR = 1, CHAIN_BADGE_BUILDER = 2 } chain_badge_role;
+typedef enum chain_overlay_rule { CHAIN_RULE_BADGE = 1, CHAIN_RULE_STAKE = 2, CHAIN_RULE_ATTESTATION = 3, CHAIN_RULE_VOUCH = 4 } chain_overlay_rule;
+typedef enum chain_member_status { CHAIN_MEMBER_OUTSIDE = 0, CHAIN_MEMBER_INSIDE = 1, CHAIN_MEMBER_LEFT = 2 } chain_member_status;
+typedef enum chain_ballot { CHAIN_BALLOT_YES = 1, CHAIN_BALLOT_NO = 2, CHAIN_BALLOT_ABSTAIN = 3 } chain_ballot;
 typedef enum chain_role { CHAIN_ROLE_PACKS = 1, CHAIN_ROLE_RELEASES = 2 } chain_role; /* of authorities */
 
 enum { CHAIN_KEY_MAX = 72 };
@@ -57,7 +60,7 @@ chain_key chain_key_supply(void);                                          /* SU
 chain_key chain_key_param(chain_param p);                                  /* PARAM */
 chain_key chain_key_job(const hash256 *job);                               /* JOB */
 chain_key chain_key_bid(const hash256 *job, const cr_address *worker);     /* BID */
-chain_key chain_key_numbered(const hash256 *job, uint64_t number);         /* COVERAGE (block of 256), LEASE, AUDIT (lease id) */
+chain_key chain_key_numbered(const hash256 *job, uint64_t number);         /* COVERAGE (block of 256), LEASE, AUDIT (lease id), POLL (of an overlay) */
 chain_key chain_key_height(uint64_t height);                               /* BEACON, EPOCH, PROVIDER_AT (number) */
 chain_key chain_key_one(uint8_t number);                                   /* ECONOMY, TREASURY, BREAKER (0), MARKET, PRODUCER, STANDBY, DISBURSEMENT_SLOT */
 chain_key chain_key_provider(uint8_t market, const cr_address *a);         /* PROVIDER */
@@ -68,6 +71,8 @@ chain_key chain_key_authority(uint8_t role, const cr_address *a);          /* AU
 chain_key chain_key_badge(uint8_t market, uint8_t role, const cr_address *a); /* BADGE */
 chain_key chain_key_due(uint64_t epoch);                                   /* DUE */
 chain_key chain_key_release(const cr_address *builder, const hash256 *release); /* RELEASE */
+chain_key chain_key_overlay(const chain_name *community);                  /* OVERLAY; its bytes are the overlay's id */
+chain_key chain_key_member(const hash256 *overlay, const cr_address *a);   /* MEMBER */
 chain_key chain_key_pack(uint32_t region);                                 /* PACK */
 
 /* The block in which a lease came to the ledger: its commitment, or its payment if there was none. */

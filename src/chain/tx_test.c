@@ -6,6 +6,7 @@
 #include "chain/field_int.h"
 #include "chain/gov/gov.h"
 #include "chain/treasury/disburse.h"
+#include "chain/ident/overlay.h"
 #include "chain/state.h"
 #include "crypto/sha256.h"
 
@@ -54,6 +55,10 @@ static chain_tx sample(chain_tx_type type)
     cr_address workers[2] = { kit_address(1), kit_address(2) };
     if (type == CHAIN_TX_AUDIT_VERDICT)
         tx.payload.audit_verdict.valid = 0;
+    static const chain_rule rules[] = { { .kind = CHAIN_RULE_BADGE, .number = 300, .detail = 1 },
+                                        { .kind = CHAIN_RULE_ATTESTATION, .detail = 7, .attestor = { { 9 } } } };
+    if (type == CHAIN_TX_OVERLAY_CREATE)
+        CHECK(chain_rules_encode(&tx.payload.overlay_create.rules, items, sizeof items, rules, COUNT_OF(rules)) == OK);
     if (type == CHAIN_TX_JOB_MATCH)
         CHECK(chain_addresses_encode(&tx.payload.job_match.workers, items, sizeof items, workers, 2) == OK);
     const chain_param_change changes[2] = { { CHAIN_PARAM_FEE_MIN, 2000 }, { CHAIN_PARAM_TARIFF_DRIFT, 60 } };

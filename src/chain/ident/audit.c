@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What the rows of this folder count, counted again. */
 #include "chain/ident/ident_int.h"
+#include "chain/ident/overlay.h"
 
 /* Every attestation that is not withdrawn stands in its person's count, and no count has more. */
 static err audit_persons(const chain *c, fault *f)
@@ -99,9 +100,81 @@ static err audit_calendar(const chain *c, fault *f)
     return queued == listed ? OK : fail(f, ERR_INVARIANT, "badges in lists", queued);
 }
 
+/* --- overlays --- */
+
+typedef struct overlay_sums {
+    u128 members, stakes, vote, pay, pots, undivided, owed;
+} overlay_sums;
+
+static overlay_sums sums_of_overlays(const chain *c)
+{
+    overlay_sums s = { 0 };
+    for (size_t i = 0; i < chain_row_count(c, CHAIN_TABLE_OVERLAY); i++) {
+        const chain_row_overlay *o = chain_row_at(c, CHAIN_TABLE_OVERLAY, i, NULL);
+        s.members += o->members;
+        s.stakes += o->stakes;
+        s.vote += o->vote_total;
+        s.pay += o->pay_total;
+        s.pots += o->pot;
+        s.undivided += o->undivided;
+    }
+    return s;
+}
+
+static err sums_of_members(const chain *c, overlay_sums *s, fault *f)
+{
+    *s = (overlay_sums){ 0 };
+    for (size_t i = 0; i < chain_row_count(c, CHAIN_TABLE_MEMBER); i++) {
+        bytes key;
+        hash256 overlay;
+        const chain_row_member *m = chain_row_at(c, CHAIN_TABLE_MEMBER, i, &key);
+        memcpy(overlay.b, key.data, sizeof overlay.b);
+        const chain_row_overlay *o = chain_overlay(c, &overlay);
+        if (!o || m->number > o->numbers || m->paid_to > o->per_weight)
+            return fail(f, ERR_INVARIANT, "member of an overlay", i);
+        if (m->status != CHAIN_MEMBER_INSIDE && (m->stake | m->vote_weight | m->pay_weight) != 0)
+            return fail(f, ERR_INVARIANT, "who is outside an overlay", i);
+        s->members += m->status == CHAIN_MEMBER_INSIDE;
+        s->stakes += m->stake;
+        s->vote += m->vote_weight;
+        s->pay += m->pay_weight;
+        s->owed += (u128)m->pay_weight * (o->per_weight - m->paid_to);
+    }
+    return OK;
+}
+
+/* Every pot is what divisions left over and what members have not taken yet, to the nBLOCK. */
+static err audit_overlays(const chain *c, fault *f)
+{
+    overlay_sums overlays = sums_of_overlays(c), members;
+    TRY(sums_of_members(c, &members, f));
+    const struct {
+        const char *what;
+        bool        equal;
+    } rules[] = {
+        { "members of overlays", overlays.members == members.members },
+        { "stakes of overlays", overlays.stakes == members.stakes },
+        { "weights in polls", overlays.vote == members.vote },
+        { "weights in pots", overlays.pay == members.pay },
+        { "pots of overlays", overlays.pots == overlays.undivided + members.owed },
+    };
+    for (size_t i = 0; i < COUNT_OF(rules); i++)
+        if (!rules[i].equal)
+            return fail(f, ERR_INVARIANT, rules[i].what, 0);
+    return OK;
+}
+
+void chain_ident_held(const chain *c, u128 *stakes, u128 *pots)
+{
+    overlay_sums s = sums_of_overlays(c);
+    *stakes = s.stakes;
+    *pots = s.pots;
+}
+
 err chain_ident_audit(const chain *c, fault *f)
 {
     TRY(audit_persons(c, f));
     TRY(audit_packs(c, f));
-    return audit_calendar(c, f);
+    TRY(audit_calendar(c, f));
+    return audit_overlays(c, f);
 }

@@ -241,9 +241,16 @@ static void months_accumulate(void **state)
     assert_int_equal(ticks, 3); /* two months and the end */
     assert_int_equal(known, 0); /* no months without a live badge */
     epochs(&k, 1, good, 1);
-    assert_int_equal(standing(&k, 1).operator_months[ECON_COMPUTE], 2); /* 10 epochs so far, and it goes on from there */
-    kit_advance(&k, 2);
-    assert_int_equal(standing(&k, 1).operator_months[ECON_COMPUTE], 3);
+    assert_int_equal(standing(&k, 1).operator_months[ECON_COMPUTE], 2); /* 11 epochs so far: it went on from 10 */
+    known = 2;
+    for (uint32_t held = 12; held < 20; held++) {
+        kit_advance(&k, 1);
+        for (size_t i = 0; i < k.result.event_count; i++)
+            if (k.result.events[i].type == CHAIN_EVENT_STANDING_CHANGED)
+                known = k.result.events[i].data.standing_changed.compute_months;
+        assert_int_equal(known, held / 4);
+        assert_int_equal(standing(&k, 1).operator_months[ECON_COMPUTE], held / 4);
+    }
     kit_stop(&k);
 }
 
@@ -286,30 +293,61 @@ static void a_long_silence_empties_the_window(void **state)
 }
 
 /* More badges end in one epoch than its end may look at: the rest follow, none twice, in any order of joining. */
-static void the_calendar_is_bounded(void **state)
+static void many_end_at_once(const unsigned many, unsigned ends)
 {
-    (void)state;
-    enum { MANY = 2 * 256 + 40 };
     kit k;
     start(&k, 1, 5, 100);
-    for (unsigned i = 0; i < MANY; i++)
+    assert_int_equal(chain_reserve(k.c, 1000, 1000000), OK); /* more records than the providers of an epoch */
+    for (unsigned i = 0; i < many; i++)
         record(&k, 1000 + i, good);
     settle(&k);
     record(&k, 999, good); /* one that is due an epoch later */
     settle(&k);
     audit(&k);
     unsigned ended = 0, blocks = 0;
-    while (ended < MANY + 1 && blocks++ < 20) {
+    while (ended < many + 1 && blocks++ < 20) {
         kit_advance(&k, 1);
         unsigned now = said(&k, 2);
         assert_true(now <= LIMIT_BADGE_SWEEP);
         ended += now;
         audit(&k);
-        for (unsigned i = 0; i < MANY && next_height(&k) > badge(&k, 1000)->expiry_epoch; i += 50)
+        for (unsigned i = 0; i < many && next_height(&k) > badge(&k, 1000)->expiry_epoch; i += 50)
             assert_false(live(&k, 1000 + i)); /* none counts longer, looked at or not */
     }
-    assert_int_equal(ended, MANY + 1);
-    assert_int_equal(blocks, 3 + 2); /* three epochs of life are left; the end of the last one is the first of three that end some */
+    assert_int_equal(ended, many + 1);
+    assert_int_equal(blocks, 2 + ends); /* three epochs of life are left; the end of the last one is the first that ends some */
+    kit_stop(&k);
+}
+
+static void the_calendar_is_bounded(void **state)
+{
+    (void)state;
+    many_end_at_once(255, 2); /* each of these and the one that is due an epoch later */
+    many_end_at_once(256, 2);
+    many_end_at_once(257, 2);
+    many_end_at_once(2 * 256 - 1, 2);
+    many_end_at_once(2 * 256, 3);
+    many_end_at_once(2 * 256 + 40, 3);
+}
+
+/* With half of the epochs enough, a window that was emptied still has to fill. */
+static void an_emptied_window_fills_again(void **state)
+{
+    (void)state;
+    kit k;
+    start(&k, 4, 10, 4);
+    ((chain_row_param *)(uintptr_t)ROW(&k, PARAM, chain_key_param(CHAIN_PARAM_BADGE_EARN)))->value = 500000;
+    epochs(&k, 1, bad, 4);
+    kit_advance(&k, 10);
+    epochs(&k, 1, good, 3);
+    assert_false(live(&k, 1));
+    epochs(&k, 1, bad, 1); /* three of four */
+    assert_true(live(&k, 1));
+    epochs(&k, 2, good, 2);
+    epochs(&k, 2, bad, 1);
+    assert_false(live(&k, 2));
+    epochs(&k, 2, bad, 1); /* exactly half */
+    assert_true(live(&k, 2));
     kit_stop(&k);
 }
 
@@ -487,7 +525,8 @@ int main(void)
         cmocka_unit_test(record_refusals),            cmocka_unit_test(kept_and_lost_by_its_window),
         cmocka_unit_test(lapses_at_its_ttl),          cmocka_unit_test(months_accumulate),
         cmocka_unit_test(revoked_by_vote),            cmocka_unit_test(a_long_silence_empties_the_window),
-        cmocka_unit_test(the_calendar_is_bounded),    cmocka_unit_test(random_service_follows_the_model),
+        cmocka_unit_test(the_calendar_is_bounded),    cmocka_unit_test(an_emptied_window_fills_again),
+            cmocka_unit_test(random_service_follows_the_model),
         cmocka_unit_test(eligibility_has_hysteresis), cmocka_unit_test(contributions),
         cmocka_unit_test(reputation_is_known_in_steps),
     };

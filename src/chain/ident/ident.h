@@ -97,6 +97,9 @@ err chain_ident_epoch(chain *c, uint64_t height, fault *f) MUST_USE;
 
 /* --- checks (audit.c) --- */
 
+/* What the rows of this folder hold of the purses: sums over members' stakes, and over the pots of overlays. */
+void chain_ident_held(const chain *c, u128 *stakes, u128 *pots);
+
 /* Counts of this folder's rows against the rows that they count: for chain_audit. ERR_INVARIANT naming the rule. */
 err chain_ident_audit(const chain *c, fault *f) MUST_USE;
 
