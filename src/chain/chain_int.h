@@ -205,6 +205,7 @@ err chain_exec_undelegate(exec *x, const chain_tx_undelegate *p, fault *f) MUST_
 
 /* gov/exec_proposal.c, gov/exec_vote.c */
 err chain_exec_proposal_submit(exec *x, const chain_tx_proposal_submit *p, fault *f) MUST_USE;
+err chain_exec_membership_propose(exec *x, const chain_tx_membership_propose *p, fault *f) MUST_USE;
 err chain_exec_vote(exec *x, const chain_tx_vote *p, fault *f) MUST_USE;
 err chain_exec_vote_for(exec *x, const chain_tx_vote_for *p, fault *f) MUST_USE;
 /* treasury/filing.c */

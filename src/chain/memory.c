@@ -160,6 +160,9 @@ static size_t rows_of_block(const chain *c, unsigned table, size_t tx_count, siz
     case CHAIN_TABLE_VOTE:
     case CHAIN_TABLE_PERSON_VOTE:
         return 2 * txs + 1; /* one in each house */
+    case CHAIN_TABLE_VOTER: /* of a transaction, or of a badge that is recorded or looked at */
+    case CHAIN_TABLE_VOTER_AT:
+        return txs + 1 + chain_sweep_block_max(c) + LIMIT_BADGE_SWEEP;
     case CHAIN_TABLE_DISBURSEMENT_SLOT:
         return LIMIT_DISBURSEMENTS;
     case CHAIN_TABLE_OUTFLOW:
@@ -196,7 +199,7 @@ static size_t events_of_block(const chain *c, size_t tx_count, size_t tx_bytes)
 /* A record of service edits the badge up to four times and, in the calendar, the list and the badge before it; so does a look. */
 static size_t journal_of_badges(const chain *c)
 {
-    return (chain_sweep_block_max(c) + LIMIT_BADGE_SWEEP + 1) * (5 * EDIT(badge) + 2 * EDIT(due));
+    return (chain_sweep_block_max(c) + LIMIT_BADGE_SWEEP + 1) * (5 * EDIT(badge) + 2 * EDIT(due) + CHAIN_VOTER_UPDATE_JOURNAL);
 }
 
 /* A verdict is short and may settle much: the longest lease spoiled, its bond shared, and each validator paid. */

@@ -57,6 +57,10 @@ static void second_round(chain *c, uint64_t number)
 static err count(chain *c, uint64_t number)
 {
     const char *why = verdict(chain_proposal(c, number));
+    if (chain_proposal(c, number)->kind == CHAIN_PROPOSAL_DISBURSEMENT) { /* it has a timelock and a rollback window of its own */
+        TRY(chain_gov_disbursement_counted(c, chain_proposal(c, number), !why));
+        return finish(c, number, why ? CHAIN_PROPOSAL_REJECTED : CHAIN_PROPOSAL_ACTIVATED, why);
+    }
     if (why)
         return finish(c, number, CHAIN_PROPOSAL_REJECTED, why);
     chain_row_proposal *p = chain_gov_proposal_edit(c, number);
@@ -94,10 +98,32 @@ static err taken_back(chain *c, uint64_t number)
     return OK;
 }
 
+/* What is no change of parameters is carried out by its module, which may refuse it by now. */
+static err activate_other(chain *c, uint64_t number, uint64_t from_epoch)
+{
+    const chain_row_proposal *p = chain_proposal(c, number);
+    fault why = { 0 };
+    err e = p->kind == CHAIN_PROPOSAL_MEMBERSHIP ? chain_gov_membership_act(c, number, (from_epoch - 1) * param(c, CHAIN_PARAM_EPOCH), &why)
+                                                 : chain_gov_disbursement_back(c, chain_proposal(c, p->target)->target, &why);
+    if (e != OK)
+        return finish(c, number, CHAIN_PROPOSAL_FAILED, why.what);
+    if (p->kind == CHAIN_PROPOSAL_ROLLBACK)
+        TRY(taken_back(c, p->target));
+    return finish(c, number, CHAIN_PROPOSAL_ACTIVATED, NULL);
+}
+
+static bool changes_parameters(const chain *c, const chain_row_proposal *p)
+{
+    return p->kind != CHAIN_PROPOSAL_MEMBERSHIP &&
+           !(p->kind == CHAIN_PROPOSAL_ROLLBACK && chain_proposal(c, p->target)->kind == CHAIN_PROPOSAL_DISBURSEMENT);
+}
+
 static err activate(chain *c, uint64_t number, uint64_t from_epoch)
 {
     gov_diff d;
     fault why = { 0 };
+    if (!changes_parameters(c, chain_proposal(c, number)))
+        return activate_other(c, number, from_epoch);
     chain_gov_diff_of(c, &d, number);
     if (may_act(c, chain_proposal(c, number), &d, &why) != OK)
         return finish(c, number, CHAIN_PROPOSAL_FAILED, why.what);

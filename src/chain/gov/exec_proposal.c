@@ -53,6 +53,13 @@ static err read_rollback(const exec *x, gov_filing *n, const chain_tx_proposal_s
         return fail(f, ERR_NOT_FOUND, "proposal_submit.target", p->target);
     if (target->kind == CHAIN_PROPOSAL_ROLLBACK || (target->status != CHAIN_PROPOSAL_ACTIVATED && target->status != CHAIN_PROPOSAL_IN_FORCE))
         return fail(f, ERR_STATE, "proposal_submit.target", target->status);
+    if (target->kind == CHAIN_PROPOSAL_MEMBERSHIP) /* what is admitted is removed by another one */
+        return fail(f, ERR_UNSUPPORTED, "proposal_submit.target", target->kind);
+    n->target = p->target;
+    n->electorate = (chain_electorate)target->electorate;
+    n->class = CHAIN_CLASS_OPERATIONAL;
+    if (target->kind == CHAIN_PROPOSAL_DISBURSEMENT) /* until it is final: the vote itself may come too late */
+        return OK;
     uint64_t epoch = epoch_of(c, x->height);
     if (epoch > target->activate_epoch + param(c, CHAIN_PARAM_GOV_ROLLBACK_WINDOW))
         return fail(f, ERR_EXPIRED, "gov.rollback_window", target->activate_epoch);
@@ -60,9 +67,8 @@ static err read_rollback(const exec *x, gov_filing *n, const chain_tx_proposal_s
     chain_gov_diff_restore(c, &d, p->target);
     if (d.count == 0)
         return fail(f, ERR_STATE, "proposal_submit.target", 0);
-    n->target = p->target;
-    n->electorate = (chain_electorate)target->electorate;
-    n->class = target->class == CHAIN_CLASS_CONSTITUTIONAL ? CHAIN_CLASS_STRUCTURAL : CHAIN_CLASS_OPERATIONAL;
+    if (target->class == CHAIN_CLASS_CONSTITUTIONAL)
+        n->class = CHAIN_CLASS_STRUCTURAL;
     return chain_gov_diff_check(c, &d, false, f);
 }
 
@@ -79,8 +85,12 @@ err chain_exec_proposal_submit(exec *x, const chain_tx_proposal_submit *p, fault
     case CHAIN_PROPOSAL_ROLLBACK:
         TRY(read_rollback(x, &n, p, f));
         break;
-    default:
+    case CHAIN_PROPOSAL_DISBURSEMENT:
+        TRY(chain_gov_read_disbursement(x, &n, p, f));
+        break;
+    default: /* membership has a transaction of its own */
         return fail(f, ERR_UNSUPPORTED, "proposal_submit.kind", p->kind);
     }
-    return chain_gov_proposal_open(x, &n, f);
+    TRY(chain_gov_proposal_open(x, &n, f));
+    return n.kind == CHAIN_PROPOSAL_DISBURSEMENT ? chain_gov_disbursement_open(x, n.target, f) : OK;
 }

@@ -18,12 +18,20 @@ typedef enum chain_electorate {
     CHAIN_ELECTORATE_COUNT,
 } chain_electorate;
 
+/* What a proposal of kind membership does. */
+typedef enum chain_membership {
+    CHAIN_MEMBERSHIP_ISSUER_ADMIT = 1,
+    CHAIN_MEMBERSHIP_ISSUER_REMOVE = 2,
+    CHAIN_MEMBERSHIP_AUTHORITY_ADMIT = 3,
+    CHAIN_MEMBERSHIP_AUTHORITY_REMOVE = 4,
+    CHAIN_MEMBERSHIP_BADGE_END = 5,
+} chain_membership;
+
 typedef enum chain_proposal_kind {
     CHAIN_PROPOSAL_PARAMETERS = 1,   /* operational and structural parameters */
     CHAIN_PROPOSAL_AMENDMENT = 2,    /* constitutional ones, too */
-    CHAIN_PROPOSAL_DISBURSEMENT = 3, /* kinds 3 to 5 are filed by the modules that carry them out */
-    CHAIN_PROPOSAL_BOUNTY = 4,
-    CHAIN_PROPOSAL_MEMBERSHIP = 5,   /* badges, issuers */
+    CHAIN_PROPOSAL_DISBURSEMENT = 3, /* pays a filed draft (spec/treasury.md), bounties included */
+    CHAIN_PROPOSAL_MEMBERSHIP = 5,   /* issuers, authorities, badges */
     CHAIN_PROPOSAL_EMERGENCY = 6,    /* tightens parameters for a while */
     CHAIN_PROPOSAL_ROLLBACK = 7,     /* takes back what a proposal changed */
 } chain_proposal_kind;

@@ -74,7 +74,6 @@ err  chain_gov_emergency_check(const chain *c, const gov_diff *d, fault *f) MUST
 /* Keeps the values that a proposal's changes are about to replace; for what an emergency holds, the value from before it. */
 void chain_gov_changes_remember(chain *c, uint64_t number);
 
-/* proposal.c */
 typedef struct gov_filing {
     cr_address          proposer;
     chain_proposal_kind kind;
@@ -86,6 +85,16 @@ typedef struct gov_filing {
     uint64_t            stake;
     gov_diff            diff;
 } gov_filing;
+
+/* carry.c: what votes carry out in other modules */
+err chain_gov_read_disbursement(const exec *x, gov_filing *n, const chain_tx_proposal_submit *p, fault *f) MUST_USE;
+err chain_gov_disbursement_open(exec *x, uint64_t disbursement, fault *f) MUST_USE; /* by the newest proposal */
+err chain_gov_disbursement_counted(chain *c, const chain_row_proposal *p, bool passed) MUST_USE;
+/* The vote to take an accepted disbursement back has passed; ERR_STATE if it is too late. */
+err chain_gov_disbursement_back(chain *c, uint64_t disbursement, fault *f) MUST_USE;
+err chain_gov_membership_act(chain *c, uint64_t number, uint64_t height, fault *f) MUST_USE;
+
+/* proposal.c */
 /* Checks the proposer, its stake, cooldown and slots, takes the stake, and lists the proposal. Faults name "proposal.x". */
 err chain_gov_proposal_open(exec *x, const gov_filing *n, fault *f) MUST_USE;
 chain_row_proposal *chain_gov_proposal_edit(chain *c, uint64_t number);

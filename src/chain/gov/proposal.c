@@ -141,6 +141,10 @@ static void set_schedule(const chain *c, chain_row_proposal *p, uint64_t epoch)
         voting = param(c, CHAIN_PARAM_GOV_EMERGENCY_VOTING);
         p->timelock = param(c, CHAIN_PARAM_GOV_TIMELOCK_MIN);
         break;
+    case CHAIN_PROPOSAL_DISBURSEMENT: /* as it was filed; the timelock is the treasury's */
+        voting = chain_disbursement(c, p->target)->vote_epochs;
+        p->timelock = 0;
+        break;
     case CHAIN_PROPOSAL_ROLLBACK:
         p->timelock = param(c, CHAIN_PARAM_GOV_TIMELOCK_MIN);
         break;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What badges and reputation weigh in votes. */
+#include "chain/gov/gov_int.h"
 #include "chain/ident/ident_int.h"
 
 static uint32_t months(const chain *c, const chain_row_badge *row, uint64_t epoch)
@@ -45,4 +46,9 @@ void chain_standing_changed(chain *c, const cr_address *a, uint64_t epoch, uint3
         .builder_months = s.builder_months,
         .reputation_ppm = s.reputation_ppm,
     };
+    /* Governance weighs the same numbers. */
+    chain_voter_inputs in = { .builder_months = s.builder_months, .reputation_ppm = s.reputation_ppm, .markets = s.markets, .builder = s.builder };
+    memcpy(in.operator_months, s.operator_months, sizeof in.operator_months);
+    /* The sum over a house stays below sqrt(sum of merits x all BLOCK), far from overflow. */
+    CHECK(chain_voter_update(c, a, &in, c->head.height + 1, NULL) == OK);
 }
