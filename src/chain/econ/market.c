@@ -50,8 +50,12 @@ static void roll(chain_row_provider *p, uint64_t epoch)
     p->last_ready = last ? p->ready : 0;
     p->last_drawn = last ? p->drawn : 0;
     p->last_answered = last ? p->answered : 0;
+    p->last_latency = last ? p->latency : 0;
+    p->last_proved = last ? p->proved : 0;
+    p->last_faults = last ? p->faults : 0;
     p->work = p->work_payout = p->ready = 0;
     p->drawn = p->answered = 0;
+    p->latency = p->proved = p->faults = 0;
     p->epoch = epoch;
 }
 
@@ -148,6 +152,7 @@ err chain_provider_faulted(chain *c, econ_market m, const cr_address *a, uint64_
         p->stake = stake;
     }
     p->capacity = 0;
+    p->faults += p->faults < UINT32_MAX;
     p->work = p->work_payout = p->ready = 0;
     p->last_work = p->last_work_payout = p->last_ready = 0;
     return OK;
@@ -178,6 +183,7 @@ err chain_market_work(chain *c, const chain_work *w, uint64_t height)
     row->work_payout += counts;
     p->work += w->units;
     p->work_payout += counts;
+    p->proved += p->proved < UINT32_MAX;
     return OK;
 }
 

@@ -117,6 +117,8 @@ err chain_exec_standby_answer(exec *x, const chain_tx_standby_answer *p, fault *
     chain_row_provider *row = chain_provider_edit(c, p->market, &x->sender);
     row->answered_height = p->height;
     row->answered++;
+    if (x->height - p->height > row->latency)
+        row->latency = (uint32_t)(x->height - p->height); /* at most the window */
     chain_row_market *m = market_edit(c, p->market);
     if (chain_kyc_valid_at(c, &x->sender, x->height) && chain_units_fit(c, p->market, m->ready, row->capacity)) {
         row->ready += row->capacity;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * In the blocks of an epoch each provider is visited once, in the order of the list: it gets its subsidy of the last epoch, and its proved
- * capacity is renewed. So the end of an epoch costs the same with ten providers as with ten thousand. */
+ * In the blocks of an epoch each provider is visited once, in the order of the list: it gets its subsidy of the last epoch, its service
+ * is recorded for its badge, and its proved capacity is renewed. So the end of an epoch costs the same with ten providers as with ten thousand. */
 #include "chain/econ/econ_int.h"
+#include "chain/ident/ident.h"
 #include "econ/multiplier.h"
 
 /* Capacities of all providers that a list has room for add up without overflow. */
@@ -70,6 +71,16 @@ static err renew_capacity(chain *c, econ_market m, chain_row_provider *p)
     return OK;
 }
 
+/* What the epoch showed of the provider. Its slowest answer stands for the 95th percentile: of fewer than twenty they are the same. */
+static err record_service(chain *c, const cr_address *a, econ_market m, const chain_row_provider *p, uint64_t epoch)
+{
+    /* A task that was drawn while the provider had left may be answered when it is back. */
+    const uint32_t missed = p->last_drawn > p->last_answered ? p->last_drawn - p->last_answered : 0;
+    chain_service_epoch s = { .epoch = epoch, .answered = p->last_answered, .missed = missed,
+                              .latency_p95_blocks = p->last_latency, .proofs_ok = p->last_proved, .proofs_failed = p->last_faults };
+    return chain_badge_record(c, m, a, &s, NULL);
+}
+
 static err visit(chain *c, uint64_t number, uint64_t epoch, uint64_t height)
 {
     chain_key at = chain_key_height(number);
@@ -78,6 +89,7 @@ static err visit(chain *c, uint64_t number, uint64_t epoch, uint64_t height)
     chain_row_provider *p = chain_provider_edit(c, who->market, &who->provider);
     TRY(pay(c, &who->provider, who->market, p, epoch, height));
     TRY(renew_capacity(c, who->market, p));
+    TRY(record_service(c, &who->provider, who->market, p, epoch));
     p->last_work = p->last_work_payout = p->last_ready = 0;
     return chain_provider_look(c, who->market, p, &who->provider, height);
 }
