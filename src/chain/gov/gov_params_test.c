@@ -128,6 +128,7 @@ static void course(kit *k, chain_param p)
     assert_int_equal(gov_proposal(k, number)->status, CHAIN_PROPOSAL_ROLLED_BACK);
     assert_int_equal(gov_proposal(k, back)->status, CHAIN_PROPOSAL_ACTIVATED);
     assert_int_equal(row_of(k, p)->proposal, back);
+    assert_int_equal(row_of(k, p)->previous, changed.v[p]);
 }
 
 static void every_parameter(void **state)

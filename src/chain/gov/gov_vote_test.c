@@ -121,6 +121,24 @@ static void quorum(void **state)
     }
 }
 
+/* A quorum of abstentions decides nothing, although nobody is against it: of no class. */
+static void all_abstain(void **state)
+{
+    (void)state;
+    static const chain_param_change *const changes[] = { &fee, &window };
+    for (size_t i = 0; i < COUNT_OF(changes); i++) {
+        kit k;
+        gov_start(&k, NULL);
+        uint64_t n = propose(&k, CHAIN_PROPOSAL_PARAMETERS, changes[i]);
+        gov_until(&k, gov_proposal(&k, n)->vote_start);
+        gov_votes(&k, OPERATOR, VOTER_END, n, CHAIN_VOTE_ABSTAIN);
+        assert_true(chain_gov_quorum_reached(gov_proposal(&k, n)));
+        gov_until(&k, gov_proposal(&k, n)->vote_end);
+        assert_int_equal(gov_proposal(&k, n)->status, CHAIN_PROPOSAL_REJECTED);
+        kit_stop(&k);
+    }
+}
+
 /* A badge of one market weighs on its parameters, on those of all, and not on another's. */
 static void markets(void **state)
 {
@@ -380,7 +398,7 @@ static void load_in_the_middle(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(thresholds_at_their_edges), cmocka_unit_test(one_house_is_not_enough), cmocka_unit_test(quorum),
+        cmocka_unit_test(thresholds_at_their_edges), cmocka_unit_test(one_house_is_not_enough), cmocka_unit_test(quorum), cmocka_unit_test(all_abstain),
         cmocka_unit_test(markets), cmocka_unit_test(flash_power), cmocka_unit_test(late_votes),
         cmocka_unit_test(bought_in_the_last_epoch), cmocka_unit_test(one_person_one_cap), cmocka_unit_test(late_quorum),
         cmocka_unit_test(load_in_the_middle),
