@@ -56,7 +56,7 @@ struct eng_arbiter {
     uint64_t            bytes_max;
     size_t              validator;   /* place of the key in the genesis */
     size_t              next_lease;  /* lease rows below it were looked at: drawn or not */
-    size_t              next_audit;  /* audit rows below it are done with for good: a verdict, or no time to open them again */
+    atomic_size_t       next_audit;  /* audit rows below it are done with for good: a verdict, or no time to open them again */
     uint64_t            open_again_height, close_again_height; /* as again_height, of what is sent without a place */
     pthread_t           thread;
     bool                running;

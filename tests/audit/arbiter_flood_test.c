@@ -243,12 +243,12 @@ static void ended_audits_are_done_with(void **state)
     begin(&w, 0, LIE_NONE);
     dispute(&w);
     wait_for_audit(&w);
-    assert_int_equal(w.arbiter->next_audit, 0);
+    assert_int_equal(atomic_load(&w.arbiter->next_audit), 0);
     show_all(&w);
     until(&w, CHAIN_AUDIT_VALID);
-    for (; ((volatile eng_arbiter *)w.arbiter)->next_audit == 0; look_again(&w))
+    for (; atomic_load(&w.arbiter->next_audit) == 0; look_again(&w))
         assert_true(rounds++ < MOST_ROUNDS);
-    assert_int_equal(w.arbiter->next_audit, 1);
+    assert_int_equal(atomic_load(&w.arbiter->next_audit), 1);
     end(&w);
 }
 
