@@ -61,7 +61,7 @@ static void can_show(tr_ledger *face)
 #define SOON(condition)                                  \
     do                                                   \
         for (unsigned t = 0; !(condition); t++) {        \
-            assert_true(t < 3000);                       \
+            assert_true(t < 20000);                      \
             nap_ms(10);                                  \
         }                                                \
     while (0)
