@@ -71,7 +71,7 @@ static inline err stand_by(kit *k, econ_market m, unsigned who)
         return ERR_NOT_FOUND;
     chain_tx tx = kit_tx(k, who, CHAIN_TX_STANDBY_ANSWER, 0);
     tx.payload.standby_answer = (chain_tx_standby_answer){ .market = (uint8_t)m, .height = height,
-                                                           .answer = chain_standby_answer(&task->randomness, m, &a) };
+                                                           .answer = chain_standby_answer(&task->randomness, (uint8_t)m, &a) };
     return kit_run(k, &tx, who);
 }
 
