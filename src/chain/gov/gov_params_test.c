@@ -43,14 +43,18 @@ static size_t other_values(const kit *k, chain_param p, chain_param_change out[2
         if (candidates[i] != now && chain_params_check(&set, NULL) == OK)
             return 1;
     }
-    for (unsigned q = 0; q < CHAIN_PARAM_COUNT; q++) {
+    static const struct {
+        int p, q;
+    } steps[] = { { 1, -1 }, { -1, -1 }, { -1, 1 }, { 1, 1 } };
+    for (unsigned i = 0; i < COUNT_OF(steps) * CHAIN_PARAM_COUNT; i++) {
+        unsigned q = i % CHAIN_PARAM_COUNT, step = i / CHAIN_PARAM_COUNT;
         set = all_params(k);
-        set.v[p] = now + 1;
-        set.v[q]--;
+        set.v[p] = now + (uint64_t)steps[step].p;
+        set.v[q] += (uint64_t)steps[step].q;
         if (q == (unsigned)p || !votable((chain_param)q, p) || chain_params_check(&set, NULL) != OK)
             continue;
         bool first = chain_param_rows[p].number < chain_param_rows[q].number;
-        out[!first] = (chain_param_change){ p, now + 1 };
+        out[!first] = (chain_param_change){ p, set.v[p] };
         out[first] = (chain_param_change){ (chain_param)q, set.v[q] };
         return 2;
     }
@@ -179,10 +183,13 @@ static void bounds(void **state)
             refused(&k, kind_for((chain_param)i), (chain_param)i, row->min - 1, ERR_RANGE, row->key);
         refused(&k, kind_for((chain_param)i), (chain_param)i, param(k.c, (chain_param)i), ERR_EXISTS, row->key);
         chain_param_change other[2];
-        if (other_values(&k, (chain_param)i, other) == 2)
-            refused(&k, kind_for((chain_param)i), (chain_param)i, param(k.c, (chain_param)i) + 1, ERR_RANGE,
-                    "mint.producers + mint.subsidy + mint.treasury = 1000000");
-        else if (row->class == CHAIN_CLASS_CONSTITUTIONAL)
+        if (other_values(&k, (chain_param)i, other) == 2) { /* without the other one it breaks the rule between them */
+            fault f = { 0 };
+            chain_params alone = all_params(&k);
+            alone.v[i] = other[other[1].param == (chain_param)i].value;
+            assert_int_equal(chain_params_check(&alone, &f), ERR_RANGE);
+            refused(&k, kind_for((chain_param)i), (chain_param)i, alone.v[i], ERR_RANGE, f.what);
+        } else if (row->class == CHAIN_CLASS_CONSTITUTIONAL)
             refused(&k, CHAIN_PROPOSAL_PARAMETERS, (chain_param)i, other[0].value, ERR_PERMISSION, row->key);
         else
             refused(&k, CHAIN_PROPOSAL_AMENDMENT, (chain_param)i, other[0].value, ERR_RANGE, "proposal_submit.kind");
@@ -287,8 +294,9 @@ static void diffs(void **state)
     EXPECT_ERR(gov_propose(&k, OPERATOR, CHAIN_PROPOSAL_PARAMETERS, nine, 9, 0, &number), ERR_LIMIT, "changes");
     chain_param_change mixed[2] = { { CHAIN_PARAM_STORAGE_UTIL_TARGET, 5000 }, { CHAIN_PARAM_ENERGY_UTIL_TARGET, 5001 } };
     EXPECT_ERR(gov_propose(&k, OPERATOR, CHAIN_PROPOSAL_PARAMETERS, mixed, 2, 0, &number), ERR_RANGE, "proposal_submit.changes");
-    for (unsigned kind = CHAIN_PROPOSAL_DISBURSEMENT; kind <= CHAIN_PROPOSAL_MEMBERSHIP; kind++)
-        EXPECT_ERR(gov_propose(&k, OPERATOR, (chain_proposal_kind)kind, &none, 1, 0, &number), ERR_UNSUPPORTED, "proposal_submit.kind");
+    EXPECT_ERR(gov_propose(&k, OPERATOR, CHAIN_PROPOSAL_MEMBERSHIP, &none, 1, 0, &number), ERR_UNSUPPORTED, "proposal_submit.kind");
+    EXPECT_ERR(gov_propose(&k, OPERATOR, CHAIN_PROPOSAL_DISBURSEMENT, &none, 1, 1, &number), ERR_RANGE, "proposal_submit.changes");
+    EXPECT_ERR(gov_propose(&k, OPERATOR, CHAIN_PROPOSAL_DISBURSEMENT, &none, 0, 1, &number), ERR_NOT_FOUND, "proposal_submit.target");
     chain_tx tx = gov_proposal_tx(&k, OPERATOR, CHAIN_PROPOSAL_PARAMETERS, &none, 1, 0);
     static const uint8_t unknown[] = { 0x81, 0x82, 0x19, 0x03, 0xe7, 0x05 }; /* [[999, 5]] */
     tx.payload.proposal_submit.changes = BYTES_OF(unknown);

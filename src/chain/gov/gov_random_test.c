@@ -364,7 +364,7 @@ static void make_vectors(void)
 {
     static history h;
     memset(&h, 0, sizeof h);
-    h.seed = 8;
+    h.seed = 2;
     gov_start(&h.k, rules);
     recording = true;
     text_len = 0;
