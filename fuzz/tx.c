@@ -2,6 +2,7 @@
  * Everything that the ledger reads from outside, picked by the first byte: transactions (then executed, as one of the small
  * chain's own accounts), leases, attestations, headers, genesis documents, state proofs, snapshot chunks. What decodes must encode
  * to the same bytes; what executes must leave every invariant standing, and dropping it must leave nothing. */
+#include "chain/auction/auction.h"
 #include "chain/chain_kit.h"
 #include "chain/gov/gov_int.h"
 
@@ -12,6 +13,7 @@
 
 static kit network; /* account 3 is a validator and issuer, too */
 static hash256 job, overlay; /* accounts 1 and 2 are members of the overlay, a poll is open */
+static hash256 auctions[3]; /* in which bids are placed, opened, settled: account 3 has a bid in the last two */
 static chain_receipt paid[2]; /* leases 32 and 33 of it, worker 1; an audit of the first lacks one vote */
 
 static void roles(chain_genesis *g)
@@ -24,6 +26,7 @@ static void roles(chain_genesis *g)
     g->issuers = issuers;
     g->producer_count = g->issuer_count = 2;
     g->params.v[CHAIN_PARAM_EPOCH] = 2;
+    g->params.v[CHAIN_PARAM_ORACLE_WINDOW] = 3;
     g->params.v[CHAIN_PARAM_GOV_PROPOSAL_STAKE] = 1000;
     g->params.v[CHAIN_PARAM_GOV_COOLDOWN] = 0;
     g->authorities[0] = (chain_authority){ CHAIN_ROLE_PACKS, 0, kit_public(0) };
@@ -88,6 +91,53 @@ static void start_overlay(void)
     run(tx, 1);
 }
 
+static hash256 open_auction(void)
+{
+    chain_tx tx = kit_tx(&network, 0, CHAIN_TX_AUCTION_OPEN, 0);
+    tx.payload.auction_open = (chain_tx_auction_open){ .kind = CHAIN_AUCTION_UNIFORM, .units = 2000, .reserve = 3 };
+    CHECK(kit_run(&network, &tx, 0) == OK);
+    return network.last_id;
+}
+
+/* The bid that the seed opens: price 32, 1024 units, salt 04 04 ... */
+static void place_bid(const hash256 *auction)
+{
+    chain_tx tx = kit_tx(&network, 3, CHAIN_TX_AUCTION_COMMIT, 0);
+    chain_sealed_bid bid = { .price = 32, .units = 1024 };
+    memset(&bid.salt, 4, sizeof bid.salt);
+    cr_address me = kit_address(3);
+    hash256 genesis = chain_network(network.c);
+    tx.payload.auction_commit = (chain_tx_auction_commit){ .auction = *auction, .bid_class = 1,
+                                                            .commitment = chain_auction_commitment(&genesis, auction, &me, &bid) };
+    CHECK(kit_run(&network, &tx, 3) == OK);
+}
+
+static void report(unsigned who, uint64_t feed, uint64_t value)
+{
+    chain_tx tx = kit_tx(&network, who, CHAIN_TX_ORACLE_REPORT, 0);
+    tx.payload.oracle_report = (chain_tx_oracle_report){ .feed = feed, .round = 1, .value = value };
+    CHECK(kit_run(&network, &tx, who) == OK);
+}
+
+/* Feed 2 can be closed, feed 1 has four sources and no reading; the three auctions are in their three phases. */
+static void trade(void)
+{
+    static const unsigned sources[] = { 0, 1, 2, 3 };
+    for (uint64_t feed = 1; feed <= 2; feed++)
+        for (size_t i = 0; i < COUNT_OF(sources); i++) {
+            chain_tx tx = kit_tx(&network, sources[i], CHAIN_TX_ORACLE_REGISTER, 0);
+            tx.payload.oracle_register = (chain_tx_oracle_register){ .feed = feed, .stake = 10000000000u };
+            CHECK(kit_run(&network, &tx, sources[i]) == OK);
+        }
+    for (size_t i = 0; i < 3; i++)
+        report(sources[i], 2, 100 + i);
+    auctions[2] = open_auction();
+    place_bid(&auctions[2]);
+    auctions[1] = open_auction();
+    place_bid(&auctions[1]);
+    auctions[0] = open_auction();
+}
+
 static void start(void)
 {
     kit_start(&network, roles);
@@ -102,6 +152,12 @@ static void start(void)
     CHECK(kit_run(&network, &vote, KIT_PRODUCER) == OK);
     govern();
     start_overlay();
+    trade();
+}
+
+static const hash256 *auction_for(chain_tx_type type)
+{
+    return &auctions[type == CHAIN_TX_AUCTION_COMMIT ? 0 : type == CHAIN_TX_AUCTION_REVEAL ? 1 : 2];
 }
 
 /* What the seeds have in place of what only this network knows. */
@@ -115,6 +171,15 @@ static void localize(chain_tx *tx)
             *(hash256 *)at = job;
         if (strcmp(r->fields[i].name, "overlay") == 0 && ((hash256 *)at)->b[0] == 1)
             *(hash256 *)at = overlay;
+        if (strcmp(r->fields[i].name, "auction") == 0 && ((hash256 *)at)->b[0] == 1)
+            *(hash256 *)at = *auction_for(tx->type);
+        const cr_address sample = kit_address(5);
+        if (strcmp(r->fields[i].name, "bidder") == 0 && cr_address_equal(at, &sample))
+            *(cr_address *)at = kit_address(3);
+        if (strcmp(r->fields[i].name, "round") == 0 && *(uint64_t *)at == 32)
+            *(uint64_t *)at = 1;
+        if (tx->type == CHAIN_TX_ORACLE_CLOSE && strcmp(r->fields[i].name, "feed") == 0 && *(uint64_t *)at == 1)
+            *(uint64_t *)at = 2;
         if (r->fields[i].type == CHAIN_TYPE_BLOB && bytes_equal(*(bytes *)at, bytes_of_str("evidence"))) {
             if (strcmp(r->fields[i].name, "lease") == 0)
                 *(bytes *)at = known->lease;

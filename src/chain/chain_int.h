@@ -212,6 +212,19 @@ err chain_exec_vote_for(exec *x, const chain_tx_vote_for *p, fault *f) MUST_USE;
 err chain_exec_disbursement_file(exec *x, const chain_tx_disbursement_file *p, fault *f) MUST_USE;
 err chain_exec_disbursement_withdraw(exec *x, const chain_tx_disbursement_withdraw *p, fault *f) MUST_USE;
 
+/* auction/exec_auction.c */
+err chain_exec_auction_open(exec *x, const chain_tx_auction_open *p, fault *f) MUST_USE;
+err chain_exec_auction_commit(exec *x, const chain_tx_auction_commit *p, fault *f) MUST_USE;
+err chain_exec_auction_reveal(exec *x, const chain_tx_auction_reveal *p, fault *f) MUST_USE;
+err chain_exec_auction_settle(exec *x, const chain_tx_auction_settle *p, fault *f) MUST_USE;
+
+/* auction/exec_oracle.c */
+err chain_exec_oracle_register(exec *x, const chain_tx_oracle_register *p, fault *f) MUST_USE;
+err chain_exec_oracle_report(exec *x, const chain_tx_oracle_report *p, fault *f) MUST_USE;
+err chain_exec_oracle_close(exec *x, const chain_tx_oracle_close *p, fault *f) MUST_USE;
+err chain_exec_oracle_leave(exec *x, const chain_tx_oracle_leave *p, fault *f) MUST_USE;
+err chain_exec_oracle_withdraw(exec *x, const chain_tx_oracle_withdraw *p, fault *f) MUST_USE;
+
 /* exec_audit.c */
 err chain_exec_audit_open(exec *x, const chain_tx_audit_open *p, fault *f) MUST_USE;
 err chain_exec_audit_verdict(exec *x, const chain_tx_audit_verdict *p, fault *f) MUST_USE;

@@ -60,6 +60,8 @@ static uint64_t amount_taken(const chain_tx *tx)
         return tx->payload.proposal_submit.stake;
     case CHAIN_TX_OVERLAY_JOIN:
         return tx->payload.overlay_join.stake + tx->payload.overlay_join.fund; /* each at most CHAIN_AMOUNT_MAX */
+    case CHAIN_TX_ORACLE_REGISTER:
+        return tx->payload.oracle_register.stake;
     default:
         return 0;
     }

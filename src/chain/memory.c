@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Everything that the chain allocates: between blocks, never inside one. */
+#include "chain/auction/auction_int.h"
 #include "chain/econ/econ_int.h"
 #include "chain/gov/gov_int.h"
 #include "chain/treasury/treasury.h"
@@ -230,9 +231,10 @@ static size_t journal_of_epoch(const chain *c)
 
 static size_t journal_of_block(const chain *c, size_t tx_count, size_t tx_bytes)
 {
-    size_t tx = journal_of_verdict(c), gov = chain_gov_tx_journal(), receipts = tx_bytes / RECEIPT_BYTES_LEAST;
+    size_t tx = journal_of_verdict(c), gov = chain_gov_tx_journal(), round = chain_oracle_close_journal(), receipts = tx_bytes / RECEIPT_BYTES_LEAST;
     tx = tx > TX_JOURNAL ? tx : TX_JOURNAL;
     tx = tx > gov ? tx : gov;
+    tx = tx > round ? tx : round;
     return tx * tx_count + JOURNAL_PER_BYTE * tx_bytes + journal_of_work() * receipts + journal_of_epoch(c) + chain_gov_epoch_journal() +
            chain_treasury_journal_bytes() + journal_of_badges(c) + BLOCK_JOURNAL;
 }

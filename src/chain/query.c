@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Reading the state. */
+#include "chain/auction/auction_int.h"
 #include "chain/econ/econ_int.h"
 #include "chain/gov/gov_int.h"
 #include "chain/treasury/treasury.h"
@@ -183,7 +184,7 @@ static sums add_up(const chain *c)
     }
     u128 stakes, pots;
     chain_ident_held(c, &stakes, &pots);
-    s.stakes += stakes + chain_gov_stakes(c);
+    s.stakes += stakes + chain_gov_stakes(c) + chain_stakes_of_auctions(c);
     s.escrow += pots;
     return s;
 }
@@ -265,6 +266,7 @@ err chain_audit(const chain *c, fault *f)
     TRY(chain_gov_audit(c, f));
     TRY(chain_treasury_audit(c, f));
     TRY(chain_ident_audit(c, f));
+    TRY(chain_audit_auctions(c, f));
     for (unsigned i = chain_table_next(0); i < CHAIN_TABLE_END; i = chain_table_next(i)) {
         const row_table *t = &c->tables[i];
         uint8_t buffer[1024];

@@ -180,6 +180,22 @@ chain_key chain_key_member(const hash256 *overlay, const cr_address *a)
     return chain_key_bid(overlay, a);
 }
 
+chain_key chain_key_feed(uint64_t feed, const cr_address *source)
+{
+    chain_key k = { .len = 41 };
+    store_be64(k.b, feed);
+    chain_address_pack(k.b + 8, source);
+    return k;
+}
+
+chain_key chain_key_reading(uint64_t feed, uint64_t place)
+{
+    chain_key k = { .len = 16 };
+    store_be64(k.b, feed);
+    store_be64(k.b + 8, place);
+    return k;
+}
+
 cr_address chain_treasury_address(void)
 {
     return cr_address_of_chain("treasury");

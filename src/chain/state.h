@@ -58,13 +58,15 @@ static inline bytes chain_key_bytes(const chain_key *k)
 chain_key chain_key_address(const cr_address *a);                          /* ACCOUNT, WORKER, ISSUER, IDENTITY, CONSENT */
 chain_key chain_key_supply(void);                                          /* SUPPLY */
 chain_key chain_key_param(chain_param p);                                  /* PARAM */
-chain_key chain_key_job(const hash256 *job);                               /* JOB */
-chain_key chain_key_bid(const hash256 *job, const cr_address *worker);     /* BID */
-chain_key chain_key_numbered(const hash256 *job, uint64_t number);         /* COVERAGE (block of 256), LEASE, AUDIT (lease id), POLL (of an overlay) */
-chain_key chain_key_height(uint64_t height);                               /* BEACON, EPOCH, PROVIDER_AT (number) */
+chain_key chain_key_job(const hash256 *job);                               /* JOB, AUCTION */
+chain_key chain_key_bid(const hash256 *job, const cr_address *worker);     /* BID, COMMIT */
+chain_key chain_key_numbered(const hash256 *job, uint64_t number);         /* COVERAGE (block of 256), LEASE, AUDIT (lease id), POLL (of an overlay), COMMIT_AT (bid) */
+chain_key chain_key_height(uint64_t height);                               /* BEACON, EPOCH, PROVIDER_AT (number), FEED (id) */
 chain_key chain_key_one(uint8_t number);                                   /* ECONOMY, TREASURY, BREAKER (0), MARKET, PRODUCER, STANDBY, DISBURSEMENT_SLOT */
 chain_key chain_key_provider(uint8_t market, const cr_address *a);         /* PROVIDER */
 chain_key chain_key_award(uint64_t epoch, uint8_t market);                 /* AWARD */
+chain_key chain_key_feed(uint64_t feed, const cr_address *source);         /* ORACLE */
+chain_key chain_key_reading(uint64_t feed, uint64_t place);                /* READING */
 chain_key chain_key_region(uint8_t market, uint32_t region);               /* REGION */
 chain_key chain_key_person(const cr_address *issuer, const hash256 *commitment); /* PERSON */
 chain_key chain_key_authority(uint8_t role, const cr_address *a);          /* AUTHORITY; NULL: the role itself */
