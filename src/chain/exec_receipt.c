@@ -222,11 +222,42 @@ static bool first_time(const exec *x, const chain_lease *l)
     return true;
 }
 
-/* The compute market's meters. Only proved work earns a subsidy, and each piece of it once (DESIGN 7). */
+/* What a fault costs a worker beyond what comes back to it as the buyer: what is burned of the slash, the drawn reporter's part included. */
+static err loss_of_fault(const chain *c, uint64_t bond, uint64_t *loss)
+{
+    uint64_t slashed, burned, reporter;
+    TRY(mul_div_u64(&slashed, bond, param(c, CHAIN_PARAM_SLASH), PPM, ROUND_DOWN));
+    TRY(mul_div_u64(&burned, slashed, param(c, CHAIN_PARAM_SLASH_BURN), PPM, ROUND_DOWN));
+    TRY(mul_div_u64(&reporter, slashed - burned, param(c, CHAIN_PARAM_SLASH_REPORTER), PPM, ROUND_DOWN));
+    return checked_add_u64(loss, burned, reporter);
+}
+
+/* A level is what the attestation claims until an audit is drawn, with probability q: the subsidies that the claimed work of an epoch may earn, now and by
+ * standing by, together at most twice its reference cost, must be worth less than the expected loss, gain x (1 - q) <= loss x q (DESIGN 5). */
+static err stake_covers(const exec *x, const cr_address *worker, uint64_t units, bool *covers)
+{
+    const chain *c = x->c;
+    uint64_t loss, q = param(c, CHAIN_PARAM_AUDIT_RATE);
+    chain_key key = chain_key_provider(ECON_COMPUTE, worker);
+    const chain_row_provider *p = chain_row_get(c, CHAIN_TABLE_PROVIDER, &key);
+    *covers = false;
+    if (!p || !p->active)
+        return OK;
+    uint64_t before = p->epoch == epoch_of(c, x->height) ? p->work : 0;
+    if (!chain_units_fit(c, ECON_COMPUTE, before, units))
+        return OK;
+    TRY(loss_of_fault(c, p->stake, &loss));
+    *covers = 2 * (u128)chain_reference_cost(c, ECON_COMPUTE, before + units) * (PPM - q) <= (u128)loss * q;
+    return OK;
+}
+
+/* The compute market's meters. Only proved work earns a subsidy, and each piece of it once (DESIGN 7): what earns none for another reason is not used up. */
 static err report_work(const exec *x, const receipt *r, const chain_row_job *job)
 {
     chain_work w = { .market = ECON_COMPUTE, .provider = r->worker, .units = work_units(job, r->attestation.tokens), .payout = r->lease.price };
-    w.eligible = r->attestation.level == CHAIN_LEVEL_FULL && first_time(x, &r->lease);
+    bool covers;
+    TRY(stake_covers(x, &r->worker, w.units, &covers));
+    w.eligible = r->attestation.level == CHAIN_LEVEL_FULL && covers && chain_kyc_valid_at(x->c, &r->worker, x->height) && first_time(x, &r->lease);
     return chain_market_work(x->c, &w, x->height);
 }
 

@@ -337,8 +337,9 @@ static err product_claims(pf_builder *b, uint32_t index)
     NEED(e.tau && e.rho);
     if (p->kind < PF_X_C) {
         e.w = pf_eq_vector(b, b->run->ends[p->instance].point + y->b, y->nu);
+        NEED(e.w);
         e.phi = pf_feature_weights(b->run, p->instance, p->segment);
-        NEED(e.w && e.phi);
+        NEED(e.phi);
     }
     err r;
     switch (p->kind) {

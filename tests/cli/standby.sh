@@ -9,10 +9,10 @@ cat >"$WORK/spec.json" <<J
 {"data": "$WORK/text", "width": 32, "layers": 1, "heads": 2, "context": 32, "steps": 1, "batch": 8, "lease": 4, "warm_steps": 1,
  "price": "0.25", "checkpoint_steps": 4, "level": "full"}
 J
-gives 0 genesis new --alloc buyer=1000,honest=50,silent=50,issuer=10 --param epoch.length=20,audit.rate=0,cost.compute=1000000000000 --json
+gives 0 genesis new --alloc buyer=1000,honest=5000,silent=5000,issuer=10 --param epoch.length=20,audit.rate=100,cost.compute=1000000000000 --json
 start_node --idle 50
 for key in honest silent; do
-    gives 0 worker register --key $key --bond 20
+    gives 0 worker register --key $key --bond 2000
     gives 0 kyc attest $key --key issuer --level 1 --jurisdiction 276
 done
 "$TB" job run "$WORK/spec.json" --yes --bids 2 --json >"$WORK/job.out" 2>"$WORK/job.err" </dev/null &

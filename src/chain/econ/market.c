@@ -151,6 +151,11 @@ err chain_provider_faulted(chain *c, econ_market m, const cr_address *a, uint64_
         TRY(stake_move(c, m, p->region, p->stake, stake));
         p->stake = stake;
     }
+    /* Its part of the market's dues goes, too: it must not thin out what honest providers get. */
+    chain_row_market *sums = market_edit(c, m);
+    TRY(checked_sub_u64(&sums->work, sums->work, p->work));
+    TRY(checked_sub_u64(&sums->work_payout, sums->work_payout, p->work_payout));
+    TRY(checked_sub_u64(&sums->ready, sums->ready, p->ready));
     p->capacity = 0;
     p->faults += p->faults < UINT32_MAX;
     p->work = p->work_payout = p->ready = 0;

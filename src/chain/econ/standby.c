@@ -33,7 +33,7 @@ err chain_standby_draw(chain *c, uint64_t height, const hash256 *randomness)
 {
     uint64_t length = param(c, CHAIN_PARAM_EPOCH), span = length - window_of(c), providers = economy(c)->providers;
     uint64_t block = (height - 1) % length; /* of the epoch, from 0 on */
-    if (block >= span || providers == 0)
+    if (block >= span || providers == 0 || span == length) /* an epoch of one block has no time for answers */
         return OK;
     uint64_t count = tasks_until(c, providers, block + 1, span) - tasks_until(c, providers, block, span);
     if (count > providers)
@@ -94,7 +94,8 @@ static err check_answer(const exec *x, const chain_tx_standby_answer *p, const c
     const chain_row_standby *task = tasks_of(x->c, p->height);
     if (!task)
         return fail(f, ERR_NOT_FOUND, "standby_answer.height", p->height);
-    if (x->height - p->height > window_of(x->c))
+    /* Within the epoch of the draw, whatever the window has become since. */
+    if (x->height - p->height > window_of(x->c) || epoch_of(x->c, x->height) != epoch_of(x->c, p->height))
         return fail(f, ERR_EXPIRED, "standby_answer.height", p->height);
     if (!draws(task, now->number))
         return fail(f, ERR_PERMISSION, "standby_answer.height", p->height);

@@ -103,10 +103,16 @@ static err activate_other(chain *c, uint64_t number, uint64_t from_epoch)
 {
     const chain_row_proposal *p = chain_proposal(c, number);
     fault why = { 0 };
+    size_t mark = chain_journal_mark(c), events = c->event_count;
     err e = p->kind == CHAIN_PROPOSAL_MEMBERSHIP ? chain_gov_membership_act(c, number, (from_epoch - 1) * param(c, CHAIN_PARAM_EPOCH), &why)
                                                  : chain_gov_disbursement_back(c, chain_proposal(c, p->target)->target, &why);
-    if (e != OK)
+    if (e == ERR_INVARIANT)
+        return e;
+    if (e != OK) { /* nothing of it stays */
+        chain_journal_undo(c, mark);
+        c->event_count = events;
         return finish(c, number, CHAIN_PROPOSAL_FAILED, why.what);
+    }
     if (p->kind == CHAIN_PROPOSAL_ROLLBACK)
         TRY(taken_back(c, p->target));
     return finish(c, number, CHAIN_PROPOSAL_ACTIVATED, NULL);
