@@ -18,6 +18,7 @@ done
 "$TB" job run "$WORK/spec.json" --yes --bids 2 --json >"$WORK/job.out" 2>"$WORK/job.err" </dev/null &
 run=$!
 job=
+workers=
 for _ in $(seq 200); do
     job=$(sed -n 's/.*bids on job \([0-9a-f]*\)$/\1/p' "$WORK/job.err")
     [ -n "$job" ] && break
@@ -33,9 +34,11 @@ for _ in $(seq 200); do
 done
 for key in honest silent; do
     "$TB" worker run --key $key --job "$job" --coordinator "$url" --threads 1 >/dev/null 2>"$WORK/$key.err" </dev/null &
+    workers="$workers $!"
 done
 wait "$run"
 code=$?
+kill $workers # they would stay, to show what is audited
 cp "$WORK/job.err" "$WORK/err"
 checks=$((checks + 1))
 [ $code -eq 0 ] || fail "job run: exit code $code"
