@@ -370,13 +370,9 @@ def multiplier(used, cost, payout, util_target, margin_target, util_response, co
     return (clamp(by_use * by_cost >> 32, floor * ONE // MILLI, ceiling * ONE // MILLI),)
 
 
-def topup(payment, m, due_sum, pool):
-    within(m, 0, Q32_MAX, "topup.multiplier")
-    due = payment * max(m - ONE, 0) >> 32
-    if due > U64:
-        raise Refused("OVERFLOW", "topup.payment")
+def topup(due, due_sum, pool):
     within(due, 0, due_sum, "topup.due")
-    return due, due if due_sum <= pool else due * pool // due_sum, payment * min(m, ONE) >> 32
+    return (due if due_sum <= pool else due * pool // due_sum,)
 
 
 # section 10: ad split
@@ -535,12 +531,7 @@ def median(sources, deviation, tolerance, quorum, n, *flat):
 
 # section 15: votes
 
-def badge_months(held, per_month, full):
-    within(per_month, 1, U64, "power.epochs_per_month")
-    return (min(held // per_month, full),)
-
-
-def power(months, score, stake, service, rep, token, full, unit, total, cap):
+def power(months, score, stake, service, rep, token, full, unit):
     within(service, 0, PPM, "power.service")
     within(rep, 0, PPM, "power.reputation")
     within(token, 0, PPM, "power.token")
@@ -550,9 +541,7 @@ def power(months, score, stake, service, rep, token, full, unit, total, cap):
     within(score, 0, 10**12, "power.reputation_score")
     within(stake, 0, AMOUNT, "power.stake")
     mix = (months * PPM // full * service + score * rep + stake * PPM // unit * token) // PPM
-    within(cap, 0, PPM, "power.cap")
-    result = math.isqrt(mix * stake)
-    return result, min(result, total * cap // PPM)
+    return (math.isqrt(mix * stake),)
 
 
 def vote_weight(base, epoch, deadline, bonus, window_epochs, late):
@@ -566,161 +555,10 @@ def vote_weight(base, epoch, deadline, bonus, window_epochs, late):
     return (weight,)
 
 
-# section 16: treasury
-
-class Window:
-    """What was paid, by bucket: only buckets newest - buckets .. newest count."""
-
-    def __init__(self, bucket_epochs, buckets):
-        self.bucket_epochs, self.buckets, self.newest, self.paid = bucket_epochs, buckets, 0, {}
-
-    def add(self, epoch, amount):
-        """The new sum; nothing is changed until commit()."""
-        within(self.bucket_epochs, 1, U32, "window.bucket_epochs")
-        within(self.buckets, 1, 30, "window.buckets")
-        bucket = epoch // self.bucket_epochs
-        within(bucket, self.newest, U64, "window.epoch")
-        total = amount + sum(v for b, v in self.paid.items() if b >= bucket - self.buckets)
-        if total > U64:
-            raise Refused("OVERFLOW", "window.sum")
-        return total
-
-    def commit(self, epoch, amount):
-        self.newest = epoch // self.bucket_epochs
-        self.paid[self.newest] = self.paid.get(self.newest, 0) + amount
-
-
-def window(bucket_epochs, buckets, n, *flat):
-    w, out = Window(bucket_epochs, buckets), []
-    for i in range(0, len(flat), 2):
-        try:
-            total = w.add(*flat[i:i + 2])
-        except Refused as r:
-            out += [r.error, r.field]
-            continue
-        w.commit(*flat[i:i + 2])
-        out += [0, total]
-    return out
-
-
-class Velocity:
-    def __init__(self, limits, shapes):
-        self.proposal, self.per_epoch, self.day_share, self.month_share, self.trigger, self.rest = limits
-        self.epoch = self.paid = self.rest_until = 0
-        self.day, self.month = Window(*shapes[:2]), Window(*shapes[2:])
-
-    def pay(self, balance, amount, epoch):
-        for value, name in ((self.proposal, "proposal"), (self.per_epoch, "epoch"), (self.day_share, "day"),
-                            (self.month_share, "month"), (self.trigger, "cooldown")):
-            within(value, 0, PPM, f"velocity.{name}_share")
-        within(epoch, self.epoch, U64, "velocity.epoch")
-        if amount > balance:
-            raise Refused("FUNDS", "velocity.balance")
-        if self.epoch < epoch < self.rest_until:
-            raise Refused("STATE", "velocity.cooldown")
-        paid = amount + (self.paid if epoch == self.epoch else 0)
-        if paid > U64:
-            raise Refused("OVERFLOW", "velocity.amount")
-        day, month = self.day.add(epoch, amount), self.month.add(epoch, amount)
-        for total, share, name in ((amount, self.proposal, "proposal"), (paid, self.per_epoch, "epoch"),
-                                   (day, self.day_share, "day"), (month, self.month_share, "month")):
-            if total * PPM > (balance + total - amount) * share:
-                raise Refused("LIMIT", "velocity." + name)
-        rest_until = self.rest_until
-        if paid * PPM >= (balance + paid - amount) * self.trigger:
-            rest_until = epoch + self.rest + 1
-            if rest_until > U64:
-                raise Refused("OVERFLOW", "velocity.epoch")
-        self.day.commit(epoch, amount)
-        self.month.commit(epoch, amount)
-        self.epoch, self.paid, self.rest_until = epoch, paid, rest_until
-
-
-def velocity(*a):
-    v, out = Velocity(a[0:6], a[6:10]), []
-    for i in range(11, len(a), 3):
-        try:
-            v.pay(*a[i:i + 3])
-        except Refused as r:
-            out += [r.error, r.field]
-            continue
-        out += [0, v.paid, v.rest_until]
-    return out
-
-
-def reserve(balance, rate, epochs, emergency):
-    within(emergency, 0, PPM, "reserve.emergency")
-    required = rate * epochs
-    ratio = min(balance * PPM // required, U64) if required else U64
-    return (2 if ratio < emergency else 1 if ratio < PPM else 0), ratio
-
-
-# section 17: breaker
-
-CLOSED, OPEN, HALF_OPEN = range(3)
-
-
-class Breaker:
-    def __init__(self, failures, successes, open_blocks, window_blocks):
-        self.limit, self.enough, self.open_blocks, self.window_blocks = failures, successes, open_blocks, window_blocks
-        self.state, self.successes, self.probing, self.height, self.opened_at, self.failed = CLOSED, 0, 0, 0, 0, []
-
-    def _check(self, height):
-        within(self.limit, 1, 16, "breaker.failure_threshold")
-        within(self.enough, 1, U32, "breaker.success_threshold")
-        within(self.window_blocks, 1, U32, "breaker.window")
-        within(height, self.height, U64, "breaker.height")
-
-    def _open(self, height):
-        self.state, self.opened_at, self.successes, self.failed = OPEN, height, 0, []
-
-    def admit(self, height):
-        self._check(height)
-        self.height = height
-        if self.state == OPEN:
-            if height - self.opened_at < self.open_blocks:
-                raise Refused("BUSY", "breaker.open")
-            self.state = HALF_OPEN
-        if self.state == HALF_OPEN:
-            if self.probing:
-                raise Refused("BUSY", "breaker.probe")
-            self.probing = 1
-
-    def report(self, height, success):
-        self._check(height)
-        if self.state == OPEN or (self.state == HALF_OPEN and not self.probing):
-            raise Refused("STATE", "breaker.report")
-        self.height, self.probing = height, 0
-        if self.state == HALF_OPEN:
-            self.successes += success
-            if not success:
-                self._open(height)
-            elif self.successes >= self.enough:
-                self.state, self.successes, self.failed = CLOSED, 0, []
-        elif success:
-            self.failed = []
-        else:
-            self.failed = [h for h in self.failed if height - h < self.window_blocks] + [height]
-            if len(self.failed) >= self.limit:
-                self._open(height)
-
-
-def breaker(failures, successes, open_blocks, window_blocks, n, *flat):
-    b, out = Breaker(failures, successes, open_blocks, window_blocks), []
-    for i in range(0, len(flat), 2):
-        try:
-            b.admit(flat[i]) if flat[i + 1] == 0 else b.report(flat[i], int(flat[i + 1] == 1))
-            out.append(0)
-        except Refused as r:
-            out += [r.error, r.field]
-        out += [b.state, b.successes, b.probing, len(b.failed)]
-    return out
-
-
 LAWS = {f.__name__: f for f in (
     quotient, ratio, mul, div, drift, sqrt_product, exp2, exp, exp62, split, mint_split, baseline, issuance, envelope, tail, utilisation, margin,
     block_q32, distress, softmax, subsidy, budget, health, diversity, multiplier, topup, adsplit, converge, tariff, charge, risk, security,
-    contribution, reputation, median, badge_months, power, vote_weight, window, velocity, reserve, breaker)}
+    contribution, reputation, median, power, vote_weight)}
 
 
 def answer(name, args):

@@ -171,9 +171,8 @@ def q_multiplier(d):
 
 
 def q_topup(d):
-    payment, m = d.u64(0, 4 * 10**16), d.q32(0, d.pick(3 * e.ONE, e.Q32_MAX))
-    due = payment * max(m - e.ONE, 0) >> 32
-    return [payment, m, min(due + d.size(due + 10**6), e.U64), d.u64(0, 10**17)]
+    due = d.u64(0, 4 * 10**16)
+    return [due, min(due + d.pick(0, d.size(due + 10**6), -1 if d.wild and due else 0), e.U64), d.u64(0, 10**17)]
 
 
 def q_adsplit(d):
@@ -252,48 +251,13 @@ def q_median(d):
 def q_power(d):
     return [d.u64(0, d.pick(100, 10**6)), d.u64(0, d.pick(10**6, 10**12)), d.u64(0, d.pick(4 * 10**16, e.AMOUNT)),
             d.pick(500_000, d.ppm()), d.pick(500_000, d.ppm()), d.pick(0, d.ppm()), d.pick(24, d.u32(1, e.U32)),
-            d.u64(e.BLOCK, d.pick(10**13, e.U64)), d.u64(), d.ppm()]
+            d.u64(e.BLOCK, d.pick(10**13, e.U64))]
 
 
 def q_vote_weight(d):
     deadline = d.u64()
     return [d.u64(), d.pick(deadline, deadline + d.r.randint(-3, 1), d.u64(0, min(deadline, e.U64))) % (1 << 64), deadline,
             d.pick(0, d.u32(0, e.BPS)), d.pick(1, d.u64()), d.pick(500_000, d.ppm())]
-
-
-def shape(d):
-    return [d.pick(6, 144, d.u32(1, 10)), d.pick(24, d.u32(1, 30))]
-
-
-def q_window(d):
-    out, epoch = [], 0
-    for _ in range(d.r.randint(1, 12)):
-        epoch += d.pick(0, 1, 5, d.r.randint(0, 200), -1 if d.wild else 0)
-        out += [max(epoch, 0), d.u64(0, d.pick(10**6, e.U64 if d.wild else 10**12))]
-    return shape(d) + [len(out) // 2] + out
-
-
-def q_velocity(d):
-    out, epoch, balance = [], d.r.randint(0, 10), d.u64(0, 4 * 10**15)
-    for _ in range(d.r.randint(1, 20)):
-        epoch += d.pick(0, 0, 1, 5, d.r.randint(0, 300), -1 if d.wild else 0)
-        out += [balance, d.pick(balance * d.r.randint(0, 60_000) // e.PPM, balance // 20, d.u64(0, max(balance, 1))), max(epoch, 0)]
-    limits = d.pick([50_000, 100_000, 200_000, 400_000, 50_000, 4], [d.ppm() for _ in range(5)] + [d.u32(0, 20)])
-    return limits + d.pick([6, 24, 144, 30], shape(d) + shape(d)) + [len(out) // 3] + out
-
-
-def q_reserve(d):
-    rate, epochs = d.u64(0, d.pick(10**12, e.U64)), d.pick(144, d.u64(0, 10_000))
-    return [d.pick(rate * epochs // 4 % (1 << 64), d.u64()), d.pick(0, rate, rate), epochs, d.pick(250_000, d.ppm())]
-
-
-def q_breaker(d):
-    out, height = [], 0
-    bad = d.r.random()
-    for _ in range(d.r.randint(1, 30)):
-        height += d.pick(0, 1, 1, 3, d.r.randint(0, 70), -1 if d.wild else 0)
-        out += [max(height, 0), d.pick(0, 2 if d.r.random() < bad else 1)]
-    return list(d.pick((5, 2, 12, 60), (d.u32(1, 16), d.u32(1, 3), d.u32(0, 20), d.u32(1, 80)))) + [len(out) // 2] + out
 
 
 QUESTIONS = {
@@ -312,8 +276,7 @@ QUESTIONS = {
     "health": q_health, "diversity": q_diversity, "multiplier": q_multiplier, "topup": q_topup, "adsplit": q_adsplit, "converge": q_converge,
     "tariff": q_tariff, "charge": lambda d: [d.u64(), d.q32(0, d.pick(200, e.BPS) * e.ONE)], "risk": q_risk, "security": q_security,
     "contribution": q_contribution, "reputation": q_reputation, "median": q_median,
-    "badge_months": lambda d: [d.u64(), d.pick(4380, d.u64(1, 10**4)), d.pick(24, d.u32(0, e.U32))], "power": q_power,
-    "vote_weight": q_vote_weight, "window": q_window, "velocity": q_velocity, "reserve": q_reserve, "breaker": q_breaker,
+    "power": q_power, "vote_weight": q_vote_weight,
 }
 
 
@@ -345,7 +308,7 @@ ORDER = {
     "health": ("n attempts successes declining epochs s rose distress flag_epochs clear_epochs", "n attempts successes declining epochs"),
     "diversity": ("penalty bonus [n: stake]", "multiplier"),
     "multiplier": ("utilisation cost payout util_target margin_target util_response cost_response floor ceiling", "M"),
-    "topup": ("payment M sum_of_due budget", "due paid subsidy_under_M"),
+    "topup": ("due sum_of_due budget", "paid"),
     "adsplit": ("platform user platform_target user_target drift", "platform' user' ppm x3"),
     "converge": ("emergency deviation base emergency_drift enter leave", "drift emergency"),
     "tariff": ("rate emergency volume inflow target min max base emergency_drift enter leave", "rate' emergency implied contribution"),
@@ -355,15 +318,8 @@ ORDER = {
     "contribution": ("measure of uptime quality latency verification, weights of them, keep earn lose", "score"),
     "reputation": ("now epochs score eligible weights x4 keep earn lose", "decayed now' eligible"),
     "median": ("sources_min deviation tolerance quorum [n: value id weight]", "median accepted confidence, sorted: id accepted n times"),
-    "badge_months": ("epochs_held epochs_per_month months_full", "months"),
-    "power": ("badge_months score stake service reputation token months_full token_unit total cap", "power capped"),
+    "power": ("badge_months score stake service reputation token months_full token_unit", "power"),
     "vote_weight": ("power epoch deadline bonus late_epochs late", "weight"),
-    "window": ("bucket_epochs buckets [n: epoch amount]", "of each: 0 sum, or the refusal"),
-    "velocity": ("proposal epoch day month cooldown cooldown_epochs day_bucket_epochs day_buckets month_bucket_epochs month_buckets "
-                 "[n: balance amount epoch]", "of each: 0 sum_of_epoch rest_until, or the refusal"),
-    "reserve": ("balance rate epochs emergency", "health ratio"),
-    "breaker": ("failure_threshold success_threshold open_blocks window [n: height what; 0 admit, 1 report a success, 2 report a failure]",
-                "of each: 0 or the refusal, then state successes probing failures"),
 }
 
 

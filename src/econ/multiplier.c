@@ -40,22 +40,9 @@ err econ_multiplier(q32 *multiplier, const econ_multiplier_in *in, fault *f)
     return OK;
 }
 
-err econ_topup_due(uint64_t *due_nblock, uint64_t payment_nblock, q32 multiplier, fault *f)
-{
-    TRY(econ_within_q32(multiplier, 0, Q32_MAX, "topup.multiplier", f));
-    const q32 above = multiplier > Q32_ONE ? multiplier - Q32_ONE : 0;
-    return q32_scale(due_nblock, payment_nblock, above, ROUND_FLOOR) == OK ? OK : fail(f, ERR_OVERFLOW, "topup.payment", payment_nblock);
-}
-
 err econ_topup_paid(uint64_t *paid_nblock, uint64_t due_nblock, uint64_t due_sum_nblock, uint64_t budget_nblock, fault *f)
 {
     TRY(econ_within(due_nblock, 0, due_sum_nblock, "topup.due", f));
     *paid_nblock = due_sum_nblock <= budget_nblock ? due_nblock : (uint64_t)((u128)due_nblock * budget_nblock / due_sum_nblock);
     return OK;
-}
-
-err econ_subsidy_scaled(uint64_t *out_nblock, uint64_t subsidy_nblock, q32 multiplier, fault *f)
-{
-    TRY(econ_within_q32(multiplier, 0, Q32_MAX, "subsidy.multiplier", f));
-    return q32_scale(out_nblock, subsidy_nblock, multiplier < Q32_ONE ? multiplier : Q32_ONE, ROUND_FLOOR);
 }

@@ -23,14 +23,8 @@ typedef struct econ_multiplier_in {
 /* Less than 2^-21 from the exact value of the same inputs (2^-27 at the default responses). */
 err econ_multiplier(q32 *multiplier, const econ_multiplier_in *in, fault *f) MUST_USE;
 
-/* What is due beside a payment: floor((M - 1) payment), 0 for M <= 1. Paid out of the market's part of the pool. */
-err econ_topup_due(uint64_t *due_nblock, uint64_t payment_nblock, q32 multiplier, fault *f) MUST_USE;
-
 /* Pro rata: all of `due` if the sum of all that is due fits the budget, else floor(due x budget / sum). What is paid never exceeds the
  * budget; the remainder stays in the pool. ERR_RANGE "topup.due": due > sum. */
 err econ_topup_paid(uint64_t *paid_nblock, uint64_t due_nblock, uint64_t due_sum_nblock, uint64_t budget_nblock, fault *f) MUST_USE;
-
-/* A subsidy under M < 1: floor(min(M, 1) x subsidy). Contracts are never rewritten. */
-err econ_subsidy_scaled(uint64_t *out_nblock, uint64_t subsidy_nblock, q32 multiplier, fault *f) MUST_USE;
 
 #endif

@@ -1,14 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "econ/voting.h"
 
-err econ_badge_months(uint32_t *months, uint64_t epochs_held, uint64_t epochs_per_month, uint32_t months_full, fault *f)
-{
-    TRY(econ_within(epochs_per_month, 1, UINT64_MAX, "power.epochs_per_month", f));
-    const uint64_t held = epochs_held / epochs_per_month;
-    *months = held < months_full ? (uint32_t)held : months_full;
-    return OK;
-}
-
 err econ_power(uint64_t *power, uint64_t badge_months, uint64_t reputation_ppm, uint64_t stake_nblock, const econ_power_params *p, fault *f)
 {
     TRY(econ_within(p->service_ppm, 0, ECON_PPM, "power.service", f));
@@ -23,14 +15,6 @@ err econ_power(uint64_t *power, uint64_t badge_months, uint64_t reputation_ppm, 
     const u128 mix = (service * p->service_ppm + (u128)reputation_ppm * p->reputation_ppm + token * p->token_ppm) / ECON_PPM;
     /* mix < 2^53, stake <= 2^62. */
     *power = isqrt_u128(mix * stake_nblock);
-    return OK;
-}
-
-err econ_power_capped(uint64_t *capped, uint64_t power, uint64_t total, uint32_t cap_ppm, fault *f)
-{
-    TRY(econ_within(cap_ppm, 0, ECON_PPM, "power.cap", f));
-    const uint64_t most = (uint64_t)((u128)total * cap_ppm / ECON_PPM);
-    *capped = power < most ? power : most;
     return OK;
 }
 

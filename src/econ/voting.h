@@ -5,7 +5,7 @@
  *   power = isqrt(B x T),  B = service x badge months + reputation x score + token x stake,  T = stake
  *
  * B and T are linear, so by Cauchy-Schwarz sqrt(B1 T1) + sqrt(B2 T2) <= sqrt((B1 + B2)(T1 + T2)): an account that divides what it has never
- * gains, and every floor only makes it lose. The cap is per KYC identity, over all its accounts. */
+ * gains, and every floor only makes it lose. */
 #ifndef ECON_VOTING_H
 #define ECON_VOTING_H
 
@@ -17,15 +17,9 @@ typedef struct econ_power_params {
     uint64_t token_unit_nblock;/* stake that counts as 1,000,000 ppm of token; at least 1 BLOCK */
 } econ_power_params;
 
-/* Months of one badge, floored and saturated at months_full. epochs_per_month >= 1 (4380). */
-err econ_badge_months(uint32_t *months, uint64_t epochs_held, uint64_t epochs_per_month, uint32_t months_full, fault *f) MUST_USE;
-
 /* badge_months: the sum over the account's badges, at most 10^6. reputation_ppm: over its roles, at most 10^12. stake: at most 2^62. */
 err econ_power(uint64_t *power, uint64_t badge_months, uint64_t reputation_ppm, uint64_t stake_nblock, const econ_power_params *p,
                fault *f) MUST_USE;
-
-/* min(power, floor(total x cap)): power is that of one identity, total that of its house, before any cap. cap_ppm at most 1,000,000. */
-err econ_power_capped(uint64_t *capped, uint64_t power, uint64_t total, uint32_t cap_ppm, fault *f) MUST_USE;
 
 typedef struct econ_vote_params {
     uint32_t early_bonus_bps; /* 0; at most 10,000. The denominator of the quorum stays the power without it. */

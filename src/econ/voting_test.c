@@ -57,16 +57,6 @@ static void power_by_cases(void **state)
     assert_int_equal(power_of(12, 1000000, 300ull * ECON_BLOCK, &operators), 474341649);
     assert_int_equal(power_of(0, 0, 300ull * ECON_BLOCK, &operators), 0); /* stake alone has no vote */
     assert_int_equal(power_of(24, 1000000, 0, &operators), 0);
-    uint32_t months;
-    assert_int_equal(econ_badge_months(&months, 4380 * 3 - 1, 4380, 24, NULL), OK);
-    assert_int_equal(months, 2);
-    assert_int_equal(econ_badge_months(&months, UINT64_MAX, 4380, 24, NULL), OK);
-    assert_int_equal(months, 24);
-    uint64_t capped;
-    assert_int_equal(econ_power_capped(&capped, 500, 1000, 100000, NULL), OK);
-    assert_int_equal(capped, 100);
-    assert_int_equal(econ_power_capped(&capped, 50, 1000, 100000, NULL), OK);
-    assert_int_equal(capped, 50);
 }
 
 static void late_votes_weigh_less(void **state)

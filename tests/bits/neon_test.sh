@@ -13,7 +13,7 @@ for tool in aarch64-linux-gnu-gcc qemu-aarch64 cmake; do
     fi
 done
 cmake -S "$source" -B "$work" -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 -DCMAKE_C_COMPILER=aarch64-linux-gnu-gcc \
-    -DCMAKE_BUILD_TYPE=Release -DCMAKE_EXE_LINKER_FLAGS=-static -DTB_FOLDERS="base;crypto;numerics;torch" -DTB_TESTS=OFF -DTB_BENCH=OFF \
+    -DCMAKE_BUILD_TYPE=Release -DCMAKE_EXE_LINKER_FLAGS=-static -DTB_ONLY="base;crypto;numerics;torch" -DTB_TESTS=OFF -DTB_BENCH=OFF \
     >"$work.log" 2>&1 && cmake --build "$work" --target state_id >>"$work.log" 2>&1 || { tail -30 "$work.log"; exit 1; }
 expected=$("$native")
 found=$(qemu-aarch64 "$work/tests/bits/state_id")

@@ -3,7 +3,6 @@
 
 #include "econ/adsplit.h"
 #include "econ/baseline.h"
-#include "econ/breaker.h"
 #include "econ/diversity.h"
 #include "econ/health.h"
 #include "econ/issuance.h"
@@ -14,7 +13,6 @@
 #include "econ/split.h"
 #include "econ/subsidy.h"
 #include "econ/tariff.h"
-#include "econ/treasury.h"
 #include "econ/voting.h"
 
 #include <errno.h>
@@ -70,18 +68,6 @@ static void put_q32(io *q, q32 x)
     char text[24];
     snprintf(text, sizeof text, "%" PRId64, x);
     add(q, text);
-}
-
-/* One step of a sequence: 0, or why it was refused. */
-static bool put_step(io *q, err e, const fault *f)
-{
-    if (e == OK) {
-        put(q, 0);
-        return true;
-    }
-    add(q, err_describe(e)->name);
-    add(q, f->what);
-    return false;
 }
 
 static size_t count(io *q, size_t most)
@@ -402,13 +388,10 @@ static err multiplier(io *q, fault *f)
 
 static err topup(io *q, fault *f)
 {
-    uint64_t payment, sum, budget_nblock, due, paid, scaled;
-    q32 m;
-    IN(payment), IN(m), IN(sum), IN(budget_nblock);
-    TRY(econ_topup_due(&due, payment, m, f));
+    uint64_t due, sum, budget_nblock, paid;
+    IN(due), IN(sum), IN(budget_nblock);
     TRY(econ_topup_paid(&paid, due, sum, budget_nblock, f));
-    TRY(econ_subsidy_scaled(&scaled, payment, m, f));
-    put(q, due), put(q, paid), put(q, scaled);
+    put(q, paid);
     return OK;
 }
 
@@ -537,26 +520,13 @@ static err median(io *q, fault *f)
     return OK;
 }
 
-static err badge_months(io *q, fault *f)
-{
-    uint64_t held, per_month;
-    uint32_t full, r;
-    IN(held), IN(per_month), IN(full);
-    TRY(econ_badge_months(&r, held, per_month, full, f));
-    put(q, r);
-    return OK;
-}
-
 static err power(io *q, fault *f)
 {
-    uint64_t months, score, stake, total, r, capped;
-    uint32_t cap;
+    uint64_t months, score, stake, r;
     econ_power_params p;
     IN(months), IN(score), IN(stake), IN(p.service_ppm), IN(p.reputation_ppm), IN(p.token_ppm), IN(p.months_full), IN(p.token_unit_nblock);
-    IN(total), IN(cap);
     TRY(econ_power(&r, months, score, stake, &p, f));
-    TRY(econ_power_capped(&capped, r, total, cap, f));
-    put(q, r), put(q, capped);
+    put(q, r);
     return OK;
 }
 
@@ -567,66 +537,6 @@ static err vote_weight(io *q, fault *f)
     IN(base), IN(epoch), IN(deadline), IN(p.early_bonus_bps), IN(p.late_epochs), IN(p.late_ppm);
     TRY(econ_vote_weight(&r, base, epoch, deadline, &p, f));
     put(q, r);
-    return OK;
-}
-
-/* A sequence of payments from genesis: a refused one leaves the state as it was. */
-static err velocity(io *q, fault *f)
-{
-    econ_velocity v = { 0 };
-    econ_velocity_limits l;
-    IN(l.proposal_ppm), IN(l.epoch_ppm), IN(l.day_ppm), IN(l.month_ppm), IN(l.cooldown_ppm), IN(l.cooldown_epochs);
-    IN(l.day.bucket_epochs), IN(l.day.buckets), IN(l.month.bucket_epochs), IN(l.month.buckets);
-    const size_t n = count(q, 64);
-    for (size_t i = 0; i < n; i++) {
-        uint64_t balance, amount, epoch;
-        IN(balance), IN(amount), IN(epoch);
-        if (put_step(q, econ_velocity_pay(&v, &v, &l, balance, amount, epoch, f), f))
-            put(q, v.epoch_nblock), put(q, v.rest_until);
-    }
-    return OK;
-}
-
-static err window(io *q, fault *f)
-{
-    econ_window w = { 0 };
-    econ_window_shape shape;
-    IN(shape.bucket_epochs), IN(shape.buckets);
-    const size_t n = count(q, 64);
-    for (size_t i = 0; i < n; i++) {
-        uint64_t epoch, amount, sum = 0;
-        IN(epoch), IN(amount);
-        if (put_step(q, econ_window_add(&w, &sum, &w, &shape, epoch, amount, f), f))
-            put(q, sum);
-    }
-    return OK;
-}
-
-static err reserve(io *q, fault *f)
-{
-    econ_reserve health_now;
-    uint64_t balance, rate, epochs, ratio;
-    uint32_t emergency;
-    IN(balance), IN(rate), IN(epochs), IN(emergency);
-    TRY(econ_reserve_check(&health_now, &ratio, balance, rate, epochs, emergency, f));
-    put(q, health_now), put(q, ratio);
-    return OK;
-}
-
-/* A sequence of (height, what) from genesis: 0 admit, 1 report a success, 2 report a failure. */
-static err breaker(io *q, fault *f)
-{
-    econ_breaker b = { 0 };
-    econ_breaker_params p;
-    IN(p.failure_threshold), IN(p.success_threshold), IN(p.open_blocks), IN(p.window_blocks);
-    const size_t n = count(q, 64);
-    for (size_t i = 0; i < n; i++) {
-        uint64_t height;
-        uint32_t what;
-        IN(height), IN(what);
-        put_step(q, what == 0 ? econ_breaker_admit(&b, &b, height, &p, f) : econ_breaker_report(&b, &b, height, what == 1, &p, f), f);
-        put(q, b.state), put(q, b.successes), put(q, b.probing), put(q, b.failures);
-    }
     return OK;
 }
 
@@ -669,13 +579,8 @@ static const struct {
     { "contribution", contribution },
     { "reputation", reputation },
     { "median", median },
-    { "badge_months", badge_months },
     { "power", power },
     { "vote_weight", vote_weight },
-    { "window", window },
-    { "velocity", velocity },
-    { "reserve", reserve },
-    { "breaker", breaker },
 };
 
 const char *laws_name(size_t index)
