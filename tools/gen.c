@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * gen DIR: writes the reference pages that follow from schema/ (rpc, errors, limits, tx, params, packs, config, cli, job) into DIR.
+ * gen DIR: writes the reference pages that follow from schema/ (rpc, errors, limits, tx, params, packs, profiles, config, cli, job) into DIR.
  * gen --check DIR: writes nothing, prints the name of each page that is not what schema/ says, exits 1 if there is one. */
 #define _GNU_SOURCE
 #include "base/limits.h"
@@ -263,6 +263,45 @@ static void page_params(FILE *out)
         fprintf(out, "- %s\n", rules[i]);
 }
 
+static void page_profiles(FILE *out)
+{
+    enum {
+#define PARAM(ID, number, key, unit, def, min, max, class, changer, doc) ROW_##ID,
+#define PARAM_RULE(text, condition)
+#include "params.def"
+#undef PARAM
+    };
+    static const char *const keys[] = {
+#define PARAM(ID, number, key, unit, def, min, max, class, changer, doc) [ROW_##ID] = key,
+#include "params.def"
+#undef PARAM
+#undef PARAM_RULE
+    };
+    enum what { NAME, VALUE, BOUND };
+    static const struct { enum what what; int key; uint64_t least, most; const char *name, *doc; } rows[] = {
+#define PROFILE(ID, name, doc) { NAME, 0, 0, 0, name, doc },
+#define PROFILE_PARAM(profile, param, value, doc) { VALUE, ROW_##param, value, value, #profile, doc },
+#define PROFILE_BOUND(profile, param, least, most, doc) { BOUND, ROW_##param, least, most, #profile, doc },
+#include "profiles.def"
+#undef PROFILE
+#undef PROFILE_PARAM
+#undef PROFILE_BOUND
+    };
+    head(out, "Profiles of sovereign forks", "schema/profiles.def",
+         "What `tb genesis new --profile` starts with: parameters that differ from their defaults, and bounds that no vote of that network leaves\n"
+         "(`spec/tx.md` section Genesis). How to start a network of one's own: `docs/forks.md`.");
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        if (rows[i].what == NAME) {
+            fprintf(out, "\n## %s\n\n", rows[i].name);
+            sentence(out, rows[i].doc);
+            if (i + 1 < COUNT_OF(rows) && rows[i + 1].what != NAME)
+                fputs("\n| parameter | | why |\n|---|---|---|\n", out);
+        } else if (rows[i].what == VALUE)
+            fprintf(out, "| `%s` | is %" PRIu64 " | %s |\n", keys[rows[i].key], rows[i].least, rows[i].doc);
+        else
+            fprintf(out, "| `%s` | stays from %" PRIu64 " to %" PRIu64 " | %s |\n", keys[rows[i].key], rows[i].least, rows[i].most, rows[i].doc);
+}
+
 static void page_packs(FILE *out)
 {
     static const struct { const char *name; unsigned bit; int gated; const char *doc; } rows[] = {
@@ -412,7 +451,7 @@ static void page_job(FILE *out)
 }
 
 static const struct { const char *name; void (*write)(FILE *out); } pages[] = {
-    { "rpc.md", page_rpc }, { "errors.md", page_errors }, { "limits.md", page_limits }, { "tx.md", page_tx }, { "params.md", page_params }, { "packs.md", page_packs },
+    { "rpc.md", page_rpc }, { "errors.md", page_errors }, { "limits.md", page_limits }, { "tx.md", page_tx }, { "params.md", page_params }, { "packs.md", page_packs }, { "profiles.md", page_profiles },
     { "config.md", page_config }, { "cli.md", page_cli }, { "job.md", page_job },
 };
 

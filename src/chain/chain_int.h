@@ -125,6 +125,10 @@ static inline uint64_t param(const chain *c, chain_param p)
 }
 /* Finds the rows of all parameters, which never move: ERR_FIELD if one is missing or out of bounds. After it, param() works. */
 err chain_params_index(chain *c, fault *f) MUST_USE;
+/* Bounds and rules of the tables, and the bounds of the genesis: ERR_RANGE naming the row, the rule, or "genesis bound: KEY". */
+err chain_params_allowed(const chain *c, const chain_params *p, fault *f) MUST_USE;
+/* The same for the parameters in force, and for the tariff in force against the genesis bounds of its least and greatest: ERR_INVARIANT. */
+err chain_params_hold(const chain *c, fault *f) MUST_USE;
 bool chain_kyc_valid_at(const chain *c, const cr_address *a, uint64_t height); /* ident/kyc.c */
 
 /* The next event of the transaction (or block); zeroed, type and index set. */

@@ -93,6 +93,7 @@ static err finish_block(chain *c, const chain_block_input *in, const hash256 *ra
         TRY(chain_treasury_epoch(c, in->height, f));
         TRY(chain_ident_epoch(c, in->height, f));
     }
+    TRY(chain_params_hold(c, f));
     return chain_supply_check(c, 0, f);
 }
 

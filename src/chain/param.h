@@ -39,7 +39,23 @@ void chain_params_default(chain_params *out);
 /* Bounds of every row and the rules between rows: ERR_RANGE naming the key or the rule. */
 err chain_params_check(const chain_params *p, fault *f) MUST_USE;
 
+/* Every bound and rule that is broken, the first `cap` of them in out; returns how many there are. The rules between rows are
+ * judged only if each row is within its own bounds. */
+size_t chain_params_problems(const chain_params *p, fault *out, size_t cap);
+
+/* A bound of the network's own, inside that of the row: no vote, emergency or amendment leaves it. */
+typedef struct chain_bound {
+    chain_param param;
+    uint64_t    min, max;
+} chain_bound;
+
+/* ERR_RANGE, naming "genesis bound: KEY", of the first value that is outside. */
+err chain_bounds_check(const chain_bound *bounds, size_t count, const chain_params *p, fault *f) MUST_USE;
+/* "genesis bound: KEY" */
+const char *chain_bound_name(chain_param p);
+
 /* CHAIN_PARAM_COUNT if there is none. */
 chain_param chain_param_by_key(const char *key);
+chain_param chain_param_by_number(uint64_t number);
 
 #endif

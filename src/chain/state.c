@@ -315,6 +315,30 @@ bytes chain_row_encode(const row_table *t, uint32_t number, uint8_t *buffer)
     return out;
 }
 
+err chain_params_allowed(const chain *c, const chain_params *p, fault *f)
+{
+    TRY(chain_bounds_check(c->genesis.bounds, c->genesis.bound_count, p, f));
+    return chain_params_check(p, f);
+}
+
+err chain_params_hold(const chain *c, fault *f)
+{
+    chain_params now;
+    fault broken = { 0 };
+    for (unsigned i = 0; i < CHAIN_PARAM_COUNT; i++)
+        now.v[i] = param(c, (chain_param)i);
+    if (chain_params_allowed(c, &now, &broken) != OK)
+        return fail(f, ERR_INVARIANT, broken.what, broken.at);
+    const int64_t tariff = chain_economy(c)->tariff;
+    for (size_t i = 0; i < c->genesis.bound_count; i++) {
+        const chain_bound *b = &c->genesis.bounds[i]; /* of rates of at most BPS, or the rows' bounds would not have let them in */
+        if ((b->param == CHAIN_PARAM_TARIFF_MIN && tariff < (int64_t)(b->min << 32)) ||
+            (b->param == CHAIN_PARAM_TARIFF_MAX && tariff > (int64_t)(b->max << 32)))
+            return fail(f, ERR_INVARIANT, chain_bound_name(b->param), (uint64_t)tariff >> 32);
+    }
+    return OK;
+}
+
 err chain_params_index(chain *c, fault *f)
 {
     chain_params all;
@@ -326,7 +350,7 @@ err chain_params_index(chain *c, fault *f)
         c->param_rows[i] = number;
         all.v[i] = param(c, (chain_param)i);
     }
-    return chain_params_check(&all, f);
+    return chain_params_allowed(c, &all, f);
 }
 
 /* --- the authenticated side --- */

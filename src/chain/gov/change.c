@@ -28,14 +28,6 @@ chain_electorate chain_param_electorate(chain_param p)
     return (chain_electorate)electorates[p];
 }
 
-static chain_param param_by_number(uint64_t number)
-{
-    unsigned i = 0;
-    while (i < CHAIN_PARAM_COUNT && chain_param_rows[i].number != number)
-        i++;
-    return (chain_param)i;
-}
-
 /* --- wire form --- */
 
 err chain_changes_encode(bytes *out, uint8_t *buffer, size_t cap, const chain_param_change *changes, size_t count)
@@ -58,7 +50,7 @@ static err decode_changes(cbor_reader *r, chain_param_change changes[LIMIT_PROPO
         TRY(cbor_get_array_fixed(r, "changes", 2));
         TRY(cbor_get_uint(r, "changes", &number));
         TRY(cbor_get_uint(r, "changes", &changes[i].value));
-        changes[i].param = param_by_number(number);
+        changes[i].param = chain_param_by_number(number);
         if (changes[i].param == CHAIN_PARAM_COUNT)
             return fail(&r->fault, ERR_NOT_FOUND, "changes", number);
         if (i && chain_param_rows[changes[i - 1].param].number >= number)
@@ -104,7 +96,7 @@ void chain_gov_diff_restore(const chain *c, gov_diff *out, uint64_t number)
     out->count = 0;
     for (uint8_t i = 0; i < p->changes; i++) {
         const chain_row_change *change = chain_proposal_change(c, number, i);
-        chain_param which = param_by_number(change->param);
+        chain_param which = chain_param_by_number(change->param);
         if (param_row(c, which)->proposal == number)
             out->change[out->count++] = (chain_param_change){ which, change->before };
     }
@@ -120,7 +112,7 @@ void chain_gov_diff_of(const chain *c, gov_diff *out, uint64_t number)
     out->count = p->changes;
     for (uint8_t i = 0; i < p->changes; i++) {
         const chain_row_change *change = chain_proposal_change(c, number, i);
-        out->change[i] = (chain_param_change){ param_by_number(change->param), change->value };
+        out->change[i] = (chain_param_change){ chain_param_by_number(change->param), change->value };
     }
 }
 
@@ -190,12 +182,12 @@ err chain_gov_diff_check(const chain *c, const gov_diff *d, bool emergency, faul
         set.v[i] = param(c, (chain_param)i);
     chain_params calm = set;
     set_params(&set, d);
-    TRY(chain_params_check(&set, f));
+    TRY(chain_params_allowed(c, &set, f));
     if (emergency)
         return OK;
     without_emergencies(c, &calm);
     set_params(&calm, d);
-    return chain_params_check(&calm, f);
+    return chain_params_allowed(c, &calm, f);
 }
 
 void chain_gov_changes_remember(chain *c, uint64_t number)
@@ -204,7 +196,7 @@ void chain_gov_changes_remember(chain *c, uint64_t number)
     for (uint8_t i = 0; i < count; i++) {
         chain_key key = chain_key_change(number, i);
         chain_row_change *change = chain_row_edit(c, CHAIN_TABLE_CHANGE, &key);
-        change->before = calm_value(c, param_by_number(change->param));
+        change->before = calm_value(c, chain_param_by_number(change->param));
     }
 }
 

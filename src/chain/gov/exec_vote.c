@@ -102,12 +102,32 @@ static err uncount(chain *c, chain_row_proposal *p, const ballot *b, const chain
     return person_change(c, &person, old->power, 0);
 }
 
+/* An account with valid KYC, of the home region if there is one. */
+static bool is_citizen(const chain *c, const cr_address *a, uint64_t height)
+{
+    uint64_t home = param(c, CHAIN_PARAM_GOV_HOME_REGION);
+    return chain_kyc_valid_at(c, a, height) && (home == 0 || chain_identity(c, a)->jurisdiction == home);
+}
+
 /* What the account may vote with: what it had at the snapshot, but no more than it has now. */
 static uint64_t raw_power(const chain *c, const chain_row_proposal *p, const ballot *b)
 {
     chain_electorate e = gov_electorate(p, b->house);
     uint64_t then = chain_gov_powers_at(c, &b->voter, p->snapshot_epoch).v[e], now = chain_gov_powers_of(chain_voter(c, &b->voter)).v[e];
     return then < now ? then : now;
+}
+
+/* Power and cap are weighed alike: several accounts do not help who is no citizen. */
+static err power_and_cap(const exec *x, const chain_row_proposal *p, const ballot *b, uint64_t *raw, uint64_t *cap)
+{
+    const chain *c = x->c;
+    *raw = raw_power(c, p, b);
+    *cap = param(c, CHAIN_PARAM_GOV_IDENTITY_CAP);
+    if (is_citizen(c, &b->voter, x->height))
+        return OK;
+    uint64_t weight = param(c, CHAIN_PARAM_GOV_FOREIGN_WEIGHT);
+    TRY(mul_div_u64(raw, *raw, weight, PPM, ROUND_DOWN));
+    return mul_div_u64(cap, *cap, weight, PPM, ROUND_DOWN);
 }
 
 /* An emergency's vote is too short for a part of it to be late. */
@@ -127,7 +147,8 @@ static err weigh(const chain *c, const chain_row_proposal *p, uint64_t power, ui
 static err count_vote(exec *x, chain_row_proposal *p, const ballot *b, bool *counted)
 {
     chain *c = x->c;
-    uint64_t raw = raw_power(c, p, b), cap = param(c, CHAIN_PARAM_GOV_IDENTITY_CAP), weight;
+    uint64_t raw, cap, weight;
+    TRY(power_and_cap(x, p, b, &raw, &cap));
     *counted = raw > 0;
     if (!raw)
         return OK;

@@ -63,6 +63,7 @@ static void rules(chain_genesis *g)
     g->params.v[CHAIN_PARAM_GOV_EMERGENCY_VOTING] = 3;
     g->params.v[CHAIN_PARAM_FEE_BURN] = 123456;
     g->params.v[CHAIN_PARAM_GOV_DISCLOSURE] = 10;
+    g->params.v[CHAIN_PARAM_GOV_FOREIGN_WEIGHT] = 700000;
 }
 
 /* Often an active proposal, or the newest that acted; sometimes any number. */
@@ -359,19 +360,19 @@ static void put_proposal(uint64_t n, const chain_row_proposal *p)
         LLU(p->no_operators), LLU(p->eligible_builders), LLU(p->cast_builders), LLU(p->yes_builders), LLU(p->no_builders));
 }
 
-/* Accounts 4 and 5 are one person. */
+/* Accounts 4 and 5 are one person, and citizens. */
 static void make_vectors(void)
 {
     static history h;
     memset(&h, 0, sizeof h);
-    h.seed = 2;
+    h.seed = 5;
     gov_start(&h.k, rules);
     recording = true;
     text_len = 0;
     put("{\"comment\": \"made by chain_gov_random_test print; replayed by src/chain/gov/gov_vectors.py\",\n \"params\": [");
     for (unsigned i = 0; i < CHAIN_PARAM_COUNT; i++)
         put("%s[%u, %llu]", i ? ", " : "", chain_param_rows[i].number, LLU(param(h.k.c, (chain_param)i)));
-    put("],\n \"persons\": [[4, 5]],\n \"steps\": [\n  {\"epoch\": 1, \"step\": \"start\"}");
+    put("],\n \"persons\": [[4, 5]], \"regions\": [[4, 40], [5, 40]],\n \"steps\": [\n  {\"epoch\": 1, \"step\": \"start\"}");
     for (unsigned who = OPERATOR; who < VOTER_END; who++) { /* as gov_start has done it, in block `who` */
         uint64_t epoch = (who + GOV_EPOCH - 1) / GOV_EPOCH;
         record_badge(epoch, who, who < BUILDER ? ALL_MARKETS : 0, who >= BUILDER, 12, 800000);

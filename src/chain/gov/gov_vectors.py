@@ -54,6 +54,7 @@ class World:
         self.v = {number: value for number, value in vectors["params"]}
         self.by = dict.fromkeys(self.v, 0)  # the proposal that set it
         self.person = {who: group[0] for group in vectors["persons"] for who in group}
+        self.region = {who: region for who, region in vectors["regions"]}
         self.voters, self.proposals = {}, []
 
     def p(self, name):
@@ -113,6 +114,10 @@ class World:
     def electorate(x, house):
         return 5 if house == BUILDERS else x["electorate"]
 
+    def citizen(self, who):
+        home = self.p("HOME_REGION")
+        return who in self.region and home in (0, self.region[who])
+
     def late(self, x):
         return 0 if x["kind"] == EMERGENCY else self.p("LATE_WINDOW")
 
@@ -122,7 +127,9 @@ class World:
 
     def count_one(self, x, house, who, choice, epoch):
         electorate = self.electorate(x, house)
-        raw = min(self.voters[who].at(x["snapshot_epoch"])[electorate], self.voters[who].at(epoch)[electorate])
+        weight = MILLION if self.citizen(who) else self.p("FOREIGN_WEIGHT")
+        raw = min(self.voters[who].at(x["snapshot_epoch"])[electorate], self.voters[who].at(epoch)[electorate]) * weight // MILLION
+        cap = self.p("IDENTITY_CAP") * weight // MILLION
         if raw == 0:
             return
         tally, key = x["tally"][house], (house, self.person.get(who, -who))
@@ -132,7 +139,7 @@ class World:
             if old[0] < 3:
                 tally[1 + old[0]] -= old[2]
             x["spent"][key] -= old[1]
-        power = min(raw, max(0, self.p("IDENTITY_CAP") - x["spent"].get(key, 0)))
+        power = min(raw, max(0, cap - x["spent"].get(key, 0)))
         if x["vote_end"] - epoch <= self.late(x):
             weight = power * self.p("LATE_WEIGHT") // MILLION
         else:

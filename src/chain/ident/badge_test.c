@@ -336,6 +336,7 @@ static void an_emptied_window_fills_again(void **state)
     (void)state;
     kit k;
     start(&k, 4, 10, 4);
+    ((chain_row_param *)(uintptr_t)ROW(&k, PARAM, chain_key_param(CHAIN_PARAM_BADGE_KEEP)))->value = 500000; /* rules hold in every block */
     ((chain_row_param *)(uintptr_t)ROW(&k, PARAM, chain_key_param(CHAIN_PARAM_BADGE_EARN)))->value = 500000;
     epochs(&k, 1, bad, 4);
     kit_advance(&k, 10);
