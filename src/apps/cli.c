@@ -305,13 +305,13 @@ size_t tb_complete(char *const *words, size_t count, tb_complete_fn *show, void 
     return shown;
 }
 
-/* Required arguments are the words of the table's argument text; [X] may be left out. */
+/* Required arguments are the words of the table's argument text; [X] may be left out, [X...] may come several times. */
 static bool arguments_fit(const command *c, size_t have)
 {
     size_t least = 0, most = 0;
     for (const char *p = c->args; *p;) {
         size_t len = strcspn(p, " ");
-        most++;
+        most = len > 4 && memcmp(p + len - 4, "...]", 4) == 0 ? TB_ARGS_MAX : most + 1;
         least += *p != '[';
         p += len + (p[len] == ' ');
     }

@@ -2,6 +2,7 @@
  *
  * `tb wallet`: keys, balances, payments. */
 #include "apps/amount.h"
+#include "apps/genesis_doc.h"
 #include "apps/ledger.h"
 #include "apps/wallet.h"
 
@@ -12,26 +13,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char base_prefix[] = "tb";
-
-static json_t *key_json(const tb_wallet_key *key)
+static json_t *key_json(const tb_wallet_key *key, const char *prefix)
 {
     char address[CR_ADDRESS_TEXT_MAX];
-    cr_address_encode(address, base_prefix, &key->address);
+    cr_address_encode(address, prefix, &key->address);
     return json_pack("{s:s, s:s, s:o, s:b}", "name", key->name, "address", address, "public_key", rpc_json_hex(BYTES_OF(key->key)),
                      "dev", (int)key->dev_only);
 }
 
-static void print_key(const tb_cli *cli, const tb_wallet_key *key, const char *schema)
+static void print_key(const tb_cli *cli, const tb_home *home, const tb_wallet_key *key, const char *schema)
 {
-    char address[CR_ADDRESS_TEXT_MAX], hex[65];
+    char address[CR_ADDRESS_TEXT_MAX], hex[65], prefix[65];
+    tb_home_prefix(prefix, home);
     if (cli->json) {
-        json_t *o = key_json(key);
+        json_t *o = key_json(key, prefix);
         json_object_set_new(o, "schema", json_string(schema));
         tb_print_json(o);
         return;
     }
-    cr_address_encode(address, base_prefix, &key->address);
+    cr_address_encode(address, prefix, &key->address);
     base_hex_encode(hex, key->key.b, sizeof key->key.b);
     printf("%s%s\n  address     %s\n  public key  %s\n", key->name, key->dev_only ? " (development key)" : "", address, hex);
 }
@@ -65,7 +65,7 @@ int cmd_wallet_new(const tb_cli *cli)
     tb_secret_wipe(&passphrase);
     if (e != OK)
         return tb_report(cli, e, name, &f);
-    print_key(cli, &key, "tb-key-1");
+    print_key(cli, &home, &key, "tb-key-1");
     return 0;
 }
 
@@ -81,10 +81,12 @@ int cmd_wallet_list(const tb_cli *cli)
     if (e != OK)
         return tb_report(cli, e, "keys", &f);
     json_t *list = json_array();
+    char prefix[65];
+    tb_home_prefix(prefix, &home);
     for (size_t i = 0; i < count; i++) {
         char address[CR_ADDRESS_TEXT_MAX];
-        cr_address_encode(address, base_prefix, &keys[i].address);
-        json_array_append_new(list, key_json(&keys[i]));
+        cr_address_encode(address, prefix, &keys[i].address);
+        json_array_append_new(list, key_json(&keys[i], prefix));
         if (!cli->json)
             printf("%-20s %s%s\n", keys[i].name, address, keys[i].dev_only ? "  dev" : "");
     }
@@ -111,7 +113,7 @@ int cmd_wallet_show(const tb_cli *cli)
     err e = find_key(&key, &home, cli, &f);
     if (e != OK)
         return tb_report(cli, e, cli->args[0], &f);
-    print_key(cli, &key, "tb-key-1");
+    print_key(cli, &home, &key, "tb-key-1");
     return 0;
 }
 
@@ -120,11 +122,12 @@ int cmd_wallet_export_address(const tb_cli *cli)
     tb_home home;
     tb_wallet_key key;
     fault f = { 0 };
-    char address[CR_ADDRESS_TEXT_MAX];
+    char address[CR_ADDRESS_TEXT_MAX], prefix[65];
     err e = find_key(&key, &home, cli, &f);
     if (e != OK)
         return tb_report(cli, e, cli->args[0], &f);
-    cr_address_encode(address, base_prefix, &key.address);
+    tb_home_prefix(prefix, &home);
+    cr_address_encode(address, prefix, &key.address);
     if (cli->json)
         tb_print_json(json_pack("{s:s, s:s}", "schema", "tb-address-1", "address", address));
     else

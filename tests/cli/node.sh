@@ -3,7 +3,7 @@
 . "$(dirname "$0")/lib.sh"
 
 gives 3 node run
-gives 2 genesis new --chain-id mainnet
+gives 3 genesis new --chain-id mainnet
 gives 2 genesis new --alloc buyer
 gives 2 genesis new --param nothing=1
 gives 0 genesis new --alloc buyer=1000,seller=5,issuer=1 --param fee.min=2000 --json
