@@ -167,8 +167,7 @@ static void show_help(const tb_cli *cli, const command *c)
     tb_print_json(json_pack("{s:s, s:o}", "schema", "tb-help-1", "commands", list));
 }
 
-/* Edit distance, for "did you mean". */
-static size_t distance(const char *a, const char *b)
+size_t tb_word_distance(const char *a, const char *b)
 {
     size_t n = strlen(b), row[64];
     if (n >= COUNT_OF(row))
@@ -196,7 +195,7 @@ static int unknown(const tb_cli *cli, const char *noun, const char *verb)
     snprintf(typed, sizeof typed, "%s %s", noun, verb ? verb : "");
     for (size_t i = 0; i < COUNT_OF(commands); i++) {
         snprintf(name, sizeof name, "%s %s", commands[i].noun, commands[i].verb);
-        size_t d = distance(typed, name);
+        size_t d = tb_word_distance(typed, name);
         if (d < least) {
             least = d;
             nearest = &commands[i];

@@ -45,6 +45,9 @@ typedef int tb_command(const tb_cli *cli); /* returns the exit code */
  * address; `f` (may be NULL) says what and where. */
 int tb_report(const tb_cli *cli, err code, const char *subject, const fault *f);
 
+/* How many letters must be put in, taken out or replaced to make one of the other: for "did you mean". */
+size_t tb_word_distance(const char *a, const char *b);
+
 /* Prints one JSON document and frees it. */
 void tb_print_json(json_t *document);
 

@@ -7,13 +7,22 @@
 
 const chain_param_row chain_param_rows[CHAIN_PARAM_COUNT] = {
 #define PARAM(ID, wire, name, unit_text, def, least, most, kind, who, text)                                             \
-    [CHAIN_PARAM_##ID] = { .number = (wire), .key = (name), .unit = (unit_text), .initial = (def), .min = (least),      \
-                           .max = (most), .class = CHAIN_CLASS_##kind, .changer = CHAIN_CHANGER_##who, .doc = (text) },
+    [CHAIN_PARAM_##ID] = { .number = (wire), .id = #ID, .key = (name), .unit = (unit_text), .initial = (def),          \
+                           .min = (least), .max = (most), .class = CHAIN_CLASS_##kind, .changer = CHAIN_CHANGER_##who, .doc = (text) },
 #define PARAM_RULE(text, condition)
 #include "params.def"
 #undef PARAM
 #undef PARAM_RULE
 };
+
+const chain_param_rule chain_param_rules[] = {
+#define PARAM(ID, number, key, unit, def, min, max, class, changer, doc)
+#define PARAM_RULE(words, holds) { .text = (words), .condition = #holds },
+#include "params.def"
+#undef PARAM
+#undef PARAM_RULE
+};
+const size_t chain_param_rule_count = COUNT_OF(chain_param_rules);
 
 void chain_params_default(chain_params *out)
 {

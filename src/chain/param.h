@@ -20,6 +20,7 @@ typedef enum chain_param_changer { CHAIN_CHANGER_NOBODY, CHAIN_CHANGER_BOTH_HOUS
 
 typedef struct chain_param_row {
     uint32_t            number; /* on the wire */
+    const char         *id;     /* as in params.def */
     const char         *key;
     const char         *unit;
     uint64_t            initial, min, max;
@@ -42,6 +43,14 @@ err chain_params_check(const chain_params *p, fault *f) MUST_USE;
 /* Every bound and rule that is broken, the first `cap` of them in out; returns how many there are. The rules between rows are
  * judged only if each row is within its own bounds. */
 size_t chain_params_problems(const chain_params *p, fault *out, size_t cap);
+
+/* The rules between rows: how each reads, and its condition, in which P(ID) is the value of a row. */
+typedef struct chain_param_rule {
+    const char *text, *condition;
+} chain_param_rule;
+
+extern const chain_param_rule chain_param_rules[];
+extern const size_t           chain_param_rule_count;
 
 /* A bound of the network's own, inside that of the row: no vote, emergency or amendment leaves it. */
 typedef struct chain_bound {

@@ -35,6 +35,15 @@ has out "exit code 6"
 gives 0 explain 53 --json
 json 'd["name"] == "HASH" and d["exit_code"] == 8'
 gives 3 explain NOTHING
+gives 0 explain converge.enter
+has out "in force    unknown: no node answers"
+has out "rule        converge.leave <= converge.enter"
+gives 0 explain tariffmaxbps --json
+json 'd["key"] == "TariffMaxBps" and d["value"] is None and d["max"] == "200" and d["class"] == "constitutional" and d["rules"] == ["TariffMinBps <= TariffMaxBps"]'
+gives 0 explain supply.cap
+has out "nobody"
+gives 3 explain fee.mim
+has err "did you mean: tb explain fee.min"
 
 gives 0 completion words -- wallet s
 [ "$(cat "$WORK/out")" = "$(printf 'show\nsend')" ] || fail "completion of wallet s"
