@@ -233,7 +233,7 @@ static err loss_of_fault(const chain *c, uint64_t bond, uint64_t *loss)
 }
 
 /* A level is what the attestation claims until an audit is drawn, with probability q: the subsidies that the claimed work of an epoch may earn, now and by
- * standing by, together at most twice its reference cost, must be worth less than the expected loss, gain x (1 - q) <= loss x q (DESIGN 5). */
+ * standing by, together at most its reference cost, must be worth less than the expected loss, gain x (1 - q) <= loss x q (DESIGN 5). */
 static err stake_covers(const exec *x, const cr_address *worker, uint64_t units, bool *covers)
 {
     const chain *c = x->c;
@@ -247,7 +247,7 @@ static err stake_covers(const exec *x, const cr_address *worker, uint64_t units,
     if (!chain_units_fit(c, ECON_COMPUTE, before, units))
         return OK;
     TRY(loss_of_fault(c, p->stake, &loss));
-    *covers = 2 * (u128)chain_reference_cost(c, ECON_COMPUTE, before + units) * (PPM - q) <= (u128)loss * q;
+    *covers = (u128)chain_reference_cost(c, ECON_COMPUTE, before + units) * (PPM - q) <= (u128)loss * q;
     return OK;
 }
 

@@ -302,16 +302,29 @@ static err next_shares(closing *k)
     return OK;
 }
 
-/* What would be paid without a budget. Work never earns more than its reference cost in all: a buyer who is its own worker loses by it. */
+/* What a piece of proved work may earn by standing by until its capacity has decayed, as a share of its cost: a geometric series. At most
+ * 1 - subsidy.work, by the rules of the parameters. */
+static err standing_by_for_ever(const chain *c, q32 *share)
+{
+    uint64_t ready = param(c, CHAIN_PARAM_SUBSIDY_READY);
+    *share = 0;
+    return ready == 0 ? OK : q32_from_ratio(share, (i128)ready, PPM - param(c, CHAIN_PARAM_CAPACITY_KEEP), ROUND_UP);
+}
+
+/* What would be paid without a budget. Work and the readiness that it proves never earn more than its reference cost in all: a buyer who is
+ * its own worker gains nothing by it. */
 static err rates_and_due(closing *k, econ_market m)
 {
     chain *c = k->c;
     const chain_row_market *row = &k->market[m];
     chain_row_award *a = &k->award[m];
-    q32 below = a->multiplier < Q32_ONE ? a->multiplier : Q32_ONE, base, ready;
+    q32 below = a->multiplier < Q32_ONE ? a->multiplier : Q32_ONE, base, ready, kept_for;
     TRY(q32_from_ratio(&base, (i128)param(c, CHAIN_PARAM_SUBSIDY_WORK), PPM, ROUND_DOWN));
     TRY(q32_mul(&a->work_rate, base, below, ROUND_DOWN));
-    q32 above = a->multiplier > Q32_ONE ? a->multiplier - Q32_ONE : 0, room = Q32_ONE - a->work_rate;
+    TRY(standing_by_for_ever(c, &kept_for));
+    q32 above = a->multiplier > Q32_ONE ? a->multiplier - Q32_ONE : 0, room = Q32_ONE - kept_for - a->work_rate;
+    if (room < 0) /* by the rounding of the shares */
+        room = 0;
     a->topup_rate = above < room ? above : room;
     /* A provider is drawn standby.draws / 1000 times in an epoch. */
     TRY(q32_from_ratio(&ready, (i128)param(c, CHAIN_PARAM_SUBSIDY_READY) * 1000, PPM * param(c, CHAIN_PARAM_STANDBY_DRAWS), ROUND_DOWN));

@@ -31,6 +31,7 @@ static inline void small_windows(chain_genesis *g)
     g->params.v[CHAIN_PARAM_MINT_SUBSIDY] = g->params.v[CHAIN_PARAM_MINT_TREASURY] = 0;
     g->params.v[CHAIN_PARAM_STORAGE_UTIL_RESPONSE] = g->params.v[CHAIN_PARAM_STORAGE_COST_RESPONSE] = 0;
     g->params.v[CHAIN_PARAM_SUBSIDY_WORK] = 1000000;
+    g->params.v[CHAIN_PARAM_SUBSIDY_READY] = 0;
     g->params.v[CHAIN_PARAM_STORAGE_COST] = 1024;
 }
 
