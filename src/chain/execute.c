@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Blocks: propose, execute, commit, abort. */
-#include "chain/econ/econ_int.h"
+#include "chain/gov/gov_int.h"
 #include "chain/treasury/treasury.h"
 #include "chain/ident/ident.h"
 #include "crypto/sha256.h"
@@ -92,6 +92,7 @@ static err finish_block(chain *c, const chain_block_input *in, const hash256 *ra
         TRY(chain_treasury_set_subsidy_rate(c, chain_economy(c)->subsidy_last, f));
         TRY(chain_treasury_epoch(c, in->height, f));
         TRY(chain_ident_epoch(c, in->height, f));
+        chain_gov_second_votes(c, in->height);
     }
     TRY(chain_params_hold(c, f));
     return chain_supply_check(c, 0, f);

@@ -173,23 +173,12 @@ static err expire(chain *c, uint64_t number, uint64_t from_epoch)
     return OK;
 }
 
-static void open_second_vote(chain *c, uint64_t number)
-{
-    chain_row_proposal *p = chain_gov_proposal_edit(c, number);
-    p->eligible_operators = chain_gov_eligible(c, (chain_electorate)p->electorate, p->snapshot_epoch);
-    p->eligible_builders = chain_gov_eligible(c, CHAIN_ELECTORATE_BUILDERS, p->snapshot_epoch);
-}
-
 static err step(chain *c, uint64_t number, uint64_t next_epoch)
 {
     const chain_row_proposal *p = chain_proposal(c, number);
     switch (p->status) {
     case CHAIN_PROPOSAL_OPEN:
-        if (p->vote_end == next_epoch)
-            return count(c, number);
-        if (p->round == 2 && p->vote_start == next_epoch)
-            open_second_vote(c, number);
-        return OK;
+        return p->vote_end == next_epoch ? count(c, number) : OK;
     case CHAIN_PROPOSAL_TIMELOCKED:
         return p->activate_epoch == next_epoch ? activate(c, number, next_epoch) : OK;
     case CHAIN_PROPOSAL_IN_FORCE:
@@ -212,4 +201,19 @@ err chain_gov_epoch(chain *c, uint64_t height, fault *f)
         if (step(c, numbers[i], next_epoch) != OK)
             return fail(f, ERR_INVARIANT, "governance", numbers[i]);
     return OK;
+}
+
+void chain_gov_second_votes(chain *c, uint64_t height)
+{
+    uint64_t next_epoch = epoch_of(c, height) + 1;
+    for (uint64_t number = chain_governance(c)->first; number;) {
+        const chain_row_proposal *now = chain_proposal(c, number);
+        uint64_t next = now->next;
+        if (now->status == CHAIN_PROPOSAL_OPEN && now->round == 2 && now->vote_start == next_epoch) {
+            chain_row_proposal *p = chain_gov_proposal_edit(c, number);
+            p->eligible_operators = chain_gov_eligible(c, (chain_electorate)p->electorate, p->snapshot_epoch);
+            p->eligible_builders = chain_gov_eligible(c, CHAIN_ELECTORATE_BUILDERS, p->snapshot_epoch);
+        }
+        number = next;
+    }
 }

@@ -40,6 +40,10 @@ void chain_gov_genesis(chain *c);
 /* Called once at the end of the last block of an epoch: counts the votes that end, activates, expires. ERR_INVARIANT only. */
 err chain_gov_epoch(chain *c, uint64_t height, fault *f) MUST_USE;
 
+/* The last step of that block, when no badge and no power changes any more: the second votes on amendments that begin with the next
+ * epoch get their eligible power, which is that at the end of this one. */
+void chain_gov_second_votes(chain *c, uint64_t height);
+
 /* What is the most that a block needs for governance. */
 size_t chain_gov_tx_journal(void);
 size_t chain_gov_epoch_journal(void);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Votes: thresholds at their edges, houses, quorum, markets, snapshots, late votes, persons. Each rule with what passes and what does not. */
 #include "chain/gov/gov_kit.h"
+#include "chain/ident/ident.h"
 
 /* --- thresholds: each class at its edge, in each house --- */
 
@@ -395,6 +396,47 @@ static void load_in_the_middle(void **state)
     kit_stop(&k);
 }
 
+/* --- the second vote of an amendment --- */
+
+static void short_badges(chain_genesis *g)
+{
+    gov_short(g);
+    g->params.v[CHAIN_PARAM_BADGE_WINDOW] = 1;
+    g->params.v[CHAIN_PARAM_BADGE_TTL] = 3;
+}
+
+/* A badge that lapses with the epoch before the second vote is no power in it: not to vote with, and not to be missed by the quorum. */
+static void a_second_vote_is_measured_when_badges_have_lapsed(void **state)
+{
+    (void)state;
+    kit k;
+    cr_address seven = kit_address(7);
+    kit_start(&k, short_badges);
+    for (unsigned who = OPERATOR; who < VOTER_END; who++) {
+        gov_badge(&k, who, who < BUILDER ? ALL_MARKETS : 0, who >= BUILDER, 24, 1000000);
+        assert_int_equal(gov_stake(&k, who, GOV_STAKE), OK);
+    }
+    assert_int_equal(gov_stake(&k, 7, GOV_STAKE), OK);
+    gov_until(&k, gov_now(&k) + 2);
+    uint64_t n = propose(&k, CHAIN_PROPOSAL_AMENDMENT, &issuance);
+    gov_until(&k, gov_proposal(&k, n)->vote_start);
+    gov_votes(&k, OPERATOR, VOTER_END, n, CHAIN_VOTE_YES);
+    gov_until(&k, gov_proposal(&k, n)->vote_end);
+    assert_int_equal(gov_proposal(&k, n)->round, 2);
+    uint64_t start = gov_proposal(&k, n)->vote_start, before = chain_house(k.c, CHAIN_ELECTORATE_OPERATORS)->power;
+    gov_until(&k, start - 3);
+    chain_service_epoch good = { .epoch = start - 4, .served = 1, .answered = 1, .proofs_ok = 1 };
+    assert_int_equal(chain_reserve(k.c, 8, 4096), OK);
+    assert_int_equal(chain_badge_record(k.c, ECON_STORAGE, &seven, &good, NULL), OK);
+    gov_until(&k, start - 1);
+    assert_true(chain_house(k.c, CHAIN_ELECTORATE_OPERATORS)->power > before);
+    gov_until(&k, start);
+    assert_int_equal(chain_house(k.c, CHAIN_ELECTORATE_OPERATORS)->power, before);
+    assert_int_equal(gov_proposal(&k, n)->eligible_operators, before);
+    gov_audit(&k);
+    kit_stop(&k);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -402,6 +444,7 @@ int main(void)
         cmocka_unit_test(markets), cmocka_unit_test(flash_power), cmocka_unit_test(late_votes),
         cmocka_unit_test(bought_in_the_last_epoch), cmocka_unit_test(one_person_one_cap), cmocka_unit_test(late_quorum),
         cmocka_unit_test(load_in_the_middle),
+        cmocka_unit_test(a_second_vote_is_measured_when_badges_have_lapsed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
