@@ -8,6 +8,7 @@ static void windows(chain_genesis *g)
 {
     small_windows(g);
     gov_short(g);
+    g->params.v[CHAIN_PARAM_GOV_AMEND_VOTING] = 6;
 }
 
 /* Accounts 1 to 4 have KYC; the treasury is funded. */
@@ -124,6 +125,35 @@ static void it_is_taken_back(void **state)
     kit_stop(&k);
 }
 
+/* Whoever can propose could hold the slots of all with votes that take a month: no vote on a disbursement takes longer than one on an
+ * amendment, and those that take longer than an ordinary one have the amendments' few slots. */
+static void long_votes_hold_few_slots(void **state)
+{
+    (void)state;
+    kit k;
+    uint64_t none;
+    begin(&k);
+    uint64_t most = param(k.c, CHAIN_PARAM_GOV_SLOTS_AMENDMENT);
+    chain_disbursement_spec s = grant(1000);
+    s.vote_epochs = 7;
+    assert_int_equal(file(&k, &s), ERR_RANGE);
+    assert_string_equal(k.result.txs[0].what, "disbursement_file.vote_epochs");
+    for (uint64_t i = 0; i < most; i++) { /* two by each proposer */
+        s.vote_epochs = 5 + i % 2;
+        uint64_t d = must_file(&k, &s);
+        assert_int_equal(gov_propose(&k, OPERATOR + (unsigned)i / 2, CHAIN_PROPOSAL_DISBURSEMENT, NULL, 0, d, &none), OK);
+    }
+    uint64_t d = must_file(&k, &s);
+    EXPECT_ERR(gov_propose(&k, BUILDER, CHAIN_PROPOSAL_DISBURSEMENT, NULL, 0, d, &none), ERR_LIMIT, "gov.slots_amendment");
+    EXPECT_ERR(gov_propose(&k, BUILDER, CHAIN_PROPOSAL_AMENDMENT, &issuance, 1, 0, &none), ERR_LIMIT, "gov.slots_amendment");
+    s.vote_epochs = 4;
+    d = must_file(&k, &s);
+    assert_int_equal(gov_propose(&k, BUILDER, CHAIN_PROPOSAL_DISBURSEMENT, NULL, 0, d, &none), OK);
+    assert_int_equal(gov_propose(&k, BUILDER + 1, CHAIN_PROPOSAL_PARAMETERS, &fee, 1, 0, &none), OK);
+    gov_audit(&k);
+    kit_stop(&k);
+}
+
 /* --- membership --- */
 
 static err ask(kit *k, chain_membership action, unsigned subject, uint8_t role, uint32_t scope)
@@ -200,6 +230,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_disbursement_is_paid), cmocka_unit_test(both_houses_are_asked), cmocka_unit_test(it_is_taken_back),
+        cmocka_unit_test(long_votes_hold_few_slots),
         cmocka_unit_test(issuers_and_authorities), cmocka_unit_test(membership_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -70,8 +70,15 @@ static bool urgent(uint8_t kind)
     return kind == CHAIN_PROPOSAL_EMERGENCY || kind == CHAIN_PROPOSAL_ROLLBACK;
 }
 
+/* Holds its slot for longer than an ordinary vote takes. */
+static bool lengthy(const chain *c, uint8_t kind, uint64_t target)
+{
+    return kind == CHAIN_PROPOSAL_AMENDMENT ||
+           (kind == CHAIN_PROPOSAL_DISBURSEMENT && chain_disbursement(c, target)->vote_epochs > param(c, CHAIN_PARAM_GOV_VOTING));
+}
+
 typedef struct slots {
-    uint64_t ordinary, house, amendments, emergencies, rollbacks, proposer;
+    uint64_t ordinary, house, lengthy, emergencies, rollbacks, proposer;
 } slots;
 
 static slots count_slots(const chain *c, const gov_filing *n)
@@ -82,7 +89,7 @@ static slots count_slots(const chain *c, const gov_filing *n)
         bool ordinary = !urgent(p->kind);
         s.ordinary += ordinary;
         s.house += ordinary && p->house == n->house;
-        s.amendments += p->kind == CHAIN_PROPOSAL_AMENDMENT;
+        s.lengthy += lengthy(c, p->kind, p->target);
         s.emergencies += p->kind == CHAIN_PROPOSAL_EMERGENCY;
         s.rollbacks += p->kind == CHAIN_PROPOSAL_ROLLBACK;
         s.proposer += cr_address_equal(&p->proposer, &n->proposer);
@@ -105,8 +112,8 @@ static err check_slots(const chain *c, const gov_filing *n, fault *f)
         return fail(f, ERR_LIMIT, "gov.slots", s.ordinary);
     if (s.house >= param(c, CHAIN_PARAM_GOV_SLOTS_HOUSE))
         return fail(f, ERR_LIMIT, "gov.slots_house", s.house);
-    if (n->kind == CHAIN_PROPOSAL_AMENDMENT && s.amendments >= param(c, CHAIN_PARAM_GOV_SLOTS_AMENDMENT))
-        return fail(f, ERR_LIMIT, "gov.slots_amendment", s.amendments);
+    if (lengthy(c, (uint8_t)n->kind, n->target) && s.lengthy >= param(c, CHAIN_PARAM_GOV_SLOTS_AMENDMENT))
+        return fail(f, ERR_LIMIT, "gov.slots_amendment", s.lengthy);
     return OK;
 }
 

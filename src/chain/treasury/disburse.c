@@ -109,7 +109,7 @@ err chain_disburse_check(const chain_disbursement_spec *s, const chain_disbursem
         return fail(f, ERR_RANGE, "disbursement_file.quorum_operators_ppm", s->quorum_operators_ppm);
     if (s->quorum_builders_ppm > WHOLE_PPM)
         return fail(f, ERR_RANGE, "disbursement_file.quorum_builders_ppm", s->quorum_builders_ppm);
-    if (s->vote_epochs < terms->vote_min || s->vote_epochs > terms->window_max)
+    if (s->vote_epochs < terms->vote_min || s->vote_epochs > terms->vote_max)
         return fail(f, ERR_RANGE, "disbursement_file.vote_epochs", s->vote_epochs);
     if (s->timelock_epochs < terms->timelock_min || s->timelock_epochs > terms->window_max)
         return fail(f, ERR_RANGE, "disbursement_file.timelock_epochs", s->timelock_epochs);

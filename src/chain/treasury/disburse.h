@@ -61,7 +61,7 @@ typedef struct chain_disbursement_spec {
 
 /* The parameters that a disbursement's times are bounded by, in epochs. */
 typedef struct chain_disbursement_terms {
-    uint64_t draft, vote_min, timelock_min, rollback_min, window_max, wait_max;
+    uint64_t draft, vote_min, vote_max, timelock_min, rollback_min, window_max, wait_max;
 } chain_disbursement_terms;
 
 /* The rules of form: ERR_RANGE, ERR_ADDRESS, ERR_CANONICAL naming the field. */

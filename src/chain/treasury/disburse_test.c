@@ -344,7 +344,7 @@ static chain_disbursement_spec good_spec(void)
 }
 
 static const chain_disbursement_terms form_terms = { .draft = 5, .vote_min = 2, .timelock_min = 3, .rollback_min = 4, .window_max = 9,
-                                                     .wait_max = 2 };
+                                                     .vote_max = 8, .wait_max = 2 };
 
 static void form(void **state)
 {
@@ -392,8 +392,8 @@ static void form(void **state)
     REFUSE(s.vote_epochs = 1, ERR_RANGE, "vote_epochs");
     REFUSE(s.timelock_epochs = 2, ERR_RANGE, "timelock_epochs");
     REFUSE(s.rollback_epochs = 3, ERR_RANGE, "rollback_epochs");
-    ACCEPT(s.vote_epochs = s.timelock_epochs = s.rollback_epochs = 9);
-    REFUSE(s.vote_epochs = 10, ERR_RANGE, "vote_epochs");
+    ACCEPT((s.vote_epochs = 8, s.timelock_epochs = s.rollback_epochs = 9));
+    REFUSE(s.vote_epochs = 9, ERR_RANGE, "vote_epochs");
     REFUSE(s.timelock_epochs = 10, ERR_RANGE, "timelock_epochs");
     REFUSE(s.rollback_epochs = 10, ERR_RANGE, "rollback_epochs");
 }

@@ -35,10 +35,19 @@ void chain_treasury_genesis(chain *c)
     *(chain_row_breaker *)chain_row_create(c, CHAIN_TABLE_BREAKER, &key) = chain_breaker_new();
 }
 
+/* A proposal holds its slot for as long as its vote takes: so none takes longer than one of an amendment's. */
+static uint64_t longest_vote(const chain *c)
+{
+    uint64_t least = param(c, CHAIN_PARAM_TREASURY_VOTE_MIN), most = param(c, CHAIN_PARAM_GOV_AMEND_VOTING);
+    uint64_t window = param(c, CHAIN_PARAM_TREASURY_WINDOW_MAX);
+    most = most < window ? most : window;
+    return most > least ? most : least;
+}
+
 chain_disbursement_terms chain_treasury_terms(const chain *c)
 {
     return (chain_disbursement_terms){
-        .draft = param(c, CHAIN_PARAM_TREASURY_DRAFT), .vote_min = param(c, CHAIN_PARAM_TREASURY_VOTE_MIN),
+        .draft = param(c, CHAIN_PARAM_TREASURY_DRAFT), .vote_min = param(c, CHAIN_PARAM_TREASURY_VOTE_MIN), .vote_max = longest_vote(c),
         .timelock_min = param(c, CHAIN_PARAM_TREASURY_TIMELOCK_MIN), .rollback_min = param(c, CHAIN_PARAM_TREASURY_ROLLBACK_MIN),
         .window_max = param(c, CHAIN_PARAM_TREASURY_WINDOW_MAX), .wait_max = param(c, CHAIN_PARAM_TREASURY_WAIT_MAX) };
 }
