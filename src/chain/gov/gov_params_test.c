@@ -240,6 +240,29 @@ static void rules(void **state)
     }
 }
 
+/* Seed 4.2, scenario 2: every market asks for everything. Use cannot be the whole of what is offered, in no market, not even in a genesis. */
+static void every_target_at_its_whole(void **state)
+{
+    (void)state;
+    kit k;
+    gov_start(&k, NULL);
+    for (unsigned m = 0; m < ECON_MARKETS; m++) {
+        chain_param use = (chain_param)(CHAIN_PARAM_STORAGE_UTIL_TARGET + 2 * m), margin = (chain_param)(use + 1);
+        chain_param_change both[2] = { { use, 10000 }, { margin, 10000 } };
+        uint64_t number;
+        fault f = { 0 };
+        chain_params set = all_params(&k);
+        EXPECT_ERR(gov_propose(&k, OPERATOR, CHAIN_PROPOSAL_PARAMETERS, both, 2, 0, &number), ERR_RANGE, chain_param_rows[use].key);
+        assert_int_equal(number, 0);
+        set.v[use] = 10000;
+        assert_int_equal(chain_params_check(&set, &f), ERR_RANGE);
+        assert_string_equal(f.what, chain_param_rows[use].key);
+        refused(&k, CHAIN_PROPOSAL_PARAMETERS, margin, 10001, ERR_RANGE, chain_param_rows[margin].key);
+    }
+    gov_audit(&k);
+    kit_stop(&k);
+}
+
 /* The immutable rows, whole houses for it or not: there is no transaction that reaches the vote. And what one vote may not, a vote
  * on something else cannot carry along. */
 static void immutable(void **state)
@@ -308,6 +331,7 @@ static void diffs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(every_parameter), cmocka_unit_test(bounds), cmocka_unit_test(rules),
-                                        cmocka_unit_test(immutable), cmocka_unit_test(diffs) };
+                                        cmocka_unit_test(every_target_at_its_whole), cmocka_unit_test(immutable),
+                                        cmocka_unit_test(diffs) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -55,6 +55,49 @@ static void amendment(void **state)
     }
 }
 
+/* The lengths that a real network has, short epochs aside. */
+static void real_lengths(chain_genesis *g)
+{
+    static const chain_param rows[] = { CHAIN_PARAM_GOV_VOTING, CHAIN_PARAM_GOV_LATE_WINDOW, CHAIN_PARAM_GOV_EXTENSION, CHAIN_PARAM_GOV_AMEND_COMMENT,
+                                        CHAIN_PARAM_GOV_AMEND_VOTING, CHAIN_PARAM_GOV_AMEND_GAP, CHAIN_PARAM_GOV_AMEND_COOLING };
+    gov_short(g);
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        g->params.v[rows[i]] = chain_param_rows[rows[i]].initial;
+}
+
+/* 25 epochs of comment, 100 of voting, 144 between, 100 of voting, 50 of cooling; in no epoch before the last anything acts. */
+static void amendment_at_full_length(void **state)
+{
+    (void)state;
+    kit k;
+    gov_start(&k, real_lengths);
+    uint64_t e = gov_now(&k), n = propose(&k, CHAIN_PROPOSAL_AMENDMENT, &issuance);
+    static const uint64_t comment = 25, voting = 100, gap = 144, cooling = 50;
+    uint64_t first = e + 1 + comment, second = first + voting + gap;
+    for (unsigned round = 0; round < 2; round++) {
+        uint64_t start = round ? second : first;
+        assert_int_equal(gov_proposal(&k, n)->vote_start, start);
+        assert_int_equal(gov_proposal(&k, n)->vote_end, start + voting);
+        gov_until(&k, start - 1);
+        EXPECT_ERR(gov_vote(&k, 1, n, CHAIN_VOTE_YES), ERR_BUSY, "proposal.vote_start");
+        gov_until(&k, start);
+        gov_votes(&k, OPERATOR, VOTER_END, n, CHAIN_VOTE_YES);
+        gov_until(&k, start + voting - 1);
+        assert_int_equal(gov_proposal(&k, n)->status, CHAIN_PROPOSAL_OPEN);
+        gov_until(&k, start + voting);
+    }
+    uint64_t acts = second + voting + cooling;
+    assert_int_equal(acts, e + 1 + 25 + 100 + 144 + 100 + 50);
+    while (chain_head(k.c)->height + 1 < (acts - 1) * GOV_EPOCH) {
+        kit_advance(&k, 1);
+        assert_int_equal(param(k.c, CHAIN_PARAM_ISSUANCE_MAX), 12000000);
+    }
+    kit_advance(&k, 1);
+    assert_int_equal(param(k.c, CHAIN_PARAM_ISSUANCE_MAX), 11000000);
+    gov_audit(&k);
+    kit_stop(&k);
+}
+
 /* --- emergencies --- */
 
 static const chain_param_change bond_up = { CHAIN_PARAM_WORKER_BOND_MIN, 2000000 }, bond_down = { CHAIN_PARAM_WORKER_BOND_MIN, 999999 };
@@ -412,7 +455,7 @@ static void slots(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(amendment), cmocka_unit_test(emergency_asked_again), cmocka_unit_test(rollback_thresholds),
+        cmocka_unit_test(amendment), cmocka_unit_test(amendment_at_full_length), cmocka_unit_test(emergency_asked_again), cmocka_unit_test(rollback_thresholds),
         cmocka_unit_test(emergency), cmocka_unit_test(emergency_and_proposal), cmocka_unit_test(emergencies_end_together),
         cmocka_unit_test(rollbacks), cmocka_unit_test(rollback_of_an_emergency), cmocka_unit_test(conflict), cmocka_unit_test(stakes),
         cmocka_unit_test(slots),

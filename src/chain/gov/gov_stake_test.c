@@ -100,6 +100,42 @@ static void power(void **state)
     kit_stop(&k);
 }
 
+/* Other mixes of token, service and reputation, by hand: B in ppm is the sum of each part times its weight, the power isqrt(B x T). */
+static uint64_t mix[3];
+
+static void mixed(chain_genesis *g)
+{
+    gov_short(g);
+    g->params.v[CHAIN_PARAM_GOV_WEIGHT_TOKEN] = mix[0];
+    g->params.v[CHAIN_PARAM_GOV_WEIGHT_SERVICE] = mix[1];
+    g->params.v[CHAIN_PARAM_GOV_WEIGHT_REPUTATION] = mix[2];
+    g->params.v[CHAIN_PARAM_GOV_TOKEN_UNIT] = 1000000000;
+}
+
+static void weights(void **state)
+{
+    (void)state;
+    /* Half of the full months, a quarter of the reputation, four units of token at stake: 4 x 10^9. */
+    static const struct {
+        uint64_t token, service, reputation, power;
+    } cases[] = {
+        { 0, 1000000, 0, 44721359 },      /* B = 500000 */
+        { 0, 0, 1000000, 31622776 },      /* B = 250000 */
+        { 1000000, 0, 0, 126491106 },     /* B = 4000000 */
+        { 250000, 250000, 500000, 70710678 }, /* B = 1000000 + 125000 + 125000 */
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        kit k;
+        mix[0] = cases[i].token, mix[1] = cases[i].service, mix[2] = cases[i].reputation;
+        kit_start(&k, mixed);
+        gov_badge(&k, 1, 1, false, 12, 250000);
+        assert_int_equal(gov_stake(&k, 1, 4000000000), OK);
+        assert_int_equal(voter(&k, 1)->power_operators, cases[i].power);
+        gov_audit(&k);
+        kit_stop(&k);
+    }
+}
+
 static void low_cap(chain_genesis *g)
 {
     gov_short(g);
@@ -355,7 +391,7 @@ static void disclosure(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(stakes), cmocka_unit_test(power), cmocka_unit_test(cap), cmocka_unit_test(checkpoints),
+    const struct CMUnitTest tests[] = { cmocka_unit_test(stakes), cmocka_unit_test(power), cmocka_unit_test(weights), cmocka_unit_test(cap), cmocka_unit_test(checkpoints),
                                         cmocka_unit_test(delegations), cmocka_unit_test(blind_windows), cmocka_unit_test(disclosure) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

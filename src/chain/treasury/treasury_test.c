@@ -131,6 +131,17 @@ static void one_coin_fee(chain_genesis *g)
     g->params.v[CHAIN_PARAM_TREASURY_FILE_FEE] = 1000;
 }
 
+/* Two payees, half each, in the order of their addresses; whether the second one is the other. */
+static bool pay_both(chain_disbursement_spec *s, unsigned one, unsigned other)
+{
+    cr_address a = kit_address(one), b = kit_address(other);
+    bool in_order = memcmp(a.hash, b.hash, 32) < 0;
+    s->payee_count = 2;
+    s->payees[0] = (chain_payee){ in_order ? a : b, s->amount / 2 };
+    s->payees[1] = (chain_payee){ in_order ? b : a, s->amount / 2 };
+    return in_order;
+}
+
 static void filing(void **state)
 {
     (void)state;
@@ -157,6 +168,10 @@ static void filing(void **state)
     REFUSE(s.timelock_epochs = 0, ERR_RANGE, "disbursement_file.timelock_epochs");
     REFUSE(s.rollback_epochs = 0, ERR_RANGE, "disbursement_file.rollback_epochs");
     REFUSE(s.payees[0].to = kit_address(5), ERR_KYC, "disbursement_file.payees");
+    unsigned last = 0; /* of two payees the one without KYC comes first, or last */
+    for (unsigned who = 5; who < 15; who++)
+        REFUSE(last += pay_both(&s, 1, who), ERR_KYC, "disbursement_file.payees");
+    assert_in_range(last, 1, 9);
     REFUSE((s.dependency_count = 1, s.dependencies[0] = 1), ERR_NOT_FOUND, "disbursement_file.dependencies"); /* not itself either */
     REFUSE(s.amount = s.payees[0].amount = most + 1, ERR_LIMIT, "treasury.proposal_max");
     uint64_t before = kit_balance(&k, FILER), treasury = chain_supply(k.c)->treasury;
