@@ -43,6 +43,16 @@ static void factors_are_clamped(void **state)
     in = calm(decay_cap / 2);
     assert_int_equal(econ_issuance(&r, &in, NULL), OK);
     assert_int_equal(r.mint_nblock, 54 * block); /* (1/2)^2 */
+    /* The seed's three marks: a quarter, a hundredth, a ten-thousandth are left of the mint. */
+    static const struct {
+        uint64_t emitted_percent, of;
+    } marks[] = { { 50, 4 }, { 90, 100 }, { 99, 10000 } };
+    for (size_t i = 0; i < COUNT_OF(marks); i++) {
+        in = calm(decay_cap / 100 * marks[i].emitted_percent);
+        assert_int_equal(econ_issuance(&r, &in, NULL), OK);
+        assert_in_range(r.decay, Q62_ONE / marks[i].of - 2, Q62_ONE / marks[i].of);
+        assert_in_range(r.mint_nblock, 216 * block / marks[i].of - 1, 216 * block / marks[i].of);
+    }
     in = calm(decay_cap - 7);
     assert_int_equal(econ_issuance(&r, &in, NULL), OK);
     assert_int_equal(r.mint_nblock, 0); /* floored: no one-unit minimum (D5) */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The end of an epoch moves money: mint, pool, awards, tariff; each movement against what the rows say and against the laws by hand. */
 #include "chain/econ/market_kit.h"
+#include "econ/issuance.h"
 
 static void audit(const kit *k)
 {
@@ -360,6 +361,171 @@ static void a_fault_voids(void **state)
     kit_stop(&k);
 }
 
+/* --- the mint to the unit, and near its end --- */
+
+static void send(kit *k, unsigned from, unsigned to, uint64_t amount)
+{
+    chain_tx tx = kit_tx(k, from, CHAIN_TX_TRANSFER, 0);
+    tx.payload.transfer = (chain_tx_transfer){ .to = kit_address(to), .amount = amount };
+    assert_int_equal(kit_run(k, &tx, from), OK);
+}
+
+static void small_baselines(chain_genesis *g)
+{
+    short_epochs(g);
+    g->params.v[CHAIN_PARAM_TX_BASELINE] = 10;
+    g->params.v[CHAIN_PARAM_VOLUME_BASELINE] = 100;
+    g->params.v[CHAIN_PARAM_TX_BASELINE_MIN] = g->params.v[CHAIN_PARAM_VOLUME_BASELINE_MIN] = 1;
+}
+
+/* What the formula is asked, by hand: three transfers, their volume, one producer, markets used for a half and not at all. */
+static void the_mint_is_the_formula(void **state)
+{
+    (void)state;
+    kit k;
+    kit_start(&k, small_baselines);
+    give_kyc(&k, 1, 276);
+    provider_joins(&k, ECON_STORAGE, 1, 1000000);
+    provider_works(&k, ECON_STORAGE, 1, 2048, 500000);
+    finish_epoch(&k);
+    finish_epoch(&k);
+    assert_int_equal(provider_row(&k, ECON_STORAGE, 1)->capacity, 2048);
+    const chain_row_economy *now = chain_economy(k.c);
+    econ_issuance_in in = { .decay_cap_nblock = 36000000000000000, .time_constant_blocks = 20000000, .epoch_blocks = EPOCH, .tx_count = 3,
+                            .volume_nblock = 240000000000, .miners = 1, .tx_baseline = now->tx_baseline, .volume_baseline = now->volume_baseline,
+                            .miner_baseline = now->producer_baseline, .minted_nblock = chain_supply(k.c)->minted - now->minted_tail };
+    for (unsigned i = 1; i <= 3; i++)
+        send(&k, 0, 1, i * 40000000000);
+    provider_works(&k, ECON_STORAGE, 1, 1024, 500000);
+    finish_epoch(&k);
+    in.utilisation[ECON_STORAGE] = award_of(&k, 3, ECON_STORAGE)->utilisation;
+    assert_in_range(in.utilisation[ECON_STORAGE], Q32_ONE / 2, Q32_ONE / 2 + Q32_ONE / 50); /* the capacity has decayed a little */
+    econ_issuance_out out;
+    assert_int_equal(econ_issuance(&out, &in, NULL), OK);
+    assert_in_range(out.activity, Q32_ONE / 2 + 1, 2 * Q32_ONE - 1); /* no clamp hides an input */
+    const chain_row_epoch *e = epoch_row(&k, 3);
+    assert_int_equal(e->formula, out.mint_nblock);
+    assert_int_equal(e->mint, e->formula + e->tail);
+    assert_int_equal(e->tail, 0);
+    kit_stop(&k);
+}
+
+static void nearly_all_allocated(chain_genesis *g)
+{
+    short_epochs(g);
+    g->allocations[0].amount = 39600000000000000u - (g->allocation_count - 1) * KIT_BALANCE;
+}
+
+/* 99 % of the cap are out: only the tail is minted. When tariffs fall away the treasury keeps the pool at a tenth of its best epoch, as long as
+ * it has something, and the cap holds. */
+static void a_dip_near_the_end(void **state)
+{
+    (void)state;
+    kit k;
+    kit_start(&k, nearly_all_allocated);
+    send(&k, 0, 1, 1000000000000000);
+    assert_int_equal(chain_supply(k.c)->treasury, 10000000000000);
+    finish_epoch(&k);
+    const chain_row_epoch *e = epoch_row(&k, 1);
+    uint64_t peak = e->to_subsidy + 8000000000000, kept = 0;
+    assert_int_equal(e->formula, 0);
+    assert_int_equal(e->mint, (uint64_t)39600000000000000 / 200 / 52560);
+    assert_int_equal(e->from_fees, 8000000000000);
+    assert_int_equal(e->from_treasury, 0);
+    for (uint64_t n = 2; n <= 6; n++) {
+        uint64_t treasury = chain_supply(k.c)->treasury, pool = chain_supply(k.c)->subsidy;
+        finish_epoch(&k);
+        e = epoch_row(&k, n);
+        uint64_t wanted = peak / 10 - e->to_subsidy, free = treasury + e->to_treasury;
+        assert_int_equal(e->from_fees, 0);
+        assert_int_equal(e->from_treasury, wanted < free ? wanted : free);
+        assert_int_equal(chain_supply(k.c)->subsidy, pool + e->to_subsidy + e->from_treasury);
+        assert_int_equal(chain_supply(k.c)->treasury, free - e->from_treasury);
+        assert_true(chain_supply(k.c)->minted <= 40000000000000000);
+        kept += e->from_treasury == wanted;
+    }
+    assert_in_range(kept, 2, 3); /* then it is empty: no floor without funds */
+    audit(&k);
+    kit_stop(&k);
+}
+
+/* --- regions, and who is paid without a subsidy --- */
+
+/* The budget of a market is its part of the pool times the factor of where its bonds are; who has no attestation is of one region together. */
+static void regions_weigh_on_the_budget(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t region[3]; /* 0: no KYC */
+        uint64_t bond[3];
+        int64_t  want; /* q32 */
+    } cases[] = {
+        { { 276, 250, 276 }, { 1000, 1000, 0 }, Q32_ONE },
+        { { 276, 250, 276 }, { 2000, 1000, 1000 }, 3 * Q32_ONE / 4 },
+        { { 276, 276, 276 }, { 1000, 1000, 1000 }, Q32_ONE / 2 },
+        { { 0, 0, 0 }, { 1000, 1000, 1000 }, Q32_ONE / 2 },
+        { { 0, 276, 0 }, { 500, 1000, 500 }, Q32_ONE },
+        { { 276, 250, 756 }, { 1000, 1000, 1000 }, 4366550084 }, /* 1 + (1/2 - 1/3) / 10 */
+    };
+    uint64_t part = 0;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        kit k;
+        kit_start(&k, short_epochs);
+        for (unsigned who = 0; who < 3; who++)
+            if (cases[i].region[who])
+                give_kyc(&k, who, cases[i].region[who]);
+        while (chain_head(k.c)->height < 5)
+            kit_advance(&k, 1);
+        for (unsigned who = 0; who < 3; who++)
+            if (cases[i].bond[who])
+                provider_joins(&k, ECON_STORAGE, who, cases[i].bond[who]);
+        finish_epoch(&k);
+        const chain_row_award *a = award_of(&k, 1, ECON_STORAGE);
+        assert_in_range(a->diversity, cases[i].want - 1, cases[i].want);
+        part = i ? part : a->budget;
+        u128 budget = (u128)part * (uint64_t)a->diversity >> 32;
+        /* The transactions of the attestations differ, and so may the mint, by less than one part in a thousand. */
+        assert_in_range(a->budget, (uint64_t)(budget - budget / 1000), (uint64_t)(budget + budget / 1000));
+        kit_stop(&k);
+    }
+}
+
+/* Two workers prove the same lease of one job; both are paid its price, and only the one with KYC gets a subsidy. */
+static void paid_without_kyc_and_not_subsidised(void **state)
+{
+    (void)state;
+    kit k;
+    kit_start(&k, short_epochs);
+    give_kyc(&k, 2, 276);
+    hash256 job = kit_post_job_at(&k, 2, 0, CHAIN_LEVEL_FULL);
+    chain_receipt r[2];
+    uint64_t before[3] = { 0 };
+    for (unsigned who = 1; who <= 2; who++) {
+        kit_add_worker(&k, who, &job);
+        chain_lease l = kit_lease(&k, &job, who, who, who == 1 ? 0 : 8, who == 1 ? 8 : 16);
+        l.level_min = CHAIN_LEVEL_FULL;
+        chain_attestation a = kit_attestation(&l);
+        a.level = CHAIN_LEVEL_FULL;
+        a.proof = (hash256){ { (uint8_t)who } };
+        r[who - 1] = kit_receipt(&l, &a, who);
+        before[who] = kit_balance(&k, who);
+    }
+    assert_int_equal(kit_pay(&k, KIT_COORDINATOR, &job, r, 2), OK);
+    for (unsigned who = 1; who <= 2; who++) {
+        assert_int_equal(kit_balance(&k, who), before[who] + 2000 - 20); /* the buyer has no KYC: both bear the tariff */
+        before[who] = kit_balance(&k, who);
+    }
+    finish_epoch(&k);
+    finish_epoch(&k);
+    uint64_t subsidy = provider_row(&k, ECON_COMPUTE, 2)->subsidies;
+    assert_true(subsidy > 0);
+    assert_int_equal(kit_balance(&k, 2), before[2] + subsidy);
+    assert_int_equal(provider_row(&k, ECON_COMPUTE, 1)->subsidies, 0);
+    assert_int_equal(kit_balance(&k, 1), before[1]);
+    audit(&k);
+    kit_stop(&k);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -367,6 +533,8 @@ int main(void)
         cmocka_unit_test(draws_are_even),       cmocka_unit_test(tariff_moves),                cmocka_unit_test(a_starved_market_is_helped),
         cmocka_unit_test(self_dealing_does_not_pay), cmocka_unit_test(decline_is_flagged),     cmocka_unit_test(absurd_work_stops_nothing),
         cmocka_unit_test(the_cap_holds),        cmocka_unit_test(a_fault_voids),
+        cmocka_unit_test(the_mint_is_the_formula),   cmocka_unit_test(a_dip_near_the_end),
+        cmocka_unit_test(regions_weigh_on_the_budget), cmocka_unit_test(paid_without_kyc_and_not_subsidised),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
