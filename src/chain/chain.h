@@ -171,6 +171,7 @@ const chain_row_treasury     *chain_treasury(const chain *c);
 const chain_row_breaker      *chain_treasury_breaker(const chain *c);
 const chain_row_disbursement *chain_disbursement(const chain *c, uint64_t number);
 uint64_t                  chain_param_value(const chain *c, chain_param p);
+chain_bound               chain_param_bound(const chain *c, chain_param p); /* the row's, narrowed by the genesis */
 size_t                    chain_producer_count(const chain *c); /* in the genesis: the validators of audits */
 
 /* Whether the account holds a KYC attestation that counts at the next block. */

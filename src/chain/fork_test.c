@@ -263,8 +263,21 @@ static void the_edge(void **state)
     chain_key key = chain_key_change(number, 0);
     assert_int_equal(chain_reserve(k.c, 8, 4096), OK);
     ((chain_row_change *)chain_row_edit(k.c, CHAIN_TABLE_CHANGE, &key))->value = 1501;
-    gov_pass(&k, number);
+    gov_until(&k, gov_proposal(&k, number)->vote_start);
+    assert_string_equal(chain_proposal_obstacle(k.c, number), "quorum");
+    gov_votes(&k, OPERATOR, VOTER_END, number, CHAIN_VOTE_YES);
+    assert_string_equal(chain_proposal_obstacle(k.c, number), "genesis bound: fee.min");
+    gov_until(&k, gov_proposal(&k, number)->vote_end);
+    assert_int_equal(gov_proposal(&k, number)->status, CHAIN_PROPOSAL_TIMELOCKED);
+    assert_string_equal(chain_proposal_obstacle(k.c, number), "genesis bound: fee.min");
+    gov_until(&k, gov_proposal(&k, number)->activate_epoch);
     assert_int_equal(gov_proposal(&k, number)->status, CHAIN_PROPOSAL_FAILED);
+    assert_null(chain_proposal_obstacle(k.c, number));
+    assert_null(chain_proposal_obstacle(k.c, number + 1));
+    chain_bound own = chain_param_bound(k.c, CHAIN_PARAM_FEE_MIN), row = chain_param_bound(k.c, CHAIN_PARAM_FEE_PER_BYTE);
+    assert_true(own.param == CHAIN_PARAM_FEE_MIN && own.min == 900 && own.max == 1500);
+    assert_true(row.param == CHAIN_PARAM_FEE_PER_BYTE && row.min == chain_param_rows[CHAIN_PARAM_FEE_PER_BYTE].min &&
+                row.max == chain_param_rows[CHAIN_PARAM_FEE_PER_BYTE].max);
     assert_int_equal(param(k.c, CHAIN_PARAM_FEE_MIN), 1000);
     gov_audit(&k);
     kit_stop(&k);

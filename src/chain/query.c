@@ -82,6 +82,14 @@ uint64_t chain_param_value(const chain *c, chain_param p)
     return param(c, p);
 }
 
+chain_bound chain_param_bound(const chain *c, chain_param p)
+{
+    for (size_t i = 0; i < c->genesis.bound_count; i++)
+        if (c->genesis.bounds[i].param == p)
+            return c->genesis.bounds[i];
+    return (chain_bound){ p, chain_param_rows[p].min, chain_param_rows[p].max };
+}
+
 size_t chain_producer_count(const chain *c)
 {
     return c->genesis.producer_count;

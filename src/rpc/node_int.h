@@ -14,6 +14,10 @@ json_t *rpc_row_json(chain_table table, const void *row, const char *prefix);
 const char *rpc_job_status_name(uint64_t status);
 const char *rpc_level_name(uint64_t level);
 const char *rpc_audit_status_name(uint64_t status);
+const char *rpc_proposal_status_name(uint64_t status);
+
+/* An event with its sequence number, height and transaction; NULL if there is no memory. */
+json_t *rpc_event_json(const rpc_node *n, const eng_event *event);
 
 /* Drops a result that could not be finished; ERR_MEMORY. */
 err rpc_no_memory(json_t *partial, fault *f) MUST_USE;
@@ -33,6 +37,7 @@ enum { RPC_PAGE_DEFAULT = 100, RPC_SCAN_ROWS = 4096 /* looked at before the next
 rpc_method_fn rpc_chain_status, rpc_chain_block, rpc_chain_events, rpc_account_get, rpc_tx_submit, rpc_tx_get, rpc_supply_get,
     rpc_params_list, rpc_proof_get, rpc_genesis_get;                                                    /* node_chain.c, node_tx.c */
 rpc_method_fn rpc_econ_get, rpc_econ_epoch, rpc_econ_provider, rpc_econ_standby;                                       /* node_econ.c */
+rpc_method_fn rpc_gov_list, rpc_gov_get, rpc_gov_power, rpc_gov_params, rpc_gov_log;                                /* node_gov.c */
 rpc_method_fn rpc_worker_list, rpc_worker_get, rpc_job_list, rpc_job_get, rpc_job_receipts, rpc_audit_list,
     rpc_audit_get, rpc_audit_states;                                                                    /* node_market.c */
 rpc_method_fn rpc_worker_status, rpc_job_progress, rpc_throughput_history, rpc_verification_status, rpc_live_report; /* node_live.c */

@@ -66,6 +66,12 @@ const char *rpc_audit_status_name(uint64_t status)
     return word(words, COUNT_OF(words), status);
 }
 
+const char *rpc_proposal_status_name(uint64_t status)
+{
+    static const char *const words[] = { NULL, "open", "timelocked", "activated", "rejected", "failed", "rolled back", "in force", "expired" };
+    return word(words, COUNT_OF(words), status);
+}
+
 static const char *status_name(chain_table table, uint64_t status)
 {
     static const char *const bid[] = { "open", "accepted" };
@@ -77,6 +83,7 @@ static const char *status_name(chain_table table, uint64_t status)
     case CHAIN_TABLE_WORKER: return word(worker, COUNT_OF(worker), status);
     case CHAIN_TABLE_LEASE: return word(lease, COUNT_OF(lease), status);
     case CHAIN_TABLE_AUDIT: return rpc_audit_status_name(status);
+    case CHAIN_TABLE_PROPOSAL: return rpc_proposal_status_name(status);
     default: return NULL;
     }
 }

@@ -669,12 +669,72 @@ static void audits(void **state)
     assert_int_equal(refusal("audit.states", "[\"%s\",\"00000000000006\"]", id), ERR_RANGE);
 }
 
+/* --- government --- */
+
+static void government(void **state)
+{
+    (void)state;
+    json_t *r = ask("gov.list", "{}");
+    assert_true(json_array_size(json_object_get(r, "proposals")) == 0 && json_is_null(json_object_get(r, "next")) && u64_at(r, "epoch") >= 1);
+    json_decref(r);
+    static const char *const statuses[] = { "open", "timelocked", "activated", "rejected", "failed", "rolled back", "in force", "expired" };
+    for (size_t i = 0; i < COUNT_OF(statuses); i++)
+        json_decref(ask("gov.list", "{\"status\":\"%s\"}", statuses[i]));
+    assert_int_equal(refusal("gov.list", "{\"status\":\"opem\"}"), ERR_RANGE);
+    assert_int_equal(refusal("gov.list", "{\"status\":\"\"}"), ERR_RANGE);
+    assert_int_equal(refusal("gov.list", "{\"cursor\":\"-1\"}"), ERR_SYNTAX);
+    assert_int_equal(refusal("gov.list", "{\"cursor\":\"18446744073709551616\"}"), ERR_SYNTAX);
+    json_decref(ask("gov.list", "{\"cursor\":\"18446744073709551615\"}"));
+    assert_int_equal(refusal("gov.list", "{\"limit\":1001}"), ERR_RANGE);
+    assert_int_equal(refusal("gov.get", "{}"), ERR_FIELD);
+    assert_int_equal(refusal("gov.get", "[\"0\"]"), ERR_NOT_FOUND);
+    assert_int_equal(refusal("gov.get", "[\"18446744073709551615\"]"), ERR_NOT_FOUND);
+    assert_int_equal(refusal("gov.get", "[\"x\"]"), ERR_SYNTAX);
+    assert_int_equal(refusal("gov.get", "[true]"), ERR_TYPE);
+    assert_int_equal(refusal("gov.power", "[\"tb1nobody\"]"), ERR_ADDRESS);
+
+    r = ask("gov.power", "[\"%s\", true]", address(OTHER));
+    assert_true(json_is_false(json_object_get(r, "exists")) && u64_at(r, "stake") == 0 && json_is_null(json_object_get(r, "delegate_builders")));
+    check_proof(json_object_get(r, "proof"), false);
+    json_decref(r);
+    uint64_t since = u64_at(r = ask("gov.log", "{}"), "next");
+    assert_int_equal(json_array_size(json_object_get(r, "events")), 0);
+    json_decref(r);
+    chain_tx add = { .type = CHAIN_TX_STAKE_ADD };
+    add.payload.stake_add.amount = 12345;
+    run_tx(OTHER, &add);
+    r = ask("gov.power", "[\"%s\", true]", address(OTHER));
+    assert_true(json_is_true(json_object_get(r, "exists")) && u64_at(r, "stake") == 12345 && u64_at(r, "power_operators") == 0);
+    assert_true(u64_at(json_object_get(r, "houses"), "all") == 0 && u64_at(json_object_get(r, "houses"), "builders") == 0);
+    check_proof(json_object_get(r, "proof"), true);
+    json_decref(r);
+    for (unsigned foreign = 0; foreign < 2; foreign++) {
+        r = ask("gov.log", "{\"since\":\"%llu\"}", foreign ? ~0ull : (unsigned long long)since);
+        const json_t *events = json_object_get(r, "events");
+        assert_int_equal(json_array_size(events), 1); /* of all the events of this ledger */
+        assert_string_equal(text_at(json_array_get(events, 0), "name"), "stake_changed");
+        assert_string_equal(text_at(json_array_get(events, 0), "voter"), address(OTHER));
+        assert_true(json_is_true(json_object_get(r, "lost")) == foreign);
+        json_decref(r);
+    }
+
+    r = ask("gov.params", "{}");
+    const json_t *params = json_object_get(r, "params");
+    assert_int_equal(json_array_size(params), CHAIN_PARAM_COUNT);
+    const json_t *cap = json_array_get(params, CHAIN_PARAM_SUPPLY_CAP), *bond = json_array_get(params, CHAIN_PARAM_WORKER_BOND_MIN);
+    assert_true(json_is_false(json_object_get(cap, "votable")) && json_is_null(json_object_get(cap, "tightens")));
+    assert_string_equal(text_at(bond, "electorate"), "compute");
+    assert_string_equal(text_at(bond, "tightens"), "up");
+    assert_true(u64_at(bond, "min") == chain_param_rows[CHAIN_PARAM_WORKER_BOND_MIN].min && u64_at(bond, "changed_epoch") == 0);
+    json_decref(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(transactions), cmocka_unit_test(status_and_blocks), cmocka_unit_test(accounts_and_proofs), cmocka_unit_test(market),
         cmocka_unit_test(pages), cmocka_unit_test(bounded_walks), cmocka_unit_test(events), cmocka_unit_test(live), cmocka_unit_test(over_http),
-        cmocka_unit_test(audits),
+        cmocka_unit_test(audits), cmocka_unit_test(government),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

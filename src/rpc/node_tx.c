@@ -71,7 +71,7 @@ err rpc_tx_get(void *ctx, const rpc_call *call, const void *args, json_t **resul
 
 /* --- events ------------------------------------------------------------------------------------------------------------- */
 
-static json_t *event_json(const rpc_node *n, const eng_event *event)
+json_t *rpc_event_json(const rpc_node *n, const eng_event *event)
 {
     const chain_record *record = chain_event_record(event->type);
     _Alignas(16) uint8_t object[sizeof(((chain_event *)0)->data)];
@@ -119,7 +119,7 @@ err rpc_chain_events(void *ctx, const rpc_call *call, const void *args, json_t *
     }
     bool good = true;
     for (size_t i = 0; good && i < count; i++)
-        good = json_array_append_new(list, event_json(n, &events[i])) == 0;
+        good = json_array_append_new(list, rpc_event_json(n, &events[i])) == 0;
     free(events);
     *result = json_pack("{s:o, s:o, s:b}", "events", list, "next", rpc_json_u64(next), "lost", foreign || lost);
     return good && *result ? OK : fail(f, ERR_MEMORY, "result", 0);

@@ -124,6 +124,19 @@ static bool changes_parameters(const chain *c, const chain_row_proposal *p)
            !(p->kind == CHAIN_PROPOSAL_ROLLBACK && chain_proposal(c, p->target)->kind == CHAIN_PROPOSAL_DISBURSEMENT);
 }
 
+const char *chain_proposal_obstacle(const chain *c, uint64_t number)
+{
+    const chain_row_proposal *p = chain_proposal(c, number);
+    bool waits = p && (p->status == CHAIN_PROPOSAL_OPEN || p->status == CHAIN_PROPOSAL_TIMELOCKED);
+    const char *vote = waits && p->status == CHAIN_PROPOSAL_OPEN ? verdict(p) : NULL;
+    if (vote || !waits || p->kind == CHAIN_PROPOSAL_DISBURSEMENT || !changes_parameters(c, p))
+        return vote;
+    gov_diff d;
+    fault why = { 0 };
+    chain_gov_diff_of(c, &d, number);
+    return may_act(c, p, &d, &why) == OK ? NULL : why.what;
+}
+
 static err activate(chain *c, uint64_t number, uint64_t from_epoch)
 {
     gov_diff d;

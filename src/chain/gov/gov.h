@@ -74,6 +74,10 @@ const chain_row_proposal   *chain_proposal(const chain *c, uint64_t number);
 const chain_row_change     *chain_proposal_change(const chain *c, uint64_t number, uint8_t place);
 const chain_row_vote       *chain_vote(const chain *c, uint64_t number, uint8_t round, chain_house_id house, const cr_address *a);
 
+/* What would refuse the proposal if its vote were counted, or its timelock ended, now: "quorum", "operators" or "builders" as long as it
+ * is open; a parameter's key, a rule or a bound of the genesis that its changes would break. NULL: nothing, or it has ended. */
+const char *chain_proposal_obstacle(const chain *c, uint64_t number);
+
 /* The parameter changes of proposal_submit: canonical array of [number, value], ascending by number, at most
  * LIMIT_PROPOSAL_CHANGES (1 at least on decoding: ERR_RANGE). Decoding refuses a number without a parameter (ERR_NOT_FOUND), an
  * order that does not ascend (ERR_DUPLICATE). */

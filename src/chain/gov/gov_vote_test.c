@@ -53,6 +53,11 @@ static void threshold(const threshold_case *t, bool in_builders)
             assert_int_equal(k.result.txs[i].code, OK);
         uint64_t all = (t->yes + t->no) * 1000;
         assert_int_equal(in_builders ? gov_proposal(&k, n)->cast_builders : gov_proposal(&k, n)->cast_operators, all);
+        const char *obstacle = chain_proposal_obstacle(k.c, n);
+        if (t->passes)
+            assert_null(obstacle);
+        else
+            assert_string_equal(obstacle, in_builders ? "builders" : "operators");
         gov_until(&k, gov_proposal(&k, n)->vote_end);
     }
     assert_int_equal(gov_proposal(&k, n)->status, t->passes ? CHAIN_PROPOSAL_TIMELOCKED : CHAIN_PROPOSAL_REJECTED);
