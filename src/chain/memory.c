@@ -161,9 +161,9 @@ static size_t rows_of_block(const chain *c, unsigned table, size_t tx_count, siz
     case CHAIN_TABLE_VOTE:
     case CHAIN_TABLE_PERSON_VOTE:
         return 2 * txs + 1; /* one in each house */
-    case CHAIN_TABLE_VOTER: /* of a transaction, or of a badge that is recorded or looked at */
+    case CHAIN_TABLE_VOTER: /* of a transaction, or of a badge that is recorded or looked at, or ended by a vote */
     case CHAIN_TABLE_VOTER_AT:
-        return txs + 1 + chain_sweep_block_max(c) + LIMIT_BADGE_SWEEP;
+        return txs + 1 + chain_sweep_block_max(c) + LIMIT_BADGE_SWEEP + LIMIT_PROPOSALS;
     case CHAIN_TABLE_DISBURSEMENT_SLOT:
         return LIMIT_DISBURSEMENTS;
     case CHAIN_TABLE_OUTFLOW:
