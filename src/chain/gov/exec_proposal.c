@@ -72,6 +72,18 @@ static err read_rollback(const exec *x, gov_filing *n, const chain_tx_proposal_s
     return chain_gov_diff_check(c, &d, false, f);
 }
 
+/* Several votes on the same would only take the rollbacks' few slots. */
+static err check_asked_once(const chain *c, uint64_t target, fault *f)
+{
+    for (uint64_t number = chain_governance(c)->first; number;) {
+        const chain_row_proposal *p = chain_proposal(c, number);
+        if (p->kind == CHAIN_PROPOSAL_ROLLBACK && p->target == target)
+            return fail(f, ERR_EXISTS, "proposal_submit.target", number);
+        number = p->next;
+    }
+    return OK;
+}
+
 err chain_exec_proposal_submit(exec *x, const chain_tx_proposal_submit *p, fault *f)
 {
     gov_filing n = { .proposer = x->sender, .kind = (chain_proposal_kind)p->kind, .house = (chain_house_id)p->house,
@@ -84,6 +96,7 @@ err chain_exec_proposal_submit(exec *x, const chain_tx_proposal_submit *p, fault
         break;
     case CHAIN_PROPOSAL_ROLLBACK:
         TRY(read_rollback(x, &n, p, f));
+        TRY(check_asked_once(x->c, n.target, f));
         break;
     case CHAIN_PROPOSAL_DISBURSEMENT:
         TRY(chain_gov_read_disbursement(x, &n, p, f));

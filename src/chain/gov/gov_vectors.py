@@ -20,12 +20,14 @@ class Tables:
             text = file.read()
         with open(folder + "/governance.def", encoding="utf-8") as file:
             more = file.read()
+        with open(folder + "/limits.def", encoding="utf-8") as file:
+            limits = {"LIMIT_" + name: value for name, value in re.findall(r"^LIMIT\((\w+), +(\d+),", file.read(), re.M)}
         self.number, self.kind, self.bounds, self.changer = {}, {}, {}, {}
-        row = r'^PARAM\((\w+), (\d+), "[^"]+", "[^"]+", \d+, (\d+), (\d+), (\w+), (\w+),'
+        row = r'^PARAM\((\w+), (\d+), "[^"]+", "[^"]+", \d+, (\d+), (\w+), (\w+), (\w+),'
         for name, number, low, high, kind, changer in re.findall(row, text, re.M):
             self.number[name] = int(number)
             self.kind[int(number)] = CLASSES[kind]
-            self.bounds[int(number)] = (int(low), int(high))
+            self.bounds[int(number)] = (int(low), int(limits.get(high, high)))
             self.changer[int(number)] = changer
         self.rules = []
         for condition in re.findall(r'^PARAM_RULE\("[^"]*", (.*)\)$', text, re.M):
