@@ -104,6 +104,7 @@ err chain_exec_proposal_submit(exec *x, const chain_tx_proposal_submit *p, fault
     default: /* membership has a transaction of its own */
         return fail(f, ERR_UNSUPPORTED, "proposal_submit.kind", p->kind);
     }
+    TRY(chain_gov_pack_check(x, &x->sender, n.kind, f));
     TRY(chain_gov_proposal_open(x, &n, f));
     return n.kind == CHAIN_PROPOSAL_DISBURSEMENT ? chain_gov_disbursement_open(x, n.target, f) : OK;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Stakes of voters, and who votes for whom. */
 #include "chain/gov/gov_int.h"
+#include "chain/ident/ident.h"
 
 static chain_row_voter *edit_voter(chain *c, const cr_address *a)
 {
@@ -25,6 +26,7 @@ err chain_exec_stake_add(exec *x, const chain_tx_stake_add *p, fault *f)
     chain *c = x->c;
     if (p->amount == 0)
         return fail(f, ERR_RANGE, "stake_add.amount", 0);
+    TRY(chain_pack_check(c, &x->sender, CHAIN_FEATURE_STAKE, ECON_MARKETS, x->height, f));
     TRY(check_frozen(x, f));
     if (chain_account_debit(c, &x->sender, p->amount) != OK)
         return fail(f, ERR_FUNDS, "stake_add.amount", p->amount);
@@ -133,6 +135,7 @@ err chain_exec_delegate(exec *x, const chain_tx_delegate *p, fault *f)
     /* No chains: who votes for others votes itself. */
     if (!nobody(house == CHAIN_HOUSE_OPERATORS ? &to->delegate_operators : &to->delegate_builders))
         return fail(f, ERR_STATE, "delegate.to", 0);
+    TRY(chain_pack_check(c, &x->sender, CHAIN_FEATURE_VOTE, ECON_MARKETS, x->height, f));
     chain_row_voter *v = edit_voter(c, &x->sender);
     if (*delegators_of(v, house))
         return fail(f, ERR_STATE, "delegate.sender", *delegators_of(v, house));

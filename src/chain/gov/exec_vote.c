@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Votes: the power that counts, whose cap it counts towards, and the tallies. */
 #include "chain/gov/gov_int.h"
+#include "chain/ident/ident.h"
 #include "crypto/sha256.h"
 #include "econ/voting.h"
 
@@ -207,13 +208,19 @@ static err find_open(const exec *x, uint64_t number, const char *what, const cha
     return epoch < p->vote_start ? fail(f, ERR_BUSY, "proposal.vote_start", p->vote_start) : OK; /* not open after vote_end */
 }
 
-static err check_voter(const exec *x, const cr_address *a, const char *what, fault *f)
+/* Who publishes packs must not decide who may vote on that. */
+err chain_gov_pack_check(const exec *x, const cr_address *a, chain_proposal_kind kind, fault *f)
+{
+    return kind == CHAIN_PROPOSAL_MEMBERSHIP ? OK : chain_pack_check(x->c, a, CHAIN_FEATURE_VOTE, ECON_MARKETS, x->height, f);
+}
+
+static err check_voter(const exec *x, const chain_row_proposal *p, const cr_address *a, const char *what, fault *f)
 {
     if (!chain_voter(x->c, a))
         return fail(f, ERR_PERMISSION, what, 0);
     if (param(x->c, CHAIN_PARAM_GOV_KYC_REQUIRED) && !chain_kyc_valid_at(x->c, a, x->height))
         return fail(f, ERR_KYC, what, 0);
-    return OK;
+    return chain_gov_pack_check(x, a, (chain_proposal_kind)p->kind, f);
 }
 
 err chain_exec_vote(exec *x, const chain_tx_vote *t, fault *f)
@@ -223,7 +230,7 @@ err chain_exec_vote(exec *x, const chain_tx_vote *t, fault *f)
     TRY(find_open(x, t->proposal, "vote.proposal", &open, f));
     if (t->choice == 0)
         return fail(f, ERR_RANGE, "vote.choice", 0);
-    TRY(check_voter(x, &x->sender, "vote.sender", f));
+    TRY(check_voter(x, open, &x->sender, "vote.sender", f));
     uint64_t epoch = epoch_of(c, x->height);
     TRY(chain_gov_voter_refresh(c, &x->sender, epoch));
     bool reached = chain_gov_quorum_reached(open), counted[2];
@@ -246,7 +253,7 @@ err chain_exec_vote_for(exec *x, const chain_tx_vote_for *t, fault *f)
     TRY(chain_gov_house_check(t->house, "vote_for.house", f));
     chain_house_id house = (chain_house_id)t->house;
     TRY(find_open(x, t->proposal, "vote_for.proposal", &open, f));
-    TRY(check_voter(x, &t->voter, "vote_for.voter", f));
+    TRY(check_voter(x, open, &t->voter, "vote_for.voter", f));
     const chain_row_voter *v = chain_voter(c, &t->voter);
     const hash256 *to = house == CHAIN_HOUSE_OPERATORS ? &v->delegate_operators : &v->delegate_builders;
     if (memcmp(to->b, x->sender.hash, 32) != 0)

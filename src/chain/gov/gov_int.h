@@ -119,6 +119,8 @@ err chain_gov_voter_refresh(chain *c, const cr_address *a, uint64_t epoch) MUST_
 uint64_t chain_gov_eligible(const chain *c, chain_electorate e, uint64_t epoch); /* at the end of epoch: the one before now, or now */
 /* ERR_RANGE unless it is 1 or 2. */
 err chain_gov_house_check(uint8_t house, const char *what, fault *f) MUST_USE;
+/* Whether the pack of the account's region lets it propose, or vote on, this kind. PERMISSION or KYC, naming the pack's rule. */
+err chain_gov_pack_check(const exec *x, const cr_address *a, chain_proposal_kind kind, fault *f) MUST_USE;
 static inline chain_electorate gov_electorate(const chain_row_proposal *p, chain_house_id house)
 {
     return house == CHAIN_HOUSE_BUILDERS ? CHAIN_ELECTORATE_BUILDERS : (chain_electorate)p->electorate;

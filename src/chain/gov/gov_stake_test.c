@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Voters: stakes, power, its history, houses, delegation, and the windows in which a stake stands still. */
 #include "chain/gov/gov_kit.h"
+#include "chain/ident/ident.h"
 
 static const chain_row_voter *voter(const kit *k, unsigned who)
 {
@@ -267,6 +268,81 @@ static void delegations(void **state)
     kit_stop(&k);
 }
 
+/* --- packs --- */
+
+enum { RULER = 7, REGION = 756 };
+
+static void with_ruler(chain_genesis *g)
+{
+    long_vote(g);
+    g->authorities[0] = (chain_authority){ CHAIN_ROLE_PACKS, 0, kit_public(RULER) };
+    g->authority_count = 1;
+}
+
+static void publish(kit *k, chain_tx_pack_publish p)
+{
+    chain_tx tx = kit_tx(k, RULER, CHAIN_TX_PACK_PUBLISH, 0);
+    p.region = p.parent = REGION;
+    tx.payload.pack_publish = p;
+    assert_int_equal(kit_run(k, &tx, RULER), OK);
+}
+
+static err remove_ruler(kit *k, unsigned who)
+{
+    chain_tx tx = kit_tx(k, who, CHAIN_TX_MEMBERSHIP_PROPOSE, 0);
+    tx.payload.membership_propose = (chain_tx_membership_propose){ .house = 1, .action = CHAIN_MEMBERSHIP_AUTHORITY_REMOVE, .subject = kit_address(RULER),
+                                                                   .role = CHAIN_ROLE_PACKS, .stake = GOV_PROPOSAL_STAKE };
+    return kit_run(k, &tx, who);
+}
+
+/* A pack closes stakes and votes to its region and to nobody else; what is there comes back; and the vote that removes its authority is free. */
+static void packs_rule_stakes_and_votes(void **state)
+{
+    (void)state;
+    kit k;
+    uint64_t n, removal, none;
+    gov_start(&k, with_ruler);
+    for (unsigned who = 1; who <= 2; who++) {
+        chain_tx tx = kit_tx(&k, KIT_ISSUER, CHAIN_TX_KYC_ATTEST, 0);
+        tx.payload.kyc_attest = (chain_tx_kyc_attest){ .subject = kit_address(who), .level = 1, .jurisdiction = REGION, .expiry_height = 100000,
+                                                       .commitment = { { (uint8_t)who } } };
+        assert_int_equal(kit_run(&k, &tx, KIT_ISSUER), OK);
+    }
+    assert_int_equal(delegate(&k, 2, 1, 3), OK);
+    assert_int_equal(gov_propose(&k, 3, CHAIN_PROPOSAL_PARAMETERS, &fee, 1, 0, &n), OK);
+    publish(&k, (chain_tx_pack_publish){ .version = 1, .features_off = 1u << CHAIN_FEATURE_STAKE | 1u << CHAIN_FEATURE_VOTE });
+    EXPECT_ERR(gov_stake(&k, 1, 5), ERR_PERMISSION, "pack.features_off: stake");
+    EXPECT_ERR(gov_propose(&k, 1, CHAIN_PROPOSAL_PARAMETERS, &storage, 1, 0, &none), ERR_PERMISSION, "pack.features_off: vote");
+    EXPECT_ERR(delegate(&k, 1, 1, 3), ERR_PERMISSION, "pack.features_off: vote");
+    assert_int_equal(remove_ruler(&k, 1), OK);
+    removal = chain_governance(k.c)->proposals;
+    assert_int_equal(removal, n + 1);
+    gov_until(&k, gov_proposal(&k, removal)->vote_start);
+    EXPECT_ERR(gov_vote(&k, 1, n, CHAIN_VOTE_NO), ERR_PERMISSION, "pack.features_off: vote");
+    assert_int_equal(gov_vote(&k, 3, n, CHAIN_VOTE_YES), OK); /* of no region */
+    EXPECT_ERR(vote_for(&k, 3, n, 1, 2), ERR_PERMISSION, "pack.features_off: vote");
+    assert_int_equal(gov_vote(&k, 3, removal, CHAIN_VOTE_YES), OK);
+    assert_int_equal(vote_for(&k, 3, removal, 1, 2), OK);
+    assert_int_equal(gov_vote(&k, 1, removal, CHAIN_VOTE_YES), OK);
+    assert_int_equal(undelegate(&k, 2, 1), OK);
+    publish(&k, (chain_tx_pack_publish){ .version = 2, .consent_required = 1, .text = { { 1 } } });
+    EXPECT_ERR(gov_vote(&k, 1, n, CHAIN_VOTE_NO), ERR_PERMISSION, "pack.consent: vote");
+    EXPECT_ERR(gov_stake(&k, 1, 5), ERR_PERMISSION, "pack.consent: stake");
+    chain_tx tx = kit_tx(&k, 1, CHAIN_TX_PACK_CONSENT, 0);
+    tx.payload.pack_consent = (chain_tx_pack_consent){ .region = REGION, .version = 2 };
+    assert_int_equal(kit_run(&k, &tx, 1), OK);
+    assert_int_equal(gov_vote(&k, 1, n, CHAIN_VOTE_NO), OK);
+    publish(&k, (chain_tx_pack_publish){ .version = 3, .features_off = 127 });
+    gov_votes(&k, BUILDER, VOTER_END, removal, CHAIN_VOTE_YES);
+    gov_until(&k, gov_proposal(&k, removal)->vote_end);
+    assert_int_equal(gov_unstake(&k, 1, 7), OK); /* the last vote that it took part in is over: the stake goes */
+    gov_until(&k, gov_proposal(&k, removal)->activate_epoch);
+    cr_address ruler = kit_address(RULER);
+    assert_null(chain_authority_get(k.c, CHAIN_ROLE_PACKS, &ruler));
+    gov_audit(&k);
+    kit_stop(&k);
+}
+
 static chain_tx registration(const kit *k, unsigned who)
 {
     chain_tx tx = kit_tx(k, who, CHAIN_TX_WORKER_REGISTER, 0);
@@ -392,6 +468,7 @@ static void disclosure(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(stakes), cmocka_unit_test(power), cmocka_unit_test(weights), cmocka_unit_test(cap), cmocka_unit_test(checkpoints),
-                                        cmocka_unit_test(delegations), cmocka_unit_test(blind_windows), cmocka_unit_test(disclosure) };
+                                        cmocka_unit_test(delegations), cmocka_unit_test(packs_rule_stakes_and_votes),
+                                        cmocka_unit_test(blind_windows), cmocka_unit_test(disclosure) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
