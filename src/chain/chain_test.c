@@ -65,6 +65,33 @@ static void transfers_and_tariff(void **state)
     kit_stop(&k);
 }
 
+/* Parts pay what the whole pays, but for what is rounded; and a part small enough to be rounded to nothing costs a fee above what it saves. */
+static void splitting_does_not_pay(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t amount, parts;
+    } cases[] = { { 100000, 10 }, { 100, 10 }, { 99, 10 }, { 1, 10 }, { 12345, 7 } };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        kit k;
+        kit_start(&k, NULL);
+        uint64_t fees = 0, parts = cases[i].parts, whole = cases[i].amount * parts / 100;
+        for (uint64_t n = 0; n < parts; n++) {
+            chain_tx tx = transfer(&k, 0, 50, cases[i].amount);
+            EXPECT(&k, &tx, 0, OK);
+            fees += k.result.txs[0].fee;
+        }
+        uint64_t paid = chain_supply(k.c)->treasury;
+        assert_int_equal(paid, parts * (cases[i].amount / 100));
+        assert_int_equal(kit_balance(&k, 50), cases[i].amount * parts - paid);
+        chain_tx one = transfer(&k, 1, 51, cases[i].amount * parts);
+        EXPECT(&k, &one, 1, OK);
+        assert_int_equal(chain_supply(k.c)->treasury - paid, whole);
+        assert_true(fees - k.result.txs[0].fee > whole - paid);
+        kit_stop(&k);
+    }
+}
+
 static void burn_half(chain_genesis *g)
 {
     g->params.v[CHAIN_PARAM_FEE_BURN] = 500000;
@@ -821,7 +848,7 @@ static void sample_rate(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(transfers_and_tariff), cmocka_unit_test(fees_can_burn),        cmocka_unit_test(admission),
+    cmocka_unit_test(transfers_and_tariff), cmocka_unit_test(splitting_does_not_pay), cmocka_unit_test(fees_can_burn),        cmocka_unit_test(admission),
     cmocka_unit_test(check_window),         cmocka_unit_test(failed_tx_leaves_nothing), cmocka_unit_test(identity),
     cmocka_unit_test(workers),              cmocka_unit_test(job_post_refusals),    cmocka_unit_test(bids_and_matches),
     cmocka_unit_test(pays_once_and_closes), cmocka_unit_test(the_bond_outweighs_a_lease), cmocka_unit_test(refund_after_expiry),  cmocka_unit_test(receipt_refusals),

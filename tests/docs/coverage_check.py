@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""docs/seed-coverage.md is true as far as a program can tell: every row once, and whatever it names between backticks exists.
+"""docs/seed-coverage.md is true as far as a program can tell: every row once, and whatever it, or a page like it, names between backticks exists.
 
 A name is one of: a path; `path: section` of a document; `test: function, function` with a CTest name; a CTest name alone; a parameter, a word of the
 code or tables, a command `tb ...` of docs/reference/cli.md. The claims themselves are for readers.
@@ -14,6 +14,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGE = "docs/seed-coverage.md"
+OTHERS = ("docs/what-it-cannot-do.md",)  # pages whose names are looked up, too
 ROWS = list(range(1, 104))
 ACCEPTANCE = [*range(1, 11), 12, 14, 15]
 STATES = ("shown", "partly", "later")
@@ -96,7 +97,7 @@ def check_row(row, problems):
         problems.append(f"{where_it_stands}: state `{state}`")
     if len(what) < 10 or len(shown) < 10:
         problems.append(f"{where_it_stands}: says nothing")
-    if state == "shown" and not re.search(r"`(chain|econ|cli|engine|train|audit|rpc|apps)_\w+(: [^`]+)?`", shown):
+    if state == "shown" and not re.search(r"`(chain|econ|cli|engine|train|audit|rpc|apps|docs)_\w+(: [^`]+)?`", shown):
         problems.append(f"{where_it_stands}: shown by no test")
     if state == "partly" and "Missing: " not in shown:
         problems.append(f"{where_it_stands}: does not say what is missing")
@@ -104,6 +105,15 @@ def check_row(row, problems):
         problems.append(f"{where_it_stands}: shown, and something is missing")
     if state == "later" and not re.search(r"[Ww]aits? for|left out until", shown):
         problems.append(f"{where_it_stands}: does not say what it waits for")
+
+
+def check_names(text, tree):
+    problems = ["an odd number of backticks"] if text.count("`") % 2 else []
+    for name in sorted(set(re.findall(r"`([^`\n]+)`", text))):
+        wrong = tree.problem(name)
+        if wrong:
+            problems.append(f"`{name}`: {wrong}")
+    return problems
 
 
 def check(text, tree):
@@ -124,13 +134,7 @@ def check(text, tree):
         counts = ", ".join(f"{sum(row[2] == state for row in rows)} {state}" for state in STATES)
         if counts not in text:
             problems.append(f"the page does not say: {counts}")
-    if text.count("`") % 2:
-        problems.append("an odd number of backticks")
-    for name in sorted(set(re.findall(r"`([^`\n]+)`", text))):
-        wrong = tree.problem(name)
-        if wrong:
-            problems.append(f"`{name}`: {wrong}")
-    return problems
+    return problems + check_names(text, tree)
 
 
 def self_test(text, tree):
@@ -167,9 +171,11 @@ def self_test(text, tree):
 def main():
     text = (ROOT / PAGE).read_text(encoding="utf-8")
     tree = Tree(ctest_names(sys.argv[1], sys.argv[2]))
-    problems = check(text, tree)
+    problems = [f"{PAGE}: {problem}" for problem in check(text, tree)]
+    for page in OTHERS:
+        problems += [f"{page}: {problem}" for problem in check_names((ROOT / page).read_text(encoding="utf-8"), tree)]
     for problem in problems:
-        print(f"{PAGE}: {problem}")
+        print(problem)
     if problems:
         sys.exit(1)
     if sys.argv[3:] == ["--self-test"]:
