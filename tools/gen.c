@@ -194,6 +194,19 @@ static void page_limits(FILE *out)
         fprintf(out, "| %s | %" PRIu64 " | %s | %s |\n", rows[i].name, rows[i].value, rows[i].unit, rows[i].why);
 }
 
+static void page_invariants(FILE *out)
+{
+    static const struct { const char *name, *kind, *guarantee, *check; } rows[] = {
+#define INVARIANT(ID, name, kind, guarantee, check) { name, #kind, guarantee, check },
+#include "invariants.def"
+#undef INVARIANT
+    };
+    head(out, "Invariants", "schema/invariants.def", "What every block must leave true; one that breaks any is refused whole with INVARIANT, by this name (spec/constitution.md).");
+    fputs("\n| name | kind | guarantee | what is checked |\n|---|---|---|---|\n", out);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        fprintf(out, "| %s | %s | %s | %s |\n", rows[i].name, rows[i].kind[0] == 'C' ? "cryptographic" : "economic", rows[i].guarantee, rows[i].check);
+}
+
 static void record_fields(FILE *out, const line *l)
 {
     if (l->what != ROW_FIELD)
@@ -451,7 +464,7 @@ static void page_job(FILE *out)
 }
 
 static const struct { const char *name; void (*write)(FILE *out); } pages[] = {
-    { "rpc.md", page_rpc }, { "errors.md", page_errors }, { "limits.md", page_limits }, { "tx.md", page_tx }, { "params.md", page_params }, { "packs.md", page_packs }, { "profiles.md", page_profiles },
+    { "rpc.md", page_rpc }, { "errors.md", page_errors }, { "limits.md", page_limits }, { "invariants.md", page_invariants }, { "tx.md", page_tx }, { "params.md", page_params }, { "packs.md", page_packs }, { "profiles.md", page_profiles },
     { "config.md", page_config }, { "cli.md", page_cli }, { "job.md", page_job },
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Blocks: propose, execute, commit, abort. */
+#include "chain/constitution.h"
 #include "chain/gov/gov_int.h"
 #include "chain/treasury/treasury.h"
 #include "chain/ident/ident.h"
@@ -157,6 +158,7 @@ err chain_execute(chain *c, const chain_block_input *in, chain_block_result *out
     place_beacon(c, in->height, &randomness);
     TRY_OUT(run_txs(c, in, f));
     TRY_OUT(finish_block(c, in, &randomness, f));
+    TRY_OUT(chain_constitution_check(c, in, f));
 
     chain_trees_sync(c);
     c->trees_ahead = true;
