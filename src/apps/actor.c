@@ -50,15 +50,7 @@ err tb_actor_consent(const tb_actor *a, const char *what, fault *f)
 {
     if (!a->cli->json)
         fprintf(stderr, "%s, from %s on %s\n", what, a->key.name, a->ledger.chain_id.text);
-    if (tb_flag(a->cli, "yes"))
-        return OK;
-    if (a->cli->no_input)
-        return fail(f, ERR_USAGE, "--yes is missing and there is no terminal to ask on", 0);
-    fputs("do it? [y/N] ", stderr);
-    int first = getchar();
-    for (int c = first; c != '\n' && c != EOF;)
-        c = getchar();
-    return first == 'y' || first == 'Y' ? OK : fail(f, ERR_INTERRUPTED, "not sent: no consent", 0);
+    return tb_consent(a->cli, "do it?", "not sent: no consent", f);
 }
 
 int tb_actor_send(tb_actor *a, err e, chain_tx *tx, fault *f, const char *schema)
@@ -78,9 +70,15 @@ int tb_actor_show(tb_actor *a, err e, const char *method, json_t *params, fault 
     else
         json_decref(params);
     tb_actor_close(a);
+    return tb_answer_report(a->cli, e, answer, f, subject, schema, print);
+}
+
+int tb_answer_report(const tb_cli *cli, err e, json_t *answer, const fault *f, const char *subject, const char *schema,
+                     void (*print)(const json_t *answer))
+{
     if (e != OK)
-        return tb_report(a->cli, e, subject, f);
-    if (a->cli->json) {
+        return tb_report(cli, e, subject, f);
+    if (cli->json) {
         json_object_set_new(answer, "schema", json_string(schema));
         tb_print_json(answer);
         return 0;

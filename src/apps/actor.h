@@ -36,6 +36,10 @@ int tb_actor_send(tb_actor *a, err e, chain_tx *tx, fault *f, const char *schema
 int tb_actor_show(tb_actor *a, err e, const char *method, json_t *params, fault *f, const char *subject, const char *schema,
                   void (*print)(const json_t *answer));
 
+/* The last step of it, for an answer that came otherwise (taken over; NULL with an error). */
+int tb_answer_report(const tb_cli *cli, err e, json_t *answer, const fault *f, const char *subject, const char *schema,
+                     void (*print)(const json_t *answer));
+
 /* --- answers of a node ---------------------------------------------------------------------------------------------------- */
 
 /* Every page of a list into `all`, an array: `member` of the answers to `method`, whose other parameters are `params` (taken over). */

@@ -167,6 +167,19 @@ static void show_help(const tb_cli *cli, const command *c)
     tb_print_json(json_pack("{s:s, s:o}", "schema", "tb-help-1", "commands", list));
 }
 
+err tb_consent(const tb_cli *cli, const char *question, const char *refused, fault *f)
+{
+    if (tb_flag(cli, "yes"))
+        return OK;
+    if (cli->no_input)
+        return fail(f, ERR_USAGE, "--yes is missing and there is no terminal to ask on", 0);
+    fprintf(stderr, "%s [y/N] ", question);
+    int first = getchar();
+    for (int c = first; c != '\n' && c != EOF;)
+        c = getchar();
+    return first == 'y' || first == 'Y' ? OK : fail(f, ERR_INTERRUPTED, refused, 0);
+}
+
 size_t tb_word_distance(const char *a, const char *b)
 {
     size_t n = strlen(b), row[64];

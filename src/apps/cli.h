@@ -45,6 +45,10 @@ typedef int tb_command(const tb_cli *cli); /* returns the exit code */
  * address; `f` (may be NULL) says what and where. */
 int tb_report(const tb_cli *cli, err code, const char *subject, const fault *f);
 
+/* Asks on the terminal unless there is --yes, an option of the command: OK; ERR_USAGE if nobody can be asked, ERR_INTERRUPTED naming
+ * `refused` (static) if the answer is no. */
+err tb_consent(const tb_cli *cli, const char *question, const char *refused, fault *f) MUST_USE;
+
 /* How many letters must be put in, taken out or replaced to make one of the other: for "did you mean". */
 size_t tb_word_distance(const char *a, const char *b);
 

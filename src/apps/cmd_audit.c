@@ -89,15 +89,7 @@ static err consent(auditor *a, fault *f)
     if (!a->cli->json)
         fprintf(stderr, "deposit %s BLOCK from %s on %s, unless the lease is drawn; lost if the proof is valid\n", deposit, a->key.name,
                 a->ledger.chain_id.text);
-    if (tb_flag(a->cli, "yes"))
-        return OK;
-    if (a->cli->no_input)
-        return fail(f, ERR_USAGE, "--yes is missing and there is no terminal to ask on", 0);
-    fputs("open it? [y/N] ", stderr);
-    int first = getchar();
-    for (int c = first; c != '\n' && c != EOF;)
-        c = getchar();
-    return first == 'y' || first == 'Y' ? OK : fail(f, ERR_INTERRUPTED, "not opened: no consent", 0);
+    return tb_consent(a->cli, "open it?", "not opened: no consent", f);
 }
 
 static err open_audit(auditor *a, tb_sent *sent, fault *f)

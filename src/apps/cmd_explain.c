@@ -30,9 +30,6 @@ static const char *advice(int exit_code)
 
 /* --- parameters --- */
 
-static const char *const classes[] = { [CHAIN_CLASS_OPERATIONAL] = "operational", [CHAIN_CLASS_STRUCTURAL] = "structural",
-                                       [CHAIN_CLASS_CONSTITUTIONAL] = "constitutional" };
-
 static const char *changed_by(const chain_param_row *row)
 {
     if (row->changer == CHAIN_CHANGER_NOBODY)
@@ -72,7 +69,7 @@ static void print_param(const chain_param_row *row, chain_param p, bool known, u
     else
         printf("in force    unknown: no node answers\n");
     printf("default     %" PRIu64 "\nbounds      %" PRIu64 " to %" PRIu64 "\nclass       %s\nchanged by  %s\n", row->initial, row->min, row->max,
-           classes[row->class], changed_by(row));
+           chain_class_names[row->class], changed_by(row));
     for (size_t i = 0; (rule = rule_of(p, i)) != NULL; i++)
         printf("rule        %s\n", rule);
 }
@@ -92,7 +89,7 @@ static int explain_param(const tb_cli *cli, chain_param p)
         json_array_append_new(rules, json_string(rule));
     tb_print_json(json_pack("{s:s, s:s, s:I, s:s, s:s, s:o, s:o, s:o, s:o, s:s, s:s, s:o}", "schema", "tb-explain-param-1", "key", row->key, "number",
                             (json_int_t)row->number, "text", row->doc, "unit", row->unit, "value", known ? rpc_json_u64(value) : json_null(), "default",
-                            rpc_json_u64(row->initial), "min", rpc_json_u64(row->min), "max", rpc_json_u64(row->max), "class", classes[row->class],
+                            rpc_json_u64(row->initial), "min", rpc_json_u64(row->min), "max", rpc_json_u64(row->max), "class", chain_class_names[row->class],
                             "changed_by", changed_by(row), "rules", rules));
     return 0;
 }

@@ -104,15 +104,7 @@ static err consent(const buyer *b, fault *f)
     tb_amount_format(escrow, b->spec.escrow);
     if (!b->cli->json)
         fprintf(stderr, "escrow %s BLOCK from %s on %s\n", escrow, b->key.name, b->ledger.chain_id.text);
-    if (tb_flag(b->cli, "yes"))
-        return OK;
-    if (b->cli->no_input)
-        return fail(f, ERR_USAGE, "--yes is missing and there is no terminal to ask on", 0);
-    fputs("post it? [y/N] ", stderr);
-    int first = getchar();
-    for (int c = first; c != '\n' && c != EOF;)
-        c = getchar();
-    return first == 'y' || first == 'Y' ? OK : fail(f, ERR_INTERRUPTED, "not posted: no consent", 0);
+    return tb_consent(b->cli, "post it?", "not posted: no consent", f);
 }
 
 static err open_signer(buyer *b, fault *f)

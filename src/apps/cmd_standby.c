@@ -36,13 +36,12 @@ static err open_all(standby *s, const atomic_bool *stop, fault *f)
 
 static err read_task(chain_tx_standby_answer *out, const json_t *task, const cr_address *a, fault *f)
 {
-    static const char *const names[ECON_MARKETS] = { "storage", "compute", "energy", "ad" };
     const char *market;
     hash256 randomness;
     TRY(tb_json_string(&market, task, "market", f));
     TRY(tb_json_u64(&out->height, task, "height", f));
     TRY(tb_json_hash(&randomness, task, "randomness", f));
-    for (out->market = 0; out->market < ECON_MARKETS && strcmp(names[out->market], market) != 0;)
+    for (out->market = 0; out->market < ECON_MARKETS && strcmp(econ_market_names[out->market], market) != 0;)
         out->market++;
     if (out->market == ECON_MARKETS)
         return fail(f, ERR_FIELD, "market", 0);

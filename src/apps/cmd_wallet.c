@@ -282,19 +282,6 @@ static json_t *payment_json(const payment *p)
                      rpc_json_u64(p->tx.payload.transfer.amount - p->tariff));
 }
 
-static err consent(const payment *p, fault *f)
-{
-    if (tb_flag(p->cli, "yes"))
-        return OK;
-    if (p->cli->no_input)
-        return fail(f, ERR_USAGE, "--yes is missing and there is no terminal to ask on", 0);
-    fputs("send it? [y/N] ", stderr);
-    int first = getchar();
-    for (int c = first; c != '\n' && c != EOF;)
-        c = getchar();
-    return first == 'y' || first == 'Y' ? OK : fail(f, ERR_INTERRUPTED, "not sent: no consent", 0);
-}
-
 static err sign_and_send(payment *p, tb_sent *sent, fault *f)
 {
     cr_secret_key secret;
@@ -356,7 +343,7 @@ int cmd_wallet_send(const tb_cli *cli)
         return 0;
     }
     if (e == OK)
-        e = consent(&p, &f);
+        e = tb_consent(cli, "send it?", "not sent: no consent", &f);
     if (e == OK)
         e = sign_and_send(&p, &sent, &f);
     int code = e == OK ? show_sent(&p, &sent) : tb_report(cli, e, cli->args[0], &f);

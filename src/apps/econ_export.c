@@ -6,6 +6,7 @@
 #include "chain/record.h"
 #include "chain/state.h"
 #include "crypto/sha256.h"
+#include "econ/unit.h"
 #include "rpc/json.h"
 
 #include <stdio.h>
@@ -14,7 +15,6 @@
 enum { FILES = 3, FILE_BYTES_MAX = 256 << 20, MANIFEST_BYTES_MAX = 65536 };
 
 static const char *const names[FILES] = { "epochs.csv", "markets.csv", "epochs.json" };
-static const char *const markets[] = { "storage", "compute", "energy", "ad" };
 
 typedef struct report {
     buf     files[FILES];
@@ -62,9 +62,9 @@ static err put_epoch(report *r, uint64_t number, json_t *answer, fault *f)
     char before[48];
     snprintf(before, sizeof before, "%llu", (unsigned long long)number);
     TRY(put_line(&r->files[0], before, chain_table_describe(CHAIN_TABLE_EPOCH)->record, answer, f));
-    for (size_t m = 0; m < COUNT_OF(markets); m++) {
-        const json_t *award = json_object_get(json_object_get(answer, "markets"), markets[m]);
-        snprintf(before, sizeof before, "%llu,%s", (unsigned long long)number, markets[m]);
+    for (size_t m = 0; m < ECON_MARKETS; m++) {
+        const json_t *award = json_object_get(json_object_get(answer, "markets"), econ_market_names[m]);
+        snprintf(before, sizeof before, "%llu,%s", (unsigned long long)number, econ_market_names[m]);
         if (award)
             TRY(put_line(&r->files[1], before, chain_table_describe(CHAIN_TABLE_AWARD)->record, award, f));
     }

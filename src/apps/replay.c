@@ -2,26 +2,15 @@
 #include "apps/replay.h"
 
 #include "apps/referee.h"
+#include "engine/heap.h"
 #include "train/dispute.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-static void *heap_alloc(void *ctx, size_t size)
-{
-    (void)ctx;
-    return size <= SIZE_MAX - 63 ? aligned_alloc(64, (size + 63) & ~(size_t)63) : NULL;
-}
-
-static void heap_release(void *ctx, void *block, size_t size)
-{
-    (void)ctx, (void)size;
-    free(block);
-}
-
 err tb_replay_start(tb_replay *r, const tb_ledger *l, bytes genesis, fault *f)
 {
-    chain_config config = { .memory = { NULL, heap_alloc, heap_release }, .referee = tb_referee, .trace_leaf = tr_dispute_leaf };
+    chain_config config = { .memory = eng_heap(), .referee = tb_referee, .trace_leaf = tr_dispute_leaf };
     hash256 network = chain_genesis_hash(genesis);
     *r = (tb_replay){ 0 };
     if (!hash256_equal(&network, &l->genesis))

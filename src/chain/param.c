@@ -15,6 +15,9 @@ const chain_param_row chain_param_rows[CHAIN_PARAM_COUNT] = {
 #undef PARAM_RULE
 };
 
+const char *const chain_class_names[] = { [CHAIN_CLASS_OPERATIONAL] = "operational", [CHAIN_CLASS_STRUCTURAL] = "structural",
+                                          [CHAIN_CLASS_CONSTITUTIONAL] = "constitutional" };
+
 const chain_param_rule chain_param_rules[] = {
 #define PARAM(ID, number, key, unit, def, min, max, class, changer, doc)
 #define PARAM_RULE(words, holds) { .text = (words), .condition = #holds },

@@ -16,6 +16,7 @@ typedef enum chain_param {
 } chain_param;
 
 typedef enum chain_param_class { CHAIN_CLASS_OPERATIONAL, CHAIN_CLASS_STRUCTURAL, CHAIN_CLASS_CONSTITUTIONAL } chain_param_class;
+extern const char *const chain_class_names[]; /* by chain_param_class */
 typedef enum chain_param_changer { CHAIN_CHANGER_NOBODY, CHAIN_CHANGER_BOTH_HOUSES } chain_param_changer;
 
 typedef struct chain_param_row {

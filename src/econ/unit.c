@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "econ/unit.h"
 
+const char *const econ_market_names[ECON_MARKETS] = { "storage", "compute", "energy", "ad" };
+
 err econ_within(uint64_t value, uint64_t low, uint64_t high, const char *what, fault *f)
 {
     return value < low || value > high ? fail(f, ERR_RANGE, what, value) : OK;

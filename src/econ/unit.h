@@ -25,6 +25,8 @@ typedef enum econ_market {
     ECON_MARKETS,
 } econ_market;
 
+extern const char *const econ_market_names[ECON_MARKETS]; /* as users write them */
+
 /* ERR_RANGE unless low <= value <= high. */
 err econ_within(uint64_t value, uint64_t low, uint64_t high, const char *what, fault *f) MUST_USE;
 err econ_within_q32(q32 value, q32 low, q32 high, const char *what, fault *f) MUST_USE;

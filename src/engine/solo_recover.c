@@ -5,27 +5,15 @@
 
 #include "base/port/file.h"
 #include "engine/block.h"
+#include "engine/heap.h"
 
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-/* On whole cache lines: a row of an account is one. */
-static void *heap_alloc(void *ctx, size_t size)
-{
-    (void)ctx;
-    return size <= SIZE_MAX - 63 ? aligned_alloc(64, (size + 63) & ~(size_t)63) : NULL;
-}
-
-static void heap_release(void *ctx, void *block, size_t size)
-{
-    (void)ctx, (void)size;
-    free(block);
-}
-
 static chain_config make_config(const eng_solo_options *options)
 {
-    chain_config config = { .memory = { NULL, heap_alloc, heap_release }, .referee = options->referee,
+    chain_config config = { .memory = eng_heap(), .referee = options->referee,
                             .trace_leaf = options->trace_leaf };
     cr_random((uint8_t *)&config.table_seed, sizeof config.table_seed);
     return config;

@@ -142,7 +142,6 @@ err rpc_supply_get(void *ctx, const rpc_call *call, const void *args, json_t **r
 err rpc_params_list(void *ctx, const rpc_call *call, const void *args, json_t **result, fault *f)
 {
     (void)call, (void)args;
-    static const char *const classes[] = { "operational", "structural", "constitutional" };
     static const char *const changers[] = { "nobody", "both houses" };
     rpc_node *n = ctx;
     json_t *list = json_array();
@@ -152,7 +151,7 @@ err rpc_params_list(void *ctx, const rpc_call *call, const void *args, json_t **
         json_t *one = json_pack("{s:I, s:s, s:s, s:o, s:o, s:o, s:o, s:s, s:s, s:s}", "number", (json_int_t)p->number, "key", p->key,
                                 "unit", p->unit, "value", rpc_json_u64(chain_param_value(c, (chain_param)i)),
                                 "default", rpc_json_u64(p->initial), "min", rpc_json_u64(p->min), "max", rpc_json_u64(p->max),
-                                "class", classes[p->class], "changed_by", changers[p->changer], "doc", p->doc);
+                                "class", chain_class_names[p->class], "changed_by", changers[p->changer], "doc", p->doc);
         if (json_array_append_new(list, one) != 0) {
             json_decref(list);
             list = NULL;

@@ -4,8 +4,6 @@
 
 #include "econ/unit.h"
 
-static const char *const market_names[ECON_MARKETS] = { "storage", "compute", "energy", "ad" };
-
 /* One member for each market that has the row with this key. */
 static bool put_markets(json_t *object, const chain *c, chain_table table, chain_key (*key_of)(econ_market m, const void *ctx), const void *ctx,
                         const char *prefix)
@@ -16,7 +14,7 @@ static bool put_markets(json_t *object, const chain *c, chain_table table, chain
         chain_key key = key_of((econ_market)m, ctx);
         const void *row = chain_row(c, table, &key);
         if (row)
-            good = rpc_put(all, market_names[m], rpc_row_json(table, row, prefix));
+            good = rpc_put(all, econ_market_names[m], rpc_row_json(table, row, prefix));
     }
     if (!good) {
         json_decref(all);
@@ -99,7 +97,7 @@ err rpc_econ_standby(void *ctx, const rpc_call *call, const void *args, json_t *
         uint64_t height, last;
         hash256 randomness;
         if (chain_standby_task(c, m, &a->provider, &height, &randomness, &last) == OK)
-            good = json_array_append_new(tasks, json_pack("{s:s, s:o, s:o, s:o}", "market", market_names[m], "height", rpc_json_u64(height),
+            good = json_array_append_new(tasks, json_pack("{s:s, s:o, s:o, s:o}", "market", econ_market_names[m], "height", rpc_json_u64(height),
                                                           "randomness", rpc_json_hex(BYTES_OF(randomness)), "last_height", rpc_json_u64(last))) == 0;
     }
     eng_solo_read_end(n->engine);

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 
 static const char *const electorate_names[CHAIN_ELECTORATE_COUNT] = { "all", "storage", "compute", "energy", "ad", "builders" };
-static const char *const class_names[] = { "operational", "structural", "constitutional" };
 
 static const char *const kind_names[] = { [CHAIN_PROPOSAL_PARAMETERS] = "parameters",     [CHAIN_PROPOSAL_AMENDMENT] = "amendment",
                                           [CHAIN_PROPOSAL_DISBURSEMENT] = "disbursement", [CHAIN_PROPOSAL_MEMBERSHIP] = "membership",
@@ -47,7 +46,7 @@ static json_t *proposal_json(const rpc_node *n, uint64_t number, const chain_row
     json_t *out = rpc_row_json(CHAIN_TABLE_PROPOSAL, p, n->prefix);
     return finished(out, out && rpc_put(out, "number", rpc_json_u64(number)) &&
                              rpc_put(out, "kind", word_json(kind_names, COUNT_OF(kind_names), p->kind)) &&
-                             rpc_put(out, "class", word_json(class_names, COUNT_OF(class_names), p->class)) &&
+                             rpc_put(out, "class", word_json(chain_class_names, CHAIN_CLASS_CONSTITUTIONAL + 1, p->class)) &&
                              rpc_put(out, "house", json_string_nocheck(p->house == CHAIN_HOUSE_BUILDERS ? "builders" : "operators")) &&
                              rpc_put(out, "electorate", word_json(electorate_names, COUNT_OF(electorate_names), p->electorate)));
 }
@@ -217,7 +216,7 @@ static json_t *param_json(const chain *c, chain_param p)
     chain_bound bound = chain_param_bound(c, p);
     return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:s, s:b, s:o, s:o, s:o, s:o}", "key", about->key, "unit", about->unit, "value",
                      rpc_json_u64(row->value), "previous", rpc_json_u64(row->previous), "min", rpc_json_u64(bound.min), "max",
-                     rpc_json_u64(bound.max), "class", class_names[about->class], "votable", about->changer == CHAIN_CHANGER_BOTH_HOUSES,
+                     rpc_json_u64(bound.max), "class", chain_class_names[about->class], "votable", about->changer == CHAIN_CHANGER_BOTH_HOUSES,
                      "electorate", word_json(electorate_names, COUNT_OF(electorate_names), chain_param_electorate(p)), "tightens",
                      word_json(tightens, COUNT_OF(tightens), chain_param_tightens(p)), "changed_epoch", rpc_json_u64(row->changed_epoch),
                      "proposal", rpc_json_u64(row->proposal));

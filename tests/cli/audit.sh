@@ -2,13 +2,7 @@
 # A proved lease under audit: opened from its receipt and from the ledger, shown, listed; what is refused.
 . "$(dirname "$0")/lib.sh"
 
-for i in $(seq 300); do
-    echo "the quick brown fox number $i jumps over the lazy dog and sleeps for $((i * 7 % 13)) hours."
-done >"$WORK/text"
-cat >"$WORK/spec.json" <<J
-{"data": "$WORK/text", "width": 32, "layers": 1, "heads": 2, "context": 32, "steps": 1, "batch": 8, "lease": 2, "warm_steps": 1,
- "price": "0.25", "checkpoint_steps": 4, "level": "full"}
-J
+small_job 2
 nothing=$(printf '0%.0s' $(seq 64))
 gives 5 audit list
 gives 0 genesis new --alloc buyer=1000,honest=50,poor=0.5 --param audit.push_window=300,audit.rate=0 --json
@@ -17,17 +11,9 @@ start_node --idle 200
 gives 0 worker register --key honest --bond 20
 "$TB" job run "$WORK/spec.json" --yes --bids 1 --json >"$WORK/job.out" 2>"$WORK/job.err" </dev/null &
 run=$!
-for _ in $(seq 100); do
-    job=$(sed -n 's/.*bids on job \([0-9a-f]*\)$/\1/p' "$WORK/job.err")
-    [ -n "$job" ] && break
-    sleep 0.1
-done
+job=$(job_said)
 gives 0 worker bid "$job" 0.2 --key honest
-for _ in $(seq 100); do
-    url=$(sed -n 's/.*--coordinator \(http.*\)$/\1/p' "$WORK/job.err")
-    [ -n "$url" ] && break
-    sleep 0.1
-done
+url=$(coordinator_said)
 "$TB" worker run --key honest --job "$job" --coordinator "$url" --threads 1 >"$WORK/honest.out" 2>"$WORK/honest.err" </dev/null &
 honest=$!
 wait "$run"

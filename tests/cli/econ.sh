@@ -6,10 +6,7 @@ gives 0 genesis new --alloc payer=1000,payee=10,worker=5000,issuer=10 --param ep
 start_node --idle 50
 gives 0 worker register --key worker --bond 2000
 gives 0 wallet send payee 100 --from payer --yes
-for _ in $(seq 200); do
-    "$TB" econ epoch 3 >/dev/null 2>&1 && break
-    sleep 0.1
-done
+awaits econ epoch 3
 
 gives 0 econ show
 has out "runs until block"

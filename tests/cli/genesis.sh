@@ -3,18 +3,6 @@
 . "$(dirname "$0")/lib.sh"
 HERE=$(cd "$(dirname "$0")" && pwd)
 
-# reply METHOD PARAMS: the whole answer of the node, errors included, goes to out.
-reply() {
-    /usr/bin/python3 - "$TB_HOME/run/rpc.sock" "$1" "$2" >"$WORK/out" 2>"$WORK/err" <<'P'
-import json, socket, sys
-body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": sys.argv[2], "params": json.loads(sys.argv[3])}).encode()
-with socket.socket(socket.AF_UNIX) as s:
-    s.connect(sys.argv[1])
-    s.sendall(b"POST /rpc HTTP/1.0\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
-    print(b"".join(iter(lambda: s.recv(65536), b"")).split(b"\r\n\r\n", 1)[1].decode())
-P
-}
-
 # --- documents ---
 
 export TB_HOME=$WORK/docs

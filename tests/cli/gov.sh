@@ -20,13 +20,7 @@ gives 2 gov member crown voter
 gives 2 badge attest-release voter 12
 
 # --- a network of half a second an epoch ---
-for i in $(seq 300); do
-    echo "the quick brown fox number $i jumps over the lazy dog and sleeps for $((i * 7 % 13)) hours."
-done >"$WORK/text"
-cat >"$WORK/spec.json" <<J
-{"data": "$WORK/text", "width": 32, "layers": 1, "heads": 2, "context": 32, "steps": 1, "batch": 8, "lease": 4, "warm_steps": 1,
- "price": "0.25", "checkpoint_steps": 4, "level": "full"}
-J
+small_job 4
 rules=epoch.length=10,audit.rate=100,cost.compute=1000000000000,badge.window=1,badge.answered=0,badge.month=1,badge.release_signers=1,gov.months_full=1,gov.voting=8,gov.late_window=0,gov.extension=0
 rules=$rules,gov.cooldown=0,gov.unstake_delay=5,gov.freeze=1,gov.proposal_stake=1000000000
 gives 0 genesis new --alloc buyer=1000,operator=5000,builder=3000,friend=100,signer=10,issuer=10 --releases signer --bound fee.min=1:50000 --param $rules --json
@@ -53,17 +47,9 @@ gives 0 worker register --key operator --bond 2000
 gives 0 kyc attest operator --level 1 --jurisdiction 276
 "$TB" job run "$WORK/spec.json" --yes --bids 1 --json >"$WORK/job.out" 2>"$WORK/job.err" </dev/null &
 run=$!
-for _ in $(seq 200); do
-    job=$(sed -n 's/.*bids on job \([0-9a-f]*\)$/\1/p' "$WORK/job.err")
-    [ -n "$job" ] && break
-    sleep 0.1
-done
+job=$(job_said)
 gives 0 worker bid "$job" 0.2 --key operator
-for _ in $(seq 200); do
-    url=$(sed -n 's/.*--coordinator \(http.*\)$/\1/p' "$WORK/job.err")
-    [ -n "$url" ] && break
-    sleep 0.1
-done
+url=$(coordinator_said)
 "$TB" worker run --key operator --job "$job" --coordinator "$url" --threads 1 >/dev/null 2>"$WORK/worker.err" </dev/null &
 worker=$!
 wait "$run"

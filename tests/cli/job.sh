@@ -33,11 +33,7 @@ gives 6 worker bid "$(printf '0%.0s' $(seq 64))" 1 --key honest
 
 "$TB" job run "$WORK/spec.json" --yes --bids 2 --bundle 1 --json >"$WORK/job.out" 2>"$WORK/job.err" </dev/null &
 run=$!
-for _ in $(seq 100); do
-    job=$(sed -n 's/.*bids on job \([0-9a-f]*\)$/\1/p' "$WORK/job.err")
-    [ -n "$job" ] && break
-    sleep 0.1
-done
+job=$(job_said)
 # What the ledger refuses ends in 6, whatever the code: the price is out of range, the job is another buyer's.
 gives 6 worker bid "$job" 99 --key honest
 gives 6 worker run --key honest --job "$job" --coordinator http://127.0.0.1:1 --price 99 --json
@@ -46,11 +42,7 @@ gives 0 worker bid "$job" 0.2 --key honest
 gives 6 job run "$WORK/spec.json" --job "$job" --yes --key honest --json
 json 'd["error"]["name"] == "PERMISSION" and d["error"]["subject"] in ("rejected", "failed")'
 gives 0 worker bid "$job" 0.2 --key cheat
-for _ in $(seq 100); do
-    url=$(sed -n 's/.*--coordinator \(http.*\)$/\1/p' "$WORK/job.err")
-    [ -n "$url" ] && break
-    sleep 0.1
-done
+url=$(coordinator_said)
 "$TB" worker run --key honest --job "$job" --coordinator "$url" --threads 1 >"$WORK/honest.out" 2>"$WORK/honest.err" </dev/null &
 honest=$!
 "$TB" worker run --key cheat --job "$job" --coordinator "$url" --threads 1 --cheat-seed 3 --cheat-rate 1000000 >"$WORK/cheat.out" 2>"$WORK/cheat.err" </dev/null &

@@ -71,14 +71,53 @@ stop_node() {
     [ "$got" -eq 0 ] || fail "the node ended with $got"
 }
 
-# rpc METHOD PARAMS: one call over the node's socket; the result goes to out.
-rpc() {
+# reply METHOD PARAMS: one call over the node's socket; the whole answer, errors included, goes to out.
+reply() {
     /usr/bin/python3 - "$TB_HOME/run/rpc.sock" "$1" "$2" >"$WORK/out" 2>"$WORK/err" <<'P'
 import json, socket, sys
 body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": sys.argv[2], "params": json.loads(sys.argv[3])}).encode()
 with socket.socket(socket.AF_UNIX) as s:
     s.connect(sys.argv[1])
     s.sendall(b"POST /rpc HTTP/1.0\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
-    print(json.dumps(json.loads(b"".join(iter(lambda: s.recv(65536), b"")).split(b"\r\n\r\n", 1)[1])["result"]))
+    print(b"".join(iter(lambda: s.recv(65536), b"")).split(b"\r\n\r\n", 1)[1].decode())
 P
+}
+
+# rpc METHOD PARAMS: the same, the result alone.
+rpc() {
+    reply "$1" "$2"
+    value 'json.dumps(d["result"])' >"$WORK/result" 2>>"$WORK/err"
+    mv "$WORK/result" "$WORK/out"
+}
+
+# A text to train on, and the specification of a job of one proved step; its leases have $1 sequences.
+small_job() {
+    for i in $(seq 300); do
+        echo "the quick brown fox number $i jumps over the lazy dog and sleeps for $((i * 7 % 13)) hours."
+    done >"$WORK/text"
+    cat >"$WORK/spec.json" <<J
+{"data": "$WORK/text", "width": 32, "layers": 1, "heads": 2, "context": 32, "steps": 1, "batch": 8, "lease": $1, "warm_steps": 1,
+ "price": "0.25", "checkpoint_steps": 4, "level": "full"}
+J
+}
+
+# said PATTERN: what the pattern keeps of a line that `job run` writes to job.err, as soon as it stands there.
+said() {
+    local found=
+    for _ in $(seq 200); do
+        found=$(sed -n "s/.*$1\$/\\1/p" "$WORK/job.err")
+        [ -n "$found" ] && break
+        sleep 0.1
+    done
+    echo "$found"
+}
+job_said() { said 'bids on job \([0-9a-f]*\)'; }
+coordinator_said() { said '--coordinator \(http.*\)'; }
+
+# awaits ARGS...: until tb with these arguments succeeds.
+awaits() {
+    for _ in $(seq 200); do
+        "$TB" "$@" >/dev/null 2>&1 </dev/null && return
+        sleep 0.1
+    done
 }

@@ -2,13 +2,7 @@
 # A worker that has proved a lease stands by when there are no jobs, and is paid for it out of the pool; one that does not answer gets nothing.
 . "$(dirname "$0")/lib.sh"
 
-for i in $(seq 300); do
-    echo "the quick brown fox number $i jumps over the lazy dog and sleeps for $((i * 7 % 13)) hours."
-done >"$WORK/text"
-cat >"$WORK/spec.json" <<J
-{"data": "$WORK/text", "width": 32, "layers": 1, "heads": 2, "context": 32, "steps": 1, "batch": 8, "lease": 4, "warm_steps": 1,
- "price": "0.25", "checkpoint_steps": 4, "level": "full"}
-J
+small_job 4
 gives 0 genesis new --alloc buyer=1000,honest=5000,silent=5000,issuer=10 --param epoch.length=20,audit.rate=100,cost.compute=1000000000000 --json
 start_node --idle 50
 for key in honest silent; do
@@ -17,21 +11,11 @@ for key in honest silent; do
 done
 "$TB" job run "$WORK/spec.json" --yes --bids 2 --json >"$WORK/job.out" 2>"$WORK/job.err" </dev/null &
 run=$!
-job=
 workers=
-for _ in $(seq 200); do
-    job=$(sed -n 's/.*bids on job \([0-9a-f]*\)$/\1/p' "$WORK/job.err")
-    [ -n "$job" ] && break
-    sleep 0.1
-done
-url=
+job=$(job_said)
 gives 0 worker bid "$job" 0.2 --key honest
 gives 0 worker bid "$job" 0.2 --key silent
-for _ in $(seq 200); do
-    url=$(sed -n 's/.*--coordinator \(http.*\)$/\1/p' "$WORK/job.err")
-    [ -n "$url" ] && break
-    sleep 0.1
-done
+url=$(coordinator_said)
 for key in honest silent; do
     "$TB" worker run --key $key --job "$job" --coordinator "$url" --threads 1 >/dev/null 2>"$WORK/$key.err" </dev/null &
     workers="$workers $!"
