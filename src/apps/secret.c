@@ -43,17 +43,12 @@ static void on_signal(int number)
     caught = number;
 }
 
-/* Waits for the line with the signals open only in the wait, so that none falls between a look and a read; *number: one that came. */
-static err read_terminal(tb_secret *out, int *number, fault *f)
+/* The line, with the signals that the caller blocked open only in the wait, so that none falls between a look and a read; *number: one that came. */
+static err read_terminal(tb_secret *out, const sigset_t *outside, int *number, fault *f)
 {
     struct sigaction before[COUNT_OF(signals)], noting = { .sa_handler = on_signal };
-    sigset_t mine, outside;
     fd_set ready;
     err e = OK;
-    sigemptyset(&mine);
-    for (size_t i = 0; i < COUNT_OF(signals); i++)
-        sigaddset(&mine, signals[i]);
-    sigprocmask(SIG_BLOCK, &mine, &outside);
     caught = 0;
     for (size_t i = 0; i < COUNT_OF(signals); i++) {
         sigaction(signals[i], NULL, &before[i]);
@@ -62,33 +57,48 @@ static err read_terminal(tb_secret *out, int *number, fault *f)
     }
     FD_ZERO(&ready);
     FD_SET(STDIN_FILENO, &ready);
-    if (pselect(STDIN_FILENO + 1, &ready, NULL, NULL, NULL, &outside) >= 0)
+    if (pselect(STDIN_FILENO + 1, &ready, NULL, NULL, NULL, outside) >= 0)
         e = read_line(out, STDIN_FILENO, f);
     else if (errno != EINTR)
         e = fail(f, ERR_IO, "passphrase: terminal", (uint64_t)errno);
     for (size_t i = 0; i < COUNT_OF(signals); i++)
         sigaction(signals[i], &before[i], NULL);
     *number = caught;
+    return e;
+}
+
+/* The line with the echo off. The signals are blocked for as long as it is: none ends the program in between. */
+static err read_quietly(tb_secret *out, const struct termios *before, int *number, fault *f)
+{
+    struct termios quiet = *before;
+    sigset_t mine, outside;
+    err e;
+    quiet.c_lflag = (before->c_lflag & ~(tcflag_t)ECHO) | ICANON | ISIG; /* a whole line, and Ctrl-C is a signal */
+    sigemptyset(&mine);
+    for (size_t i = 0; i < COUNT_OF(signals); i++)
+        sigaddset(&mine, signals[i]);
+    sigprocmask(SIG_BLOCK, &mine, &outside);
+    *number = 0;
+    if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet) != 0)
+        TRY_OUT(fail(f, ERR_IO, "passphrase: terminal", (uint64_t)errno));
+    e = read_terminal(out, &outside, number, f);
+    if (tcsetattr(STDIN_FILENO, TCSAFLUSH, before) != 0 && e == OK)
+        e = fail(f, ERR_IO, "passphrase: terminal", (uint64_t)errno);
+out:
     sigprocmask(SIG_SETMASK, &outside, NULL);
     return e;
 }
 
 static err ask(tb_secret *out, const char *label, const char *what, fault *f)
 {
-    struct termios before, quiet;
+    struct termios before;
     int number;
     if (tcgetattr(STDIN_FILENO, &before) != 0)
         return fail(f, ERR_USAGE, "--passphrase-fd is missing and there is no terminal to ask on", 0);
-    quiet = before;
-    quiet.c_lflag = (before.c_lflag & ~(tcflag_t)ECHO) | ICANON | ISIG; /* a whole line, and Ctrl-C is a signal */
     do {
         fprintf(stderr, "%s %s: ", label, what);
         fflush(stderr);
-        if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet) != 0)
-            return fail(f, ERR_IO, "passphrase: terminal", (uint64_t)errno);
-        err e = read_terminal(out, &number, f);
-        if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &before) != 0 && e == OK)
-            e = fail(f, ERR_IO, "passphrase: terminal", (uint64_t)errno);
+        err e = read_quietly(out, &before, &number, f);
         fputc('\n', stderr);
         TRY(e);
         if (number)
